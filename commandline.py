@@ -1,0 +1,190 @@
+"""The strict command line that `train` and the `analysis` tools share.
+
+By itself python-fire runs the job first and complains about a mistyped flag afterwards, and it
+guesses types (`--run_id=2024` becomes a number, `--layernorm=false` a truthy string). So a command
+is declared as one pydantic model, whose fields are its flags: every token is checked against them,
+fire then splits the tokens without guessing, pydantic validates, and only then does the job begin.
+"""
+
+import difflib
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn, TypeVar
+
+import fire
+from fire.decorators import SetParseFn
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+Options = TypeVar("Options", bound=BaseModel)
+
+SWITCH_WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+
+
+class UsageError(Exception):
+    """A wrong invocation: its one line is printed and the exit status is 2."""
+
+
+class RunError(Exception):
+    """A run that failed for a reason the user can act on: one line, exit status 1."""
+
+
+def main(
+    job: Callable[[Options], int | None],
+    options: type[Options],
+    *,
+    prog: str,
+    positional: str | None = None,
+    argv: list[str] | None = None,
+) -> NoReturn:
+    """Run `job` on the options that the command line spells, then exit with its status.
+
+    `options` is the pydantic model whose fields are the flags; its docstring opens the help.
+    `positional` names the field, if any, that takes the words which are not flags.
+    Exit status: the job's own (None is 0), 1 for `RunError`, 2 for `UsageError`.
+    """
+    arguments = sys.argv[1:] if argv is None else argv
+    if "--help" in arguments or "-h" in arguments:
+        print(help_text(options, prog, positional))
+        sys.exit(0)
+    try:
+        sys.exit(job(parse(options, arguments, positional)))
+    except UsageError as error:
+        print(f"{prog}: {error} ({prog} --help lists the flags)", file=sys.stderr)
+        sys.exit(2)
+    except RunError as error:
+        print(f"{prog}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+def parse(options: type[Options], argv: list[str], positional: str | None = None) -> Options:
+    """Read `argv` into the options model. Raises `UsageError` naming the flag at fault."""
+    collected: dict[str, Any] = {}
+
+    @SetParseFn(str)
+    def collect(*words: str, **flags: str) -> None:
+        collected.update(flags)
+        if words and positional:
+            collected[positional] = list(words)
+
+    fire.Fire(collect, command=_checked_tokens(argv, options.model_fields, positional))
+    try:
+        return options(**collected)
+    except ValidationError as error:
+        raise UsageError(_one_line(error.errors()[0], options.model_fields)) from None
+
+
+def help_text(options: type[BaseModel], prog: str, positional: str | None = None) -> str:
+    """The help page: the model's docstring, then each flag with its default and its sentence."""
+    words = f" [{positional} …]" if positional else ""
+    lines = [f"usage: {prog}{words} [--flag=value …]", "", (options.__doc__ or "").strip(), ""]
+    for name, field in options.model_fields.items():
+        if name == positional:
+            lines += [f"  {name}", f"      {field.description}"]
+            continue
+        default = field.get_default(call_default_factory=True)
+        shown = "" if default is None else f" (default {default})"
+        choices = _choices(field)
+        lines.append(f"  --{name}={'|'.join(choices) or 'VALUE'}{shown}")
+        lines.append(f"      {field.description}")
+    return "\n".join(lines)
+
+
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """'; did you mean X?' for the candidate nearest in spelling to `word`, '' where none is."""
+    match = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)
+    return f"; did you mean {match[0]}?" if match else ""
+
+
+def _checked_tokens(
+    argv: list[str], fields: dict[str, FieldInfo], positional: str | None
+) -> list[str]:
+    """`argv` in the one spelling that fire cannot misread: `--name=value`, words as they are."""
+    flags = {name: field for name, field in fields.items() if name != positional}
+    switches = {name for name, field in flags.items() if _is_switch(field)}
+    spelled_off = {f"no{joint}{name}": name for name in switches for joint in ("", "_")}
+    tokens: list[str] = []
+    seen: set[str] = set()
+    rest = list(argv)
+    while rest:
+        token = rest.pop(0)
+        if not token.startswith("-"):
+            if positional is None:
+                hint = closest(token.split("=")[0], flags)
+                raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
+            tokens.append(token)
+            continue
+        spelled, has_value, value = token.partition("=")
+        name = spelled[2:].replace("-", "_")
+        if spelled in ("-", "--") or not spelled.startswith("--"):
+            hint = closest(spelled.strip("-"), flags)
+            raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
+        if name in spelled_off:
+            if has_value:
+                raise UsageError(f"{spelled} takes no value: write --{spelled_off[name]}={value}")
+            name, value = spelled_off[name], "False"
+        elif name not in flags:
+            known = [f"--{flag}" for flag in (*flags, *spelled_off)]
+            raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")
+        elif not has_value:
+            value = _following_value(rest, spelled, is_switch=name in switches)
+        if name in seen:
+            raise UsageError(f"--{name} is given twice: keep one of them")
+        seen.add(name)
+        tokens.append(f"--{name}={value}")
+    return tokens
+
+
+def _following_value(rest: list[str], spelled: str, *, is_switch: bool) -> str:
+    """The value of a flag written without `=`: the next word, or True for a bare switch."""
+    if is_switch:
+        return rest.pop(0) if rest and rest[0].lower() in SWITCH_WORDS else "True"
+    if not rest or (rest[0].startswith("-") and not _is_number(rest[0])):
+        raise UsageError(f"{spelled} needs a value: write {spelled}=VALUE")
+    return rest.pop(0)
+
+
+def _one_line(error: ErrorDetails, fields: dict[str, FieldInfo]) -> str:
+    """One validation error as a sentence that names the flag and, where it can, the right value."""
+    if error["type"] == "value_error":
+        return str(error["msg"]).removeprefix("Value error, ")
+    name = str(error["loc"][0])
+    given = error["input"]
+    hint = closest(str(given), SWITCH_WORDS if _is_switch(fields[name]) else _choices(fields[name]))
+    reason = error["msg"].replace("Input should be", "must be")
+    reason = reason.replace("a valid boolean, unable to interpret input", "True or False")
+    return f"--{name}={given}: {reason[0].lower()}{reason[1:]}{hint}"
+
+
+def _is_switch(field: FieldInfo) -> bool:
+    return bool in _alternatives(field)
+
+
+def _choices(field: FieldInfo) -> list[str]:
+    """The words that a `Literal` field takes; 'True' and 'False' for a switch; else nothing."""
+    if _is_switch(field):
+        return ["True", "False"]
+    return [
+        str(choice)
+        for alternative in _alternatives(field)
+        if typing.get_origin(alternative) is typing.Literal
+        for choice in typing.get_args(alternative)
+    ]
+
+
+def _alternatives(field: FieldInfo) -> tuple[Any, ...]:
+    """The members of the field's annotation where it is a union, else the annotation alone."""
+    if typing.get_origin(field.annotation) in (typing.Union, types.UnionType):
+        return typing.get_args(field.annotation)
+    return (field.annotation,)
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
