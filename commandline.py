@@ -7,7 +7,9 @@ fire then splits the tokens without guessing, pydantic validates, and only then 
 """
 
 import difflib
+import inspect
 import sys
+import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable
@@ -80,7 +82,12 @@ def parse(options: type[Options], argv: list[str], positional: str | None = None
 def help_text(options: type[BaseModel], prog: str, positional: str | None = None) -> str:
     """The help page: the model's docstring, then each flag with its default and its sentence."""
     words = f" [{positional} …]" if positional else ""
-    lines = [f"usage: {prog}{words} [--flag=value …]", "", (options.__doc__ or "").strip(), ""]
+    lines = [
+        f"usage: {prog}{words} [--flag=value …]",
+        "",
+        inspect.cleandoc(options.__doc__ or ""),
+        "",
+    ]
     for name, field in options.model_fields.items():
         if name == positional:
             lines += [f"  {name}", f"      {field.description}"]
@@ -88,8 +95,11 @@ def help_text(options: type[BaseModel], prog: str, positional: str | None = None
         default = field.get_default(call_default_factory=True)
         shown = "" if default is None else f" (default {default})"
         choices = _choices(field)
-        lines.append(f"  --{name}={'|'.join(choices) or 'VALUE'}{shown}")
-        lines.append(f"      {field.description}")
+        flag = f"  --{name}={'|'.join(choices) or 'VALUE'}{shown}"
+        lines += textwrap.wrap(flag, 98, subsequent_indent=" " * 8, break_on_hyphens=False)
+        lines += textwrap.wrap(
+            field.description or "", 98, initial_indent=" " * 6, subsequent_indent=" " * 6
+        )
     return "\n".join(lines)
 
 
@@ -127,7 +137,7 @@ def _checked_tokens(
                 raise UsageError(f"{spelled} takes no value: write --{spelled_off[name]}={value}")
             name, value = spelled_off[name], "False"
         elif name not in flags:
-            known = [f"--{flag}" for flag in (*flags, *spelled_off)]
+            known = [f"--{flag}" for flag in (*flags, *spelled_off, "help")]
             raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")
         elif not has_value:
             value = _following_value(rest, spelled, is_switch=name in switches)
@@ -154,6 +164,8 @@ def _one_line(error: ErrorDetails, fields: dict[str, FieldInfo]) -> str:
     name = str(error["loc"][0])
     given = error["input"]
     hint = closest(str(given), SWITCH_WORDS if _is_switch(fields[name]) else _choices(fields[name]))
+    if error["type"] == "string_pattern_mismatch":
+        return f"--{name}={given} does not fit: {fields[name].description}"
     reason = error["msg"].replace("Input should be", "must be")
     reason = reason.replace("a valid boolean, unable to interpret input", "True or False")
     return f"--{name}={given}: {reason[0].lower()}{reason[1:]}{hint}"

@@ -1,0 +1,109 @@
+from typing import Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+import commandline
+from commandline import RunError, UsageError, closest, help_text, parse
+
+
+class Options(BaseModel):
+    """Do the thing."""
+
+    smooth: bool = Field(True, description="Whether to smooth.")
+    rate: float = Field(0.5, gt=0, description="The rate, per second.")
+    name: str | None = Field(None, description="A name.")
+    mode: Literal["fast", "slow"] | None = Field(None, description="How.")
+    paths: list[str] = Field([], description="Files to read.")
+
+
+@pytest.mark.parametrize("off", ["=false", "=False", "=0", "=off", "=no", " false"])
+def test_a_switch_is_turned_off_by_every_usual_word(off):
+    assert parse(Options, f"--smooth{off}".split()).smooth is False
+
+
+@pytest.mark.parametrize("off", ["--nosmooth", "--no-smooth", "--no_smooth"])
+def test_a_switch_is_turned_off_by_a_no_before_its_name(off):
+    assert parse(Options, [off]).smooth is False
+
+
+def test_a_bare_switch_is_on_and_takes_no_file_for_its_value():
+    options = parse(Options, ["--smooth", "logs/"], positional="paths")
+    assert (options.smooth, options.paths) == (True, ["logs/"])
+
+
+def test_a_value_may_follow_an_equals_sign_or_a_space_and_may_be_negative():
+    assert parse(Options, ["--rate=2"]).rate == parse(Options, ["--rate", "2"]).rate == 2
+    with pytest.raises(UsageError, match="--rate=-2: must be greater than 0"):
+        parse(Options, ["--rate", "-2"])
+
+
+@pytest.mark.parametrize("text", ["2024", "1e3", "True", "None", "[1]", "a=b", "007"])
+def test_text_stays_the_text_that_was_typed(text):
+    assert parse(Options, [f"--name={text}"]).name == text
+
+
+@pytest.mark.parametrize(
+    ("argv", "line"),
+    [
+        (["--smoth=1"], "--smoth: no such flag; did you mean --smooth?"),
+        (["--smooth=flase"], "--smooth=flase: must be True or False; did you mean false?"),
+        (["--rate"], "--rate needs a value: write --rate=VALUE"),
+        (["--rate="], "--rate=: must be a valid number"),
+        (["--rate", "--smooth"], "--rate needs a value"),
+        (["--rate=1", "--rate=2"], "--rate is given twice"),
+        (["--smooth", "--nosmooth"], "--smooth is given twice"),
+        (["--no-smooth=1"], "--no-smooth takes no value: write --smooth=1"),
+        (["--mode=fats"], "--mode=fats: must be 'fast' or 'slow'; did you mean fast?"),
+        (["rate=1"], "'rate=1' is not a flag: flags are written --name=value; did you mean rate?"),
+        (["-", "x"], "'-' is not a flag"),
+        (["--", "--rate=1"], "'--' is not a flag"),
+        (["-rate=1"], "'-rate=1' is not a flag"),
+    ],
+)
+def test_a_wrong_word_is_named_with_the_nearest_right_one(argv, line):
+    with pytest.raises(UsageError) as error:
+        parse(Options, argv)
+    assert str(error.value).startswith(line)
+    assert "\n" not in str(error.value)
+
+
+def test_the_help_lists_every_flag_with_its_default_and_its_sentence():
+    text = help_text(Options, "tool", positional="paths")
+    assert text.startswith("usage: tool [paths …] [--flag=value …]\n\nDo the thing.")
+    for name, field in Options.model_fields.items():
+        assert name in text
+        assert field.description in text
+    assert "--rate=VALUE (default 0.5)" in text
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status", "line"),
+    [
+        (None, None, ""),
+        (3, 3, ""),
+        (RunError("no space left"), 1, "tool: no space left\n"),
+        (UsageError("--a and --b"), 2, "tool: --a and --b (tool --help lists the flags)\n"),
+    ],
+)
+def test_the_exit_status_tells_wrong_use_from_a_failed_run(capsys, outcome, status, line):
+    def job(options):
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(SystemExit) as exit_:
+        commandline.main(job, Options, prog="tool", argv=[])
+    assert exit_.value.code == status
+    assert capsys.readouterr().err == line
+
+
+def test_the_job_does_not_start_when_a_flag_is_wrong():
+    with pytest.raises(SystemExit):
+        commandline.main(
+            lambda _: pytest.fail("the job ran"), Options, prog="tool", argv=["--rat=1"]
+        )
+
+
+def test_nothing_is_suggested_where_nothing_is_near():
+    assert closest("zzz", ["rate", "smooth"]) == ""
