@@ -1,0 +1,158 @@
+"""Everything a training run can be told: one frozen, validated model whose fields are the flags."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from biencoder.variants import ALIASES, VARIANTS, canonical_name
+
+#: Named presets of (hard_ratio_start, hard_ratio_step).
+NEGATIVES = {
+    "falling": (0.8, -0.1),
+    "rising": (0.0, 0.1),
+    "constant": (0.5, 0.0),
+    "only_random": (0.0, 0.0),
+    "only_hard": (1.0, 0.0),
+}
+
+Count = Annotated[int, Field(ge=1)]
+Ratio = Annotated[float, Field(ge=0, le=1)]
+VariantName = Literal[
+    "with_layernorm_relu",
+    "with_layernorm",
+    "without_relu",
+    "with_relu",
+    "without_layernorm",
+    "without_layernorm_relu",
+]
+
+
+class Config(BaseModel):
+    """Fine-tune a shared BERT bi-encoder on point / counter / negative triplets, evaluate top-1 on
+    training, validation and test after every epoch, and write logs/<run_id>.jsonl.
+
+    With no flag at all it trains on the embedded sample corpus with the packaged encoder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    data_dir: Path | None = Field(
+        None,
+        description="Folder that holds training/, validation/ and test/; unset: the sample corpus.",
+    )
+    encoder: str = Field(
+        "all-MiniLM-L6-v2",
+        min_length=1,
+        description="The packaged all-MiniLM-L6-v2, a local model folder, or a hub name such as "
+        "bert-base-uncased.",
+    )
+    pooling: Literal["mean", "cls", "pooler"] = Field(
+        "mean",
+        description="How token states become one vector: their mean, the first token's, or that "
+        "through the encoder's pooler layer.",
+    )
+    max_length: int = Field(128, ge=3, description="Tokens a text keeps, [CLS] and [SEP] included.")
+
+    variant: VariantName = Field(
+        "with_layernorm_relu", description="A named pair of the two switches below."
+    )
+    layernorm: bool = Field(
+        True, description="LayerNorm on the similarity embedding and on the pooled vector."
+    )
+    relu: bool = Field(True, description="ReLU on the pair head's concatenated features.")
+    fusion: Literal["concatenated", "only_embedding", "only_cls"] = Field(
+        "concatenated",
+        description="What the pair head sees: similarity embeddings and pooled vectors, or one "
+        "of the two.",
+    )
+
+    epochs: int = Field(5, ge=0, description="Passes over the training pairs.")
+    batch_size: Count = Field(8, description="Triplets an optimiser step.")
+    lr: float = Field(5e-5, gt=0, description="Adam's learning rate, constant.")
+    margin: float = Field(
+        1.0, ge=0, description="Triplet margin, in Euclidean distance between embeddings."
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."
+    )
+
+    negatives: Literal["falling", "rising", "constant", "only_random", "only_hard"] = Field(
+        "falling", description="A named schedule of the share of hard negatives."
+    )
+    hard_ratio_start: Ratio = Field(
+        NEGATIVES["falling"][0], description="Share of hard negatives in the first epoch, 0 to 1."
+    )
+    hard_ratio_step: float = Field(
+        NEGATIVES["falling"][1],
+        ge=-1,
+        le=1,
+        description="Change of that share an epoch; it is held in 0 to 1.",
+    )
+    leaked_pairs: Literal["drop", "keep"] = Field(
+        "drop",
+        description="Training pairs whose point or counter also stands in validation or test.",
+    )
+
+    eval_every: Count = Field(1, description="Epochs between evaluations.")
+    mine_every: Count = Field(1, description="Epochs between new negatives.")
+    log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")
+
+    log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
+    checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
+    run_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",
+        description="Name of the run's files: letters, digits, '.', '_', '-'; unset: time, "
+        "variant and seed.",
+    )
+    init_from: str | None = Field(
+        None, description="Run id or checkpoint folder whose best weights this run starts from."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", description="Where to compute; auto takes a GPU where there is one."
+    )
+
+    @model_validator(mode="after")
+    def _resolve_names(self) -> "Config":
+        """Make each preset and its parts agree; a part that was given wins over a default."""
+        given = self.model_fields_set
+        # The model is frozen for its users; its own validator completes it once.
+        resolve = self.__dict__.update
+        if "variant" in given:
+            switches = VARIANTS[ALIASES.get(self.variant, self.variant)]._asdict()
+            for flag, value in switches.items():
+                if flag in given and getattr(self, flag) != value:
+                    raise ValueError(
+                        f"--{flag}={getattr(self, flag)} contradicts --variant={self.variant}, "
+                        f"which means --{flag}={value}: drop one of them"
+                    )
+            resolve(switches)
+        resolve(variant=canonical_name(self.layernorm, self.relu))
+
+        if "negatives" in given:
+            start, step = NEGATIVES[self.negatives]
+            if "hard_ratio_start" not in given:
+                resolve(hard_ratio_start=start)
+            if "hard_ratio_step" not in given:
+                resolve(hard_ratio_step=step)
+        numbers_say = _schedule_name(self.hard_ratio_start, self.hard_ratio_step)
+        if "negatives" in given and numbers_say != self.negatives:
+            flag = next(f for f in ("hard_ratio_step", "hard_ratio_start") if f in given)
+            raise ValueError(
+                f"--{flag}={getattr(self, flag)} contradicts --negatives={self.negatives}: the two "
+                f"hard_ratio numbers say {numbers_say}; drop one of them"
+            )
+        resolve(negatives=numbers_say)
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole resolved config as JSON values, for the run log and the checkpoints."""
+        return self.model_dump(mode="json")
+
+
+def _schedule_name(start: float, step: float) -> str:
+    """The name in `NEGATIVES` that the two numbers of a schedule amount to."""
+    if step:
+        return "falling" if step < 0 else "rising"
+    return {0.0: "only_random", 1.0: "only_hard"}.get(start, "constant")

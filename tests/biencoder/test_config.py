@@ -1,0 +1,65 @@
+import pytest
+from pydantic import ValidationError
+
+from biencoder.config import NEGATIVES, Config
+from biencoder.variants import ALIASES, VARIANTS
+
+
+def test_no_flag_at_all_means_both_switches_on():
+    config = Config()
+    assert (config.layernorm, config.relu, config.variant) == (True, True, "with_layernorm_relu")
+
+
+@pytest.mark.parametrize("name", [*VARIANTS, *ALIASES])
+def test_a_variant_name_sets_both_switches_and_is_reported_by_its_canonical_name(name):
+    config = Config(variant=name)
+    canonical = ALIASES.get(name, name)
+    assert (config.layernorm, config.relu) == VARIANTS[canonical]
+    assert config.variant == canonical
+
+
+def test_one_switch_starts_from_both_on_and_names_the_variant():
+    assert Config(layernorm="False").variant == "with_relu"
+    assert Config(relu="off").variant == "with_layernorm"
+    assert Config(layernorm="0", relu="no").variant == "without_layernorm_relu"
+
+
+def test_a_switch_may_repeat_what_the_variant_says():
+    assert Config(variant="with_relu", relu="True").relu
+
+
+def test_a_switch_that_contradicts_the_variant_is_named():
+    with pytest.raises(ValidationError, match="--relu=False contradicts --variant=with_relu"):
+        Config(variant="with_relu", relu="False")
+
+
+@pytest.mark.parametrize("name", NEGATIVES)
+def test_a_negatives_preset_is_two_numbers_and_the_two_numbers_name_the_preset(name):
+    start, step = NEGATIVES[name]
+    config = Config(negatives=name)
+    assert (config.hard_ratio_start, config.hard_ratio_step) == (start, step)
+    assert Config(hard_ratio_start=start, hard_ratio_step=step).negatives == name
+
+
+def test_a_preset_gives_way_to_a_number_that_keeps_its_direction():
+    config = Config(negatives="rising", hard_ratio_step=0.02)
+    assert (config.hard_ratio_start, config.hard_ratio_step) == (0.0, 0.02)
+
+
+def test_a_number_that_contradicts_the_preset_is_named():
+    with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
+        Config(negatives="rising", hard_ratio_step=-0.1)
+
+
+def test_the_config_cannot_be_changed_afterwards():
+    with pytest.raises(ValidationError, match="frozen"):
+        Config().lr = 1.0
+
+
+def test_every_field_has_a_sentence():
+    assert all(field.description.endswith(".") for field in Config.model_fields.values())
+
+
+def test_the_json_form_rebuilds_the_same_config():
+    config = Config(variant="without_relu", negatives="constant", epochs=3)
+    assert Config(**config.to_json()) == config
