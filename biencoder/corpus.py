@@ -1,0 +1,216 @@
+"""The corpus on disk → three splits of point–counter pairs, in an order every machine agrees on.
+
+Layout: `<root>/{training,validation,test}/<domain>/<debate title>/{pro,con}/<stance><NN>` +
+`a-point.txt` or `b-counter.txt`. Anything else in the tree is passed over. The layout and the data
+are those of the ArguAna Counterargs corpus (Wachsmuth, Syed, Stein, ACL 2018).
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from commandline import RunError
+
+SPLITS = ("training", "validation", "test")
+_FILE_NAME = re.compile(r"(pro|con)(\d+)(?:(a)-point|(b)-counter)\.txt")
+_PAIR_KEY = ["domain", "title", "stance", "number"]
+
+
+class CorpusError(RunError):
+    """A corpus that cannot be read as one; the message names the path and what to do."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The complete pairs of one split.
+
+    `pairs` has a row a pair: domain, title, stance ('pro' or 'con'), number (int), point, counter
+    (texts, stripped of outer white space), sorted by the first four. `incomplete` counts points
+    without a counter and counters without a point, `leaked` the pairs that were dropped because
+    validation or test holds one of their texts.
+    """
+
+    name: str
+    pairs: pd.DataFrame
+    incomplete: int
+    leaked: int = 0
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The distinct texts: equal text is the same argument, so it is numbered once."""
+        return list(dict.fromkeys([*self.pairs["point"], *self.pairs["counter"]]))
+
+    @cached_property
+    def point_ids(self) -> npt.NDArray[np.int64]:
+        """Index into `texts` of each pair's point, shape [N]."""
+        return self._ids("point")
+
+    @cached_property
+    def counter_ids(self) -> npt.NDArray[np.int64]:
+        """Index into `texts` of each pair's counter, shape [N]."""
+        return self._ids("counter")
+
+    @property
+    def candidate_ids(self) -> npt.NDArray[np.int64]:
+        """Index into `texts` of each candidate, shape [2N]: all counters, then all points."""
+        return np.concatenate([self.counter_ids, self.point_ids])
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the run log says of this split."""
+        return {
+            "pairs": len(self) + self.leaked,
+            "incomplete": self.incomplete,
+            "leaked": self.leaked,
+            "kept": len(self),
+        }
+
+    def _ids(self, role: str) -> npt.NDArray[np.int64]:
+        number = {text: index for index, text in enumerate(self.texts)}
+        return np.array([number[text] for text in self.pairs[role]], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The three splits of one corpus."""
+
+    training: Split
+    validation: Split
+    test: Split
+
+    @property
+    def splits(self) -> tuple[Split, Split, Split]:
+        return self.training, self.validation, self.test
+
+
+def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
+    """Read a corpus; None means the sample that the package carries.
+
+    With `leaked_pairs='drop'` training loses each pair whose point or counter stands word for word
+    in validation or test. Raises `CorpusError` naming the path at fault.
+    """
+    root = Path(str(files("biencoder"))) / "sample_corpus" if data_dir is None else data_dir
+    _check_root(root)
+    training, validation, test = (_read_split(root, name) for name in SPLITS)
+    if leaked_pairs == "drop":
+        training = _without_leaked_pairs(training, validation, test)
+        if not len(training):
+            raise CorpusError(
+                f"{root}: every training pair stands in validation or test too; "
+                "pass --leaked_pairs=keep to train on them all the same"
+            )
+    _check_negatives(root, training)
+    return Corpus(training, validation, test)
+
+
+def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
+    """Which pairs of `split` hold no text that `training` holds, shape [N]."""
+    known = set(training.texts)
+    return ~(split.pairs["point"].isin(known) | split.pairs["counter"].isin(known)).to_numpy()
+
+
+def _check_root(root: Path) -> None:
+    if not root.is_dir():
+        raise CorpusError(f"--data_dir={root}: no such folder")
+    missing = [name for name in SPLITS if not (root / name).is_dir()]
+    if not missing:
+        return
+    inner = [path for path in sorted(root.iterdir()) if (path / "training").is_dir()]
+    hint = f"; did you mean {inner[0]}?" if inner else ""
+    raise CorpusError(
+        f"--data_dir={root}: the folder {missing[0]}/ is missing; a corpus holds "
+        f"training/, validation/ and test/{hint}"
+    )
+
+
+def _check_negatives(root: Path, training: Split) -> None:
+    """Every point needs at least one text that is neither its own nor its counter's."""
+    own = np.where(training.point_ids == training.counter_ids, 1, 2)
+    if len(training.texts) <= own.max():
+        raise CorpusError(
+            f"{root / 'training'}: {len(training.texts)} distinct texts leave a point without any "
+            "negative; training needs at least two different pairs"
+        )
+
+
+def _read_split(root: Path, name: str) -> Split:
+    rows = list(_text_files(root / name))
+    table = pd.DataFrame(rows, columns=[*_PAIR_KEY, "role", "path"])
+    if table.empty:
+        raise CorpusError(
+            f"{root / name}: no argument found; files lie in <domain>/<debate title>/pro or con "
+            "and are named like pro01a-point.txt and pro01b-counter.txt"
+        )
+    twice = table[table.duplicated([*_PAIR_KEY, "role"], keep=False)]
+    if not twice.empty:
+        first, second = sorted(str(path) for path in twice["path"])[:2]
+        raise CorpusError(f"{second}: has the same id as {first}; rename or remove one of them")
+    table["text"] = [_read_text(path) for path in table["path"]]
+    table = table[table["text"] != ""]  # an empty file says nothing: its pair is incomplete
+    wide = table.pivot(index=_PAIR_KEY, columns="role", values="text")
+    wide = wide.reindex(columns=["point", "counter"]).sort_index()
+    pairs = wide.dropna().reset_index().rename_axis(columns=None)
+    if pairs.empty:
+        raise CorpusError(f"{root / name}: no point has its counter beside it")
+    return Split(name, pairs, incomplete=len(wide) - len(pairs))
+
+
+def _text_files(split_dir: Path) -> Iterator[tuple[str, str, str, int, str, Path]]:
+    """(domain, title, stance, number, role, path) of every argument file below `split_dir`."""
+    for domain in _folders(split_dir):
+        for title in _folders(domain):
+            for stance in _folders(title):
+                for path in _entries(stance, folders=False):
+                    match = _FILE_NAME.fullmatch(path.name)
+                    if match and match[1] == stance.name:
+                        role = "point" if match[3] else "counter"
+                        yield domain.name, title.name, stance.name, int(match[2]), role, path
+
+
+def _folders(parent: Path) -> list[Path]:
+    return _entries(parent, folders=True)
+
+
+def _entries(parent: Path, *, folders: bool) -> list[Path]:
+    """Subfolders or files, by name; links are not followed: they may loop or leave the corpus."""
+    try:
+        with os.scandir(parent) as entries:
+            return sorted(
+                Path(entry.path)
+                for entry in entries
+                if (
+                    entry.is_dir(follow_symlinks=False)
+                    if folders
+                    else entry.is_file(follow_symlinks=False)
+                )
+            )
+    except OSError as error:
+        raise CorpusError(f"{parent}: cannot be read ({error.strerror})") from None
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path}: not UTF-8 at byte {error.start}; convert it, for instance with iconv"
+        ) from None
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _without_leaked_pairs(training: Split, *held_out: Split) -> Split:
+    fresh = np.logical_and.reduce([unseen(training, split) for split in held_out])
+    pairs = training.pairs[fresh].reset_index(drop=True)
+    return replace(training, pairs=pairs, leaked=int((~fresh).sum()))
