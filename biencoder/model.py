@@ -1,0 +1,81 @@
+"""The bi-encoder: one shared encoder, a similarity embedding, and a head that judges pairs."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+SIMILARITY_SIZE = 128
+
+#: The `fusion` names → how many parts of (sim, h) the pair head is fed.
+FUSIONS = {"concatenated": (True, True), "only_embedding": (True, False), "only_cls": (False, True)}
+
+
+class BiEncoder(nn.Module):
+    """Both sides of a pair pass through the same encoder.
+
+    Shapes: B texts, L tokens, H the encoder's hidden size, S = 128 the similarity size.
+    The switches add or leave out a step and draw no random number, so that models of one seed
+    share every initial parameter, whatever their switches.
+    """
+
+    def __init__(
+        self, encoder: nn.Module, *, pooling: str, layernorm: bool, relu: bool, fusion: str
+    ) -> None:
+        super().__init__()
+        config: Any = encoder.config
+        hidden = config.hidden_size
+        self.encoder = encoder
+        self.pooling = pooling
+        self.fusion = fusion
+        self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
+        self.sim_norm = nn.LayerNorm(SIMILARITY_SIZE) if layernorm else nn.Identity()
+        self.pooled_norm = nn.LayerNorm(hidden) if layernorm else nn.Identity()
+        with_sim, with_pooled = FUSIONS[fusion]
+        features = 3 * (SIMILARITY_SIZE * with_sim + hidden * with_pooled)
+        self.activation = nn.ReLU() if relu else nn.Identity()
+        self.head = nn.Linear(features, 2)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).
+
+        `sim` is the only vector that distances and neighbours use; `h` is the pooled vector.
+        """
+        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
+        pooled = (
+            output.pooler_output
+            if self.pooling == "pooler"
+            else pool(output.last_hidden_state, attention_mask, self.pooling)
+        )
+        return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
+
+    def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
+        """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".
+
+        The order matters: the point comes first.
+        """
+        features = pair_features(sim_a, h_a, sim_b, h_b, self.fusion)
+        return self.head(self.activation(features))
+
+    def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
+        """The log-odds of "is the counter", [...]: it ranks as the probability does, and where
+        probabilities round to 1 it still tells two candidates apart.
+        """
+        logits = self.pair_logits(sim_a, h_a, sim_b, h_b)
+        return logits[..., 1] - logits[..., 0]
+
+
+def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+    """Token states [B, L, H] and mask [B, L] → [B, H]: their mean, or the first token's state."""
+    if pooling == "cls":
+        return hidden[:, 0]
+    weights = mask.unsqueeze(-1).to(hidden.dtype)
+    return (hidden * weights).sum(1) / weights.sum(1)
+
+
+def pair_features(sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor, fusion: str) -> Tensor:
+    """What the pair head sees: a side, the other, their absolute difference, of sim, h or both."""
+    with_sim, with_pooled = FUSIONS[fusion]
+    parts = [sim_a, sim_b, (sim_a - sim_b).abs()] if with_sim else []
+    parts += [h_a, h_b, (h_a - h_b).abs()] if with_pooled else []
+    return torch.cat(parts, dim=-1)

@@ -1,0 +1,42 @@
+"""Splits and models made by hand: no test here needs a pretrained encoder."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from biencoder.corpus import Split
+from biencoder.model import BiEncoder
+
+HIDDEN = 6
+
+
+class ToyEncoder(nn.Module):
+    """Token ids → states by one embedding table: the least that `BiEncoder` can share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config = SimpleNamespace(hidden_size=HIDDEN)
+        self.states = nn.Embedding(50, HIDDEN)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> SimpleNamespace:
+        states = self.states(input_ids)
+        return SimpleNamespace(last_hidden_state=states, pooler_output=torch.tanh(states[:, 0]))
+
+
+def make_model(**switches: object) -> BiEncoder:
+    """A `BiEncoder` of one fixed seed over a `ToyEncoder`."""
+    torch.manual_seed(0)
+    settings = {"pooling": "mean", "layernorm": True, "relu": True, "fusion": "concatenated"}
+    return BiEncoder(ToyEncoder(), **{**settings, **switches})
+
+
+def make_split(pairs: list[tuple[str, str]], name: str = "training") -> Split:
+    """A split whose pairs all stand in one debate, numbered in order."""
+    frame = pd.DataFrame(pairs, columns=["point", "counter"])
+    frame.insert(0, "domain", "sport")
+    frame.insert(1, "title", "running")
+    frame.insert(2, "stance", "pro")
+    frame.insert(3, "number", range(1, len(frame) + 1))
+    return Split(name, frame, incomplete=0)

@@ -1,0 +1,66 @@
+import pytest
+import torch
+from transformers import DistilBertConfig, DistilBertModel
+
+from biencoder.encoder import EncoderError, load
+
+
+def test_a_local_folder_is_loaded_with_its_tokenizer(tiny_encoder):
+    encoder, tokenizer = load(str(tiny_encoder), "mean", max_length=64)
+    tokens = tokenizer(["a point"], return_tensors="pt")
+    assert encoder(**tokens).last_hidden_state.shape[-1] == encoder.config.hidden_size == 32
+
+
+def test_the_packaged_encoder_loads_without_any_network(monkeypatch):
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("asked the network"))
+    encoder, _ = load("all-MiniLM-L6-v2", "mean", max_length=128)
+    assert encoder.config.hidden_size == 384
+
+
+def test_the_pooler_stays_only_where_it_is_used(tiny_encoder):
+    names = [
+        {name.split(".")[0] for name, _ in load(str(tiny_encoder), pooling, 64)[0].named_children()}
+        for pooling in ("mean", "cls", "pooler")
+    ]
+    assert ["pooler" in children for children in names] == [False, False, True]
+    encoder, _ = load(str(tiny_encoder), "mean", 64)
+    assert not any("pooler" in name for name, _ in encoder.named_parameters())
+
+
+def test_weights_are_float32(tiny_encoder):
+    encoder, _ = load(str(tiny_encoder), "pooler", 64)
+    assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
+
+
+def test_an_encoder_without_a_pooler_says_what_to_use(tiny_encoder, tmp_path):
+    _, tokenizer = load(str(tiny_encoder), "mean", 64)
+    tokenizer.save_pretrained(tmp_path)
+    DistilBertModel(
+        DistilBertConfig(vocab_size=99, dim=8, n_layers=1, n_heads=1, hidden_dim=8)
+    ).save_pretrained(tmp_path)
+    with pytest.raises(EncoderError, match="has no pooler layer; use mean or cls"):
+        load(str(tmp_path), "pooler", 64)
+
+
+def test_a_length_that_the_encoder_cannot_read_is_refused(tiny_encoder):
+    with pytest.raises(EncoderError, match=r"--max_length=65: .* reads at most 64 tokens"):
+        load(str(tiny_encoder), "mean", 65)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(EncoderError, match="holds no model that can be loaded: there is no config"):
+        load(str(tmp_path), "mean", 64)
+
+
+def test_a_path_to_nothing_is_named(tmp_path):
+    with pytest.raises(EncoderError, match="nothing: no such folder"):
+        load(str(tmp_path / "nothing"), "mean", 64)
+
+
+def test_a_hub_that_does_not_answer_is_one_clear_line(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        EncoderError, match="--encoder=no/such-model: .* did not provide it"
+    ) as info:
+        load("no/such-model", "mean", 64)
+    assert "\n" not in str(info.value)
