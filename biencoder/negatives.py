@@ -1,0 +1,105 @@
+"""The negative of every training pair: hard (the nearest wrong text) or random, on a schedule."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from biencoder.corpus import Split
+from biencoder.neighbors import nearest
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """The negatives in force and what the run log says of them.
+
+    `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that stood
+    nearer than the hard negative taken but repeat the point's or the counter's text elsewhere in
+    the corpus. The distances are quartiles over all pairs.
+    """
+
+    text_ids: npt.NDArray[np.int64]
+    hard_ratio: float
+    hard: int
+    random: int
+    passed_over: int
+    positive_distance: list[float]
+    negative_distance: list[float]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The fields of a `mine` event."""
+        return {name: value for name, value in vars(self).items() if name != "text_ids"}
+
+
+def hard_ratio_at(epoch: int, start: float, step: float) -> float:
+    """The share of hard negatives in an epoch: `start`, moved by `step` each epoch, in [0, 1]."""
+    return min(1.0, max(0.0, start + epoch * step))
+
+
+def mine(
+    split: Split, vectors: npt.NDArray[np.float32], hard_ratio: float, seed: int, epoch: int
+) -> Negatives:
+    """Give every pair of `split` a new negative.
+
+    `vectors` [T, 128] are the similarity embeddings of `split.texts`. A hard negative is the
+    nearest text among all points and counters of the split whose text is neither the point's nor
+    its counter's; a random one is uniform over the same. Which pairs get which, and the random
+    texts themselves, depend on seed and epoch alone, not on the model.
+    """
+    rng = np.random.default_rng([seed, epoch, 1])
+    is_hard = rng.random(len(split)) < hard_ratio
+    text_ids = _random_negatives(split, rng)
+    hard_pairs = np.flatnonzero(is_hard)
+    passed_over = 0
+    if len(hard_pairs):
+        text_ids[hard_pairs], passed_over = _hard_negatives(split, vectors, hard_pairs)
+    points = vectors[split.point_ids]
+    return Negatives(
+        text_ids=text_ids,
+        hard_ratio=hard_ratio,
+        hard=len(hard_pairs),
+        random=len(split) - len(hard_pairs),
+        passed_over=passed_over,
+        positive_distance=_quartiles(points - vectors[split.counter_ids]),
+        negative_distance=_quartiles(points - vectors[text_ids]),
+    )
+
+
+def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Uniform over the split's points and counters; draws again while a pair got its own text."""
+    candidates = split.candidate_ids
+    drawn = candidates[rng.integers(len(candidates), size=len(split))]
+    while len(own := np.flatnonzero((drawn == split.point_ids) | (drawn == split.counter_ids))):
+        drawn[own] = candidates[rng.integers(len(candidates), size=len(own))]
+    return drawn
+
+
+def _hard_negatives(
+    split: Split, vectors: npt.NDArray[np.float32], pairs: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], int]:
+    """(text ids [P], texts passed over) for the pairs with the given rows.
+
+    Distinct texts are searched, since copies of one text are one argument.
+    """
+    points, counters = split.point_ids[pairs], split.counter_ids[pairs]
+    found, distances = nearest(
+        vectors,
+        vectors[points],
+        1,
+        lambda query, text: (text == points[query]) | (text == counters[query]),
+    )
+    copies = np.bincount(split.candidate_ids, minlength=len(vectors))
+    # The point itself lies at distance 0, so its copies always stand nearer; the counter's only
+    # where the counter does.
+    counter_distance = np.linalg.norm(vectors[points] - vectors[counters], axis=1)
+    counter_nearer = (counter_distance < distances[:, 0]) & (points != counters)
+    own = np.where(points == counters, 2, 1)
+    passed_over = (copies[points] - own).sum() + (copies[counters] - 1)[counter_nearer].sum()
+    return found[:, 0], int(passed_over)
+
+
+def _quartiles(differences: npt.NDArray[np.float32]) -> list[float]:
+    lengths = np.linalg.norm(differences, axis=1)
+    return [float(value) for value in np.quantile(lengths, [0.25, 0.5, 0.75])]
