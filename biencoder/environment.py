@@ -1,0 +1,58 @@
+"""Where a run takes place: device, library versions, commit."""
+
+import platform
+import subprocess
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from commandline import RunError
+
+_PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn", "numpy")
+
+
+def device(name: str) -> torch.device:
+    """The device that `--device` means. Raises `RunError` where there is none."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next((kind for kind, is_there in available.items() if is_there), "cpu")
+    if not available.get(name, True):
+        raise RunError(f"--device={name}: this machine offers torch no such device")
+    return torch.device(name)
+
+
+def describe(device: torch.device) -> dict[str, Any]:
+    """What the run log says of the device."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "type": device.type,
+        "name": name or platform.machine(),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the libraries that decide a run's result."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = None
+    return found
+
+
+def git_commit() -> str | None:
+    """The commit of the source tree that is running, None outside a checkout."""
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True
+        )
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() or None

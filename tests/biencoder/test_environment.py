@@ -1,0 +1,37 @@
+import subprocess
+
+import pytest
+import torch
+
+from biencoder import environment
+from commandline import RunError
+
+
+def test_auto_takes_a_device_that_is_there():
+    assert environment.device("auto").type in ("cpu", "cuda", "mps")
+    assert environment.device("cpu") == torch.device("cpu")
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RunError, match="--device=cuda: this machine offers"):
+        environment.device("cuda")
+
+
+def test_the_versions_name_what_decides_a_result():
+    versions = environment.versions()
+    assert versions["torch"] == torch.__version__
+    assert versions["python"].startswith("3.")
+
+
+def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
+    commit = environment.git_commit()
+    assert commit is None or len(commit) == 40
+    monkeypatch.setattr(
+        subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError)
+    )
+    assert environment.git_commit() is None
+
+
+def test_the_description_tells_the_kind_of_device():
+    assert environment.describe(torch.device("cpu"))["type"] == "cpu"
