@@ -1,0 +1,28 @@
+"""Train one bi-encoder for counter-argument retrieval: flags in, config checked, job run.
+
+python train.py --epochs=1                              # a first look: under a minute on a CPU
+python train.py --variant=without_relu --seed=1         # one of the four configurations
+python train.py --data_dir=arguana-counterargs          # the real corpus
+python train.py --encoder=bert-base-uncased --pooling=pooler --max_length=512
+python train.py --help                                  # every flag
+"""
+
+import commandline
+from biencoder.config import Config
+
+
+def train(config: Config) -> int:
+    """Run the job that `config` describes; returns its exit status."""
+    # Imported here so that --help and a mistyped flag answer without waiting for torch.
+    from biencoder import trainer
+
+    return trainer.train(config)
+
+
+def main() -> None:
+    """The console script `train`."""
+    commandline.main(train, Config, prog="train")
+
+
+if __name__ == "__main__":
+    main()
