@@ -8,15 +8,18 @@ epoch-0003/
 """
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 import safetensors
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from biencoder.model import BiEncoder
+from biencoder import encoder
+from biencoder.config import Config
+from biencoder.files import whole_file, whole_folder
+from biencoder.model import BiEncoder, build
 from commandline import RunError
 
 INDEX = "checkpoints.json"
@@ -40,22 +43,15 @@ def save(
     `CheckpointError`.
     """
     name = f"epoch-{state['epoch']:04d}"
-    unfinished = run_dir / f".{name}.tmp"
     try:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        unfinished.mkdir(parents=True)
-        save_file(
-            {key: tensor.contiguous().cpu() for key, tensor in model.state_dict().items()},
-            unfinished / "model.safetensors",
-        )
-        _write_json(unfinished / "state.json", state)
-        encoder: Any = model.encoder
-        encoder.config.save_pretrained(unfinished / "encoder")
-        tokenizer.save_pretrained(unfinished / "encoder")
-        unfinished.rename(run_dir / name)
+        with whole_folder(run_dir / name) as folder:
+            save_file(_tensors(model), folder / "model.safetensors")
+            _write_json(folder / "state.json", state)
+            model.encoder.config.save_pretrained(folder / "encoder")
+            tokenizer.save_pretrained(folder / "encoder")
         index = _read_index(run_dir) | {"last": name} | ({"best": name} if best else {})
-        _write_json(run_dir / f".{INDEX}.tmp", index)
-        (run_dir / f".{INDEX}.tmp").replace(run_dir / INDEX)
+        with whole_file(run_dir / INDEX) as path:
+            _write_json(path, index)
         for folder in run_dir.glob("epoch-*"):
             if folder.name not in index.values():
                 shutil.rmtree(folder)
@@ -83,16 +79,37 @@ def find(reference: str, checkpoint_dir: Path) -> Path:
     )
 
 
+def load(folder: Path) -> tuple[BiEncoder, Any, dict[str, Any]]:
+    """(model, tokenizer, state) of the checkpoint in `folder`, on the CPU.
+
+    Raises `CheckpointError`.
+    """
+    state = read_state(folder)
+    config = Config(**state["config"])
+    skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling)
+    model = build(config, skeleton)
+    model.load_state_dict(_read_weights(folder))
+    return model, tokenizer, state
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The run id, epoch, top-1 figures and config of the checkpoint in `folder`."""
+    path = folder / "state.json"
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        Config(**state["config"])
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+    return dict(state)
+
+
 def initialise(model: BiEncoder, folder: Path) -> list[str]:
     """Load a checkpoint's weights into `model`; returns the modules that keep their fresh ones.
 
     Those are the pair head where its shape differs (another fusion) and LayerNorms that the
     checkpoint's variant does not have. Raises `CheckpointError` where the encoder differs.
     """
-    try:
-        saved = load_file(folder / "model.safetensors")
-    except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{folder / 'model.safetensors'}: cannot be read ({error})") from None
+    saved = _read_weights(folder)
     own = model.state_dict()
     fitting = {
         name: tensor
@@ -109,13 +126,22 @@ def initialise(model: BiEncoder, folder: Path) -> list[str]:
     return fresh
 
 
+def _tensors(model: BiEncoder) -> dict[str, Tensor]:
+    return {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    path = folder / "model.safetensors"
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+
+
 def _read_index(run_dir: Path) -> dict[str, str]:
     path = run_dir / INDEX
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
+    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else {}
 
 
 def _write_json(path: Path, value: Any) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")

@@ -5,7 +5,7 @@ from typing import Any
 
 import transformers
 from torch import nn
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from commandline import RunError
 
@@ -37,6 +37,17 @@ def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
     if max_length > longest:
         raise EncoderError(f"--max_length={max_length}: {name} reads at most {longest} tokens")
     _fit_pooler(encoder, name, pooling)
+    return encoder, tokenizer
+
+
+def from_folder(folder: Path, pooling: str) -> tuple[nn.Module, Any]:
+    """(encoder without its weights, tokenizer) from the two's saved configuration."""
+    try:
+        encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError):
+        raise EncoderError(f"{folder}: holds no encoder configuration and tokenizer") from None
+    _fit_pooler(encoder, str(folder), pooling)
     return encoder, tokenizer
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from biencoder.config import Config
+
 SIMILARITY_SIZE = 128
 
 #: The `fusion` names → how many parts of (sim, h) the pair head is fed.
@@ -23,9 +25,9 @@ class BiEncoder(nn.Module):
         self, encoder: nn.Module, *, pooling: str, layernorm: bool, relu: bool, fusion: str
     ) -> None:
         super().__init__()
+        self.encoder: Any = encoder
         config: Any = encoder.config
-        hidden = config.hidden_size
-        self.encoder = encoder
+        hidden: int = config.hidden_size
         self.pooling = pooling
         self.fusion = fusion
         self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
@@ -63,6 +65,17 @@ class BiEncoder(nn.Module):
         """
         logits = self.pair_logits(sim_a, h_a, sim_b, h_b)
         return logits[..., 1] - logits[..., 0]
+
+
+def build(config: Config, encoder: nn.Module) -> BiEncoder:
+    """The model that a config describes around an encoder."""
+    return BiEncoder(
+        encoder,
+        pooling=config.pooling,
+        layernorm=config.layernorm,
+        relu=config.relu,
+        fusion=config.fusion,
+    )
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
