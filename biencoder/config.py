@@ -100,6 +100,9 @@ class Config(BaseModel):
 
     log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
     checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
+    trec: bool = Field(
+        False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
+    )
     run_id: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",

@@ -61,6 +61,17 @@ class Split:
         """Index into `texts` of each pair's counter, shape [N]."""
         return self._ids("counter")
 
+    @cached_property
+    def pair_ids(self) -> list[str]:
+        """'domain/title/stance/number' of each pair: its name in files and in other runs."""
+        columns = [self.pairs[key] for key in _PAIR_KEY]
+        return [f"{d}/{t}/{s}/{number:02}" for d, t, s, number in zip(*columns, strict=True)]
+
+    @cached_property
+    def candidate_names(self) -> list[str]:
+        """A name for each candidate, in the order of `candidate_ids`: pair id and role."""
+        return [f"{name}/{role}" for role in ("counter", "point") for name in self.pair_ids]
+
     @property
     def candidate_ids(self) -> npt.NDArray[np.int64]:
         """Index into `texts` of each candidate, shape [2N]: all counters, then all points."""

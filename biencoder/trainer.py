@@ -12,13 +12,14 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
-from biencoder import checkpoint, corpus, encoder, environment
+from biencoder import checkpoint, corpus, encoder, environment, final, predictions
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings, Tokens, embed
 from biencoder.evaluation import metrics, rank
+from biencoder.export import export
 from biencoder.loss import Loss, total_loss
-from biencoder.model import BiEncoder
+from biencoder.model import BiEncoder, build
 from biencoder.negatives import Negatives, hard_ratio_at, mine
 from biencoder.runlog import RunLog, new_run_id
 from commandline import RunError
@@ -48,13 +49,7 @@ def train(config: Config) -> int:
     data = corpus.load(config.data_dir, config.leaked_pairs)
     torch.manual_seed(config.seed)
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
-    model = BiEncoder(
-        pretrained,
-        pooling=config.pooling,
-        layernorm=config.layernorm,
-        relu=config.relu,
-        fusion=config.fusion,
-    ).to(device)
+    model = build(config, pretrained).to(device)
     fresh = []
     if config.init_from is not None:
         source = checkpoint.find(config.init_from, config.checkpoint_dir)
@@ -86,7 +81,12 @@ def train(config: Config) -> int:
             say(f"  {', '.join(fresh)} start fresh: {source} holds no fitting weights")
         status, reason = "failed", None
         try:
-            fit(config, data, model, tokenizer, device, log, best)
+            tokens = {
+                split.name: Tokens(split.texts, tokenizer, config.max_length)
+                for split in data.splits
+            }
+            embeddings = fit(config, data, model, tokenizer, tokens, log, best)
+            finish(config, data, model, tokenizer, tokens, log, best, embeddings)
             status = "completed"
         except KeyboardInterrupt:
             status, reason = "interrupted", "interrupted from the keyboard"
@@ -115,19 +115,18 @@ def fit(
     data: Corpus,
     model: BiEncoder,
     tokenizer: Any,
-    device: torch.device,
+    tokens: dict[str, Tokens],
     log: RunLog,
     best: Best,
-) -> None:
-    """The epochs. `best` is kept up to date so that an interrupted run can still report it.
+) -> dict[str, Embeddings]:
+    """The epochs; returns each split's embeddings after the last one.
 
-    Evaluating comes before training in the loop, so neither the evaluation before the first epoch
-    nor the one after the last is a special case.
+    `best` is kept up to date so that an interrupted run can still report it. Evaluating comes
+    before training in the loop, so neither the evaluation before the first epoch nor the one after
+    the last is a special case.
     """
+    device = next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
-    tokens = {
-        split.name: Tokens(split.texts, tokenizer, config.max_length) for split in data.splits
-    }
     negatives: Negatives | None = None
     for epoch in range(config.epochs + 1):
         is_last = epoch == config.epochs
@@ -152,7 +151,7 @@ def fit(
             )
             log.write("checkpoint", epoch=epoch, path=str(path), best=is_best)
         if is_last:
-            break
+            return embeddings
 
         if mines:
             clock = time.monotonic()
@@ -172,6 +171,45 @@ def fit(
         train_epoch(
             config, data.training, negatives, model, optimizer, tokens["training"], log, epoch
         )
+    raise AssertionError("the last epoch returns")
+
+
+def finish(
+    config: Config,
+    data: Corpus,
+    model: BiEncoder,
+    tokenizer: Any,
+    tokens: dict[str, Tokens],
+    log: RunLog,
+    best: Best,
+    embeddings: dict[str, Embeddings],
+) -> None:
+    """What the run leaves of its best epoch: pools, predictions, and the exported model.
+
+    `embeddings` are those after the last epoch; where that is not the best, the best epoch's
+    weights are taken up again and embed anew.
+    """
+    run_dir = config.checkpoint_dir / log.run_id
+    folder = checkpoint.find(str(run_dir), config.checkpoint_dir)
+    if best.epoch != config.epochs:
+        checkpoint.initialise(model, folder)
+        device = next(model.parameters()).device
+        embeddings = {name: embed(model, tokens[name], device, name) for name in tokens}
+    results = [final.evaluate(split, data, embeddings[split.name], model) for split in data.splits]
+    for result in results:
+        for pool, figures in result.pools.items():
+            log.write("pools", epoch=best.epoch, split=result.split, pool=pool, **figures)
+    predictions.write_parquet(
+        [result.predictions for result in results],
+        log.path.with_name(f"{log.run_id}.predictions.parquet"),
+    )
+    if config.trec:
+        for result in results:
+            predictions.write_trec(
+                result.predictions, log.run_id, log.path.with_name(f"{log.run_id}.trec")
+            )
+    export(model, tokenizer, checkpoint.read_state(folder), run_dir)
+    say(final.pool_table(results))
 
 
 def train_epoch(

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import train
 from biencoder.config import Config
+from biencoder.pools import POOLS
 
 ROOT = Path(__file__).parents[1]
 
@@ -139,7 +141,9 @@ def test_the_help_lists_every_flag(monkeypatch, capsys):
     assert all(f"--{name}=" in printed for name in Config.model_fields)
 
 
-def test_the_whole_job_leaves_one_log_and_two_checkpoints(tiny_encoder, tmp_path):
+def test_the_whole_job_leaves_a_log_predictions_two_checkpoints_and_an_export(
+    tiny_encoder, tmp_path
+):
     """The real entry in its own process, as a person runs it."""
     answer = subprocess.run(
         [
@@ -151,7 +155,7 @@ def test_the_whole_job_leaves_one_log_and_two_checkpoints(tiny_encoder, tmp_path
         text=True,
     )
     assert answer.returncode == 0, answer.stderr
-    (log,) = (tmp_path / "logs").iterdir()
+    (log,) = (tmp_path / "logs").glob("*.jsonl")
     lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
 
     start, end = lines[0], lines[-1]
@@ -171,8 +175,21 @@ def test_the_whole_job_leaves_one_log_and_two_checkpoints(tiny_encoder, tmp_path
         parts = line["triplet_loss"] + line["positive_loss"] + line["negative_loss"]
         assert line["loss"] == pytest.approx(parts, rel=1e-5)
 
+    pools = [(line["split"], line["pool"]) for line in lines if line["event"] == "pools"]
+    assert pools == [(split, pool) for split in splits for pool in POOLS]
+    assert {line["epoch"] for line in lines if line["event"] == "pools"} == {end["best_epoch"]}
+    predictions = pl.read_parquet(log.with_name(f"{log.stem}.predictions.parquet"))
+    for split in splits:
+        answered = predictions.filter(pl.col("split") == split)["rescored_rank"] == 1
+        assert answered.sum() / len(answered) == pytest.approx(end["top1"][split])
+    assert len(list((tmp_path / "logs").iterdir())) == 2
+
     run_dir = tmp_path / "checkpoints" / log.stem
     index = json.loads((run_dir / "checkpoints.json").read_text())
     assert index["last"] == "epoch-0002"
     assert index["best"] == f"epoch-{end['best_epoch']:04d}"
-    assert {path.name for path in run_dir.iterdir()} == {"checkpoints.json", *index.values()}
+    assert {path.name for path in run_dir.iterdir()} == {
+        "checkpoints.json",
+        "sentence-transformers",
+        *index.values(),
+    }

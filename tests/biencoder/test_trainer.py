@@ -125,7 +125,7 @@ def test_no_epoch_at_all_evaluates_the_untrained_model(settings):
     config = Config(**settings | {"epochs": 0})
     assert trainer.train(config) == 0
     events = [line["event"] for line in read_log(config)]
-    assert events == ["run_start", "eval", "eval", "eval", "checkpoint", "run_end"]
+    assert events == ["run_start", *["eval"] * 3, "checkpoint", *["pools"] * 24, "run_end"]
 
 
 def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
@@ -194,6 +194,45 @@ def test_a_head_that_does_not_fit_the_first_stage_starts_fresh_and_the_log_says_
     trainer.train(config)
     (warning,) = [line for line in read_log(config) if line["event"] == "warning"]
     assert warning["message"].endswith("holds no fitting weights for: head")
+
+
+def test_pools_and_predictions_are_those_of_the_best_epoch_where_it_is_not_the_last(
+    settings, monkeypatch
+):
+    monkeypatch.setattr(Best, "update", lambda self, epoch, top1: _keep_first(self, epoch, top1))
+    config = Config(**settings | {"epochs": 1})
+    trainer.train(config)
+    lines = read_log(config)
+    before_training = {
+        line["split"]: line["hits"]
+        for line in lines
+        if line["event"] == "eval" and line["epoch"] == 0
+    }
+    widest = {
+        line["split"]: line["hits"]
+        for line in lines
+        if line["event"] == "pools" and line["pool"] == "epa"
+    }
+    assert widest == before_training
+    assert {line["epoch"] for line in lines if line["event"] == "pools"} == {0}
+
+
+def test_trec_files_are_written_on_request_alone(settings):
+    config = Config(**settings | {"epochs": 0, "trec": True})
+    trainer.train(config)
+    written = sorted(path.name for path in (config.log_dir / "run.trec").iterdir())
+    assert written == [
+        f"{split}.{suffix}"
+        for split in ("test", "training", "validation")
+        for suffix in ("qrels", "run")
+    ]
+
+
+def _keep_first(best, epoch, top1):
+    if best.epoch is not None:
+        return False
+    best.epoch, best.top1 = epoch, top1
+    return True
 
 
 def test_the_best_epoch_is_the_earliest_of_the_highest_validation_top1():
