@@ -62,6 +62,28 @@ def main(
         sys.exit(1)
 
 
+def commands(
+    jobs: dict[str, tuple[Callable[[Any], int | None], type[BaseModel]]],
+    *,
+    prog: str,
+    argv: list[str] | None = None,
+) -> NoReturn:
+    """`main` for a program of several commands: the first word names the one to run."""
+    arguments = sys.argv[1:] if argv is None else argv
+    usage = (
+        f"usage: {prog} {'|'.join(jobs)} [--flag=value …]; {prog} COMMAND --help lists the flags"
+    )
+    name = arguments[0] if arguments else "--help"
+    if name in ("--help", "-h"):
+        print(usage)
+        sys.exit(0 if arguments else 2)
+    if name not in jobs:
+        print(f"{prog}: {name!r}: no such command{closest(name, jobs)} ({usage})", file=sys.stderr)
+        sys.exit(2)
+    job, options = jobs[name]
+    main(job, options, prog=f"{prog} {name}", argv=arguments[1:])
+
+
 def parse(options: type[Options], argv: list[str], positional: str | None = None) -> Options:
     """Read `argv` into the options model. Raises `UsageError` naming the flag at fault."""
     collected: dict[str, Any] = {}
@@ -94,6 +116,7 @@ def help_text(options: type[BaseModel], prog: str, positional: str | None = None
             continue
         default = field.get_default(call_default_factory=True)
         shown = "" if default is None else f" (default {default})"
+        shown = " (required)" if field.is_required() else shown
         choices = _choices(field)
         flag = f"  --{name}={'|'.join(choices) or 'VALUE'}{shown}"
         lines += textwrap.wrap(flag, 98, subsequent_indent=" " * 8, break_on_hyphens=False)
@@ -162,6 +185,8 @@ def _one_line(error: ErrorDetails, fields: dict[str, FieldInfo]) -> str:
     if error["type"] == "value_error":
         return str(error["msg"]).removeprefix("Value error, ")
     name = str(error["loc"][0])
+    if error["type"] == "missing":
+        return f"--{name} is needed: {fields[name].description}"
     given = error["input"]
     hint = closest(str(given), SWITCH_WORDS if _is_switch(fields[name]) else _choices(fields[name]))
     if error["type"] == "string_pattern_mismatch":

@@ -1,0 +1,87 @@
+"""Use a trained model: `evaluate` scores it on a corpus, `retrieve` answers a point with counters.
+
+python -m biencoder evaluate --checkpoint=RUN_ID --split=test
+python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abolished."
+"""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import commandline
+from commandline import UsageError
+
+CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
+CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
+DEVICE: Any = Field("auto", description="Where to compute; auto takes a GPU where there is one.")
+
+
+class EvaluateOptions(BaseModel):
+    """Score a saved model, without training, in all eight candidate pools."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str = CHECKPOINT
+    checkpoint_dir: Path = CHECKPOINT_DIR
+    data_dir: Path | None = Field(
+        None, description="Corpus to score on; unset: the one that the model was trained on."
+    )
+    split: Literal["training", "validation", "test"] | None = Field(
+        None, description="Score this split alone; unset: all three."
+    )
+    trec: bool = Field(
+        False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
+    )
+    log_dir: Path = Field(Path("logs"), description="Folder for the TREC files.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = DEVICE
+
+
+class RetrieveOptions(BaseModel):
+    """Print the best counter-arguments to a point.
+
+    The nearest texts of the corpus by embedding are rescored by the pair head, best first.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str = CHECKPOINT
+    checkpoint_dir: Path = CHECKPOINT_DIR
+    text: str | None = Field(None, description="The point to counter; unset: standard input.")
+    top: int = Field(5, ge=1, description="How many counter-arguments to print.")
+    corpus: Path | None = Field(
+        None, description="Corpus to search; unset: the one that the model was trained on."
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = DEVICE
+
+
+def evaluate(options: EvaluateOptions) -> None:
+    """The `evaluate` command."""
+    from biencoder.saved import SavedModel
+
+    saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
+    saved.evaluate(options.data_dir, options.split, options.log_dir if options.trec else None)
+
+
+def retrieve(options: RetrieveOptions) -> None:
+    """The `retrieve` command."""
+    text = sys.stdin.read() if options.text is None else options.text
+    if not text.strip():
+        raise UsageError("--text: there is no point to counter; give one, or pipe one in")
+    from biencoder.saved import SavedModel
+
+    saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
+    saved.retrieve(text.strip(), options.top, options.corpus)
+
+
+def main() -> None:
+    """The console script `biencoder`."""
+    commandline.commands(
+        {"evaluate": (evaluate, EvaluateOptions), "retrieve": (retrieve, RetrieveOptions)},
+        prog="biencoder",
+    )
+
+
+if __name__ == "__main__":
+    main()
