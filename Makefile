@@ -1,6 +1,6 @@
 # `make` alone prints this list; every target builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test check ablation plot clean
+.PHONY: help setup train test torture check ablation plot clean
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
@@ -30,6 +30,9 @@ train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
+
+torture: $(READY) ## kill a run fifty times and compare with one left in peace: some minutes
+	TORTURE_KILLS=50 $(BIN)/python -m pytest -s tests/test_torture.py
 
 check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .

@@ -7,16 +7,26 @@ python train.py --encoder=bert-base-uncased --pooling=pooler --max_length=512
 python train.py --help                                  # every flag
 """
 
+import sys
+
 import commandline
 from biencoder.config import Config
+from biencoder.interruption import Interrupted, Interruption
 
 
 def train(config: Config) -> int:
     """Run the job that `config` describes; returns its exit status."""
-    # Imported here so that --help and a mistyped flag answer without waiting for torch.
-    from biencoder import trainer
+    interruption = Interruption()
+    try:
+        with interruption.handled():
+            # Imported here so that --help and a mistyped flag answer without waiting for torch,
+            # and a signal is heeded from the first moment.
+            from biencoder import trainer
 
-    return trainer.train(config)
+            return trainer.train(config, interruption)
+    except Interrupted as signalled:
+        print(f"train: {signalled} before the run began", file=sys.stderr)
+        return signalled.status
 
 
 def main() -> None:

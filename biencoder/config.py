@@ -1,5 +1,7 @@
 """Everything a training run can be told: one frozen, validated model whose fields are the flags."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,6 +28,13 @@ VariantName = Literal[
     "without_layernorm",
     "without_layernorm_relu",
 ]
+
+
+#: Where files go, how often things are written down, what computes: none changes a result.
+_NOT_DECIDING = {
+    *("log_dir", "checkpoint_dir", "run_id", "trec", "resume"),
+    *("log_every", "checkpoint_every", "device"),
+}
 
 
 class Config(BaseModel):
@@ -97,6 +106,15 @@ class Config(BaseModel):
     eval_every: Count = Field(1, description="Epochs between evaluations.")
     mine_every: Count = Field(1, description="Epochs between new negatives.")
     log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")
+    checkpoint_every: str = Field(
+        "1epoch",
+        pattern=r"^[1-9]\d{0,8}(epoch|step)s?$",
+        description="Distance of checkpoints to resume from, in epochs or steps: 2epochs, "
+        "500steps.",
+    )
+    on_nan: Literal["stop", "skip"] = Field(
+        "stop", description="What to do at a step whose loss or gradient is not finite."
+    )
 
     log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
     checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
@@ -111,6 +129,11 @@ class Config(BaseModel):
     )
     init_from: str | None = Field(
         None, description="Run id or checkpoint folder whose best weights this run starts from."
+    )
+    resume: Literal["never", "auto"] = Field(
+        "never",
+        description="auto: go on with the newest unfinished run of the same identity, if any; "
+        "never: start a new one.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes a GPU where there is one."
@@ -148,6 +171,18 @@ class Config(BaseModel):
             )
         resolve(negatives=numbers_say)
         return self
+
+    @property
+    def identity(self) -> str:
+        """A hash over the fields that decide the result: runs that share it can be resumed."""
+        deciding = self.model_dump(mode="json", exclude=_NOT_DECIDING)
+        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
+
+    def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:
+        """Whether `checkpoint_every` asks for a checkpoint at this epoch, or at this step."""
+        position = epoch if "epoch" in self.checkpoint_every else step
+        count = int(self.checkpoint_every.rstrip("epochst"))
+        return position is not None and position % count == 0
 
     def to_json(self) -> dict[str, Any]:
         """The whole resolved config as JSON values, for the run log and the checkpoints."""

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,20 @@ def device(name: str) -> torch.device:
     if not available.get(name, True):
         raise RunError(f"--device={name}: this machine offers torch no such device")
     return torch.device(name)
+
+
+def check_writable(*folders: Path) -> None:
+    """Find out by a trial file now, not after hours. Raises `RunError` naming the folder."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as trial:
+                trial.write(bytes(1_000_000))
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be written ({error.strerror}); make room or choose another "
+                "--log_dir or --checkpoint_dir"
+            ) from None
 
 
 def describe(device: torch.device) -> dict[str, Any]:

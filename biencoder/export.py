@@ -86,7 +86,9 @@ def model_card(config: Config, state: dict[str, Any]) -> str:
     """The README.md of an exported model: what it is, its figures, how to use both parts."""
     data = config.data_dir or "the sample corpus of counterargument-biencoder"
     leaked = "dropped from" if config.leaked_pairs == "drop" else "kept in"
-    figures = "\n".join(f"| {split} | {share:.1%} |" for split, share in state["top1"].items())
+    figures = "\n".join(
+        f"| {split} | {share:.1%} |" for split, share in state["best"]["top1"].items()
+    )
     settings = json.dumps(state["config"], indent=2)
     norm = (
         "h = layer_norm(pooled, head['pooled_norm.weight'], head['pooled_norm.bias'])"

@@ -1,11 +1,13 @@
-"""The run log: one JSON object a line, appended and flushed as it happens, never rewritten."""
+"""The run log: one JSON object a line, appended as it happens, never rewritten."""
 
+import fcntl
 import json
 import math
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from commandline import RunError
 
@@ -13,28 +15,44 @@ SCHEMA = 1
 
 
 class RunLog:
-    """The log of one run, `<log_dir>/<run_id>.jsonl`.
+    """The log of one run, `<log_dir>/<run_id>.jsonl`, held by one process at a time.
 
     Every line carries event, run_id, time (ISO 8601, UTC) and schema. A number that is not finite
     is written as null, and the line's `nonfinite` names the field.
     """
 
-    def __init__(self, log_dir: Path, run_id: str) -> None:
-        """Create the file. Raises `RunError` where it exists or cannot be written."""
+    def __init__(self, log_dir: Path, run_id: str, *, resumed: bool = False) -> None:
+        """Create the file, or with `resumed` go on with it.
+
+        Raises `RunError` where a new run's file exists, where another process holds it, or where
+        it cannot be written.
+        """
         self.run_id = run_id
         self.path = log_dir / f"{run_id}.jsonl"
         try:
             log_dir.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("x", encoding="utf-8")
-        except FileExistsError:
-            raise RunError(
-                f"--run_id={run_id}: {self.path} exists already; choose another run_id"
-            ) from None
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
             raise RunError(f"--log_dir={log_dir}: cannot be written ({error.strerror})") from None
+        try:
+            # The lock dies with its holder, however that ends.
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise RunError(
+                f"--run_id={run_id}: another process is writing {self.path}; wait for it, or "
+                "choose another run_id"
+            ) from None
+        self._drop_torn_line()
+        if not resumed and os.fstat(self._descriptor).st_size:
+            os.close(self._descriptor)
+            raise RunError(
+                f"--run_id={run_id}: {self.path} exists already; choose another run_id, or go on "
+                "with that run, if it is unfinished, by --resume=auto and the same flags"
+            )
 
     def write(self, event: str, **fields: Any) -> None:
-        """Append one event as one whole line."""
+        """Append one event as one whole line. Raises `RunError` where the disk refuses it."""
         nonfinite: list[str] = []
         finite = {name: _finite(value, name, nonfinite) for name, value in fields.items()}
         record: dict[str, Any] = {
@@ -46,9 +64,15 @@ class RunLog:
         }
         if nonfinite:
             record["nonfinite"] = nonfinite
-        # One write call a line: a reader, or a crash, meets whole lines.
-        self._file.write(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n")
-        self._file.flush()
+        line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        # One system call a line: a reader, or a crash, meets whole lines.
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
+        if written < len(line):
+            self._drop_torn_line()
+            raise RunError(f"{self.path}: cannot be written (the disk is full)")
 
     def __enter__(self) -> "RunLog":
         return self
@@ -59,12 +83,63 @@ class RunLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        os.close(self._descriptor)
+
+    def _drop_torn_line(self) -> None:
+        """Cut off what a full disk or a crash left of one of our lines: it never was a record."""
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        torn, ours = content[whole:], b'{"event": "'
+        if torn and (torn.startswith(ours) or ours.startswith(torn)):
+            os.ftruncate(self._descriptor, whole)
 
 
 def new_run_id(variant: str, seed: int) -> str:
     """A readable name: UTC time to the second, canonical variant, seed."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}"
+
+
+class FormerRun(NamedTuple):
+    """A run that the log folder holds already."""
+
+    run_id: str
+    completed: bool
+
+
+def find_run(log_dir: Path, identity: str, run_id: str | None) -> FormerRun | None:
+    """The run to go on with, or None.
+
+    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`; its
+    identity must be the one given. A run is completed when its log ends with a `run_end` that says
+    so.
+    """
+    logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
+    found = []
+    for path in logs:
+        if not path.is_file():
+            continue
+        start, end = _first_and_last_record(path)
+        completed = end.get("event") == "run_end" and end.get("status") == "completed"
+        if start.get("identity") == identity and (run_id or not completed):
+            found.append((str(start["time"]), path.stem, completed))
+    return FormerRun(*max(found)[1:]) if found else None
+
+
+def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two records, {} for one that is no whole line; a log may be large, so ends alone."""
+    with path.open("rb") as file:
+        first = file.readline()
+        file.seek(max(0, path.stat().st_size - 100_000))
+        whole = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    return _record(first), _record(whole[-1] if whole else b"")
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line) if line.endswith(b"\n") else {}
+    except ValueError:
+        return {}
+    return record if isinstance(record, dict) else {}
 
 
 def _finite(value: Any, name: str, nonfinite: list[str]) -> Any:

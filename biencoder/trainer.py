@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,11 @@ from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings, Tokens, embed
 from biencoder.evaluation import metrics, rank
 from biencoder.export import export
+from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, total_loss
 from biencoder.model import BiEncoder, build
-from biencoder.negatives import Negatives, hard_ratio_at, mine
-from biencoder.runlog import RunLog, new_run_id
+from biencoder.negatives import hard_ratio_at, mine
+from biencoder.runlog import RunLog, find_run, new_run_id
 from commandline import RunError
 
 
@@ -40,56 +41,86 @@ class Best:
         return True
 
 
-def train(config: Config) -> int:
-    """Run the whole job and return its exit status: 0, or 130 where the user interrupted it.
+@dataclass
+class Progress:
+    """How far a run has come: all that a checkpoint holds beside tensors.
+
+    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
+    'trained' (a step, or nothing yet), 'evaluated' or 'mined'. The order of the data, the
+    negatives' draws and dropout follow from these and the seed, so there is no state of a random
+    generator to keep.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    stage: Literal["trained", "evaluated", "mined"] = "trained"
+    best: Best = field(default_factory=Best)
+
+
+@dataclass
+class Run:
+    """All that one run works with."""
+
+    config: Config
+    data: Corpus
+    model: BiEncoder
+    tokenizer: Any
+    tokens: dict[str, Tokens]
+    optimizer: torch.optim.Adam
+    device: torch.device
+    log: RunLog
+    interruption: Interruption
+    progress: Progress = field(default_factory=Progress)
+    negatives: npt.NDArray[np.int64] | None = None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.data.training) // self.config.batch_size)
+
+
+def train(config: Config, interruption: Interruption) -> int:
+    """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
 
     Raises `RunError` with one line for whatever the user can mend.
     """
+    started = time.monotonic()
+    former = None
+    if config.resume == "auto":
+        former = find_run(config.log_dir, config.identity, config.run_id)
+    if former and former.completed:
+        say(f"run {former.run_id} is completed already; choose another --run_id for a new one")
+        return 0
     device = environment.device(config.device)
     data = corpus.load(config.data_dir, config.leaked_pairs)
+    environment.check_writable(config.log_dir, config.checkpoint_dir)
     torch.manual_seed(config.seed)
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     model = build(config, pretrained).to(device)
-    fresh = []
-    if config.init_from is not None:
-        source = checkpoint.find(config.init_from, config.checkpoint_dir)
-        fresh = checkpoint.initialise(model, source)
 
-    started = time.monotonic()
-    best = Best()
-    with RunLog(config.log_dir, config.run_id or new_run_id(config.variant, config.seed)) as log:
-        log.write(
-            "run_start",
-            config=config.to_json(),
-            variant=config.variant,
-            corpus={split.name: split.counts for split in data.splits},
-            versions=environment.versions(),
-            device=environment.describe(device),
-            seed=config.seed,
-            parameters=sum(parameter.numel() for parameter in model.parameters()),
-            git_commit=environment.git_commit(),
+    run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
+    with RunLog(config.log_dir, run_id, resumed=former is not None) as log:
+        run = Run(
+            config=config,
+            data=data,
+            model=model,
+            tokenizer=tokenizer,
+            tokens={s.name: Tokens(s.texts, tokenizer, config.max_length) for s in data.splits},
+            optimizer=torch.optim.Adam(model.parameters(), lr=config.lr),
+            device=device,
+            log=log,
+            interruption=interruption,
         )
-        say(f"run {log.run_id} on {device}, log {log.path}")
-        for split in data.splits:
-            say(f"  {split.name}: {_describe(split)}")
-        if fresh:
-            log.write(
-                "warning",
-                message=f"{source} holds no fitting weights for: {', '.join(fresh)}",
-                action="these start fresh",
-            )
-            say(f"  {', '.join(fresh)} start fresh: {source} holds no fitting weights")
-        status, reason = "failed", None
+        status = "failed"
+        reason: str | None = None
         try:
-            tokens = {
-                split.name: Tokens(split.texts, tokenizer, config.max_length)
-                for split in data.splits
-            }
-            embeddings = fit(config, data, model, tokenizer, tokens, log, best)
-            finish(config, data, model, tokenizer, tokens, log, best, embeddings)
+            resume(run) if former else start(run)
+            embeddings = fit(run)
+            finish(run, embeddings)
             status = "completed"
-        except KeyboardInterrupt:
-            status, reason = "interrupted", "interrupted from the keyboard"
+        except Interrupted as signalled:
+            status, reason = "interrupted", str(signalled)
+            say(f"{reason}; the same command with --resume=auto goes on from here")
+            return signalled.status
         except torch.OutOfMemoryError:
             reason = "out of device memory"
             raise RunError(f"{reason}: lower --batch_size or --max_length") from None
@@ -97,189 +128,129 @@ def train(config: Config) -> int:
             reason = f"{type(error).__name__}: {error}"
             raise
         finally:
-            log.write(
-                "run_end",
-                status=status,
-                reason=reason,
-                best_epoch=best.epoch,
-                top1=best.top1,
-                seconds=time.monotonic() - started,
-            )
-    if best.epoch is not None:
-        say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
-    return 130 if status == "interrupted" else 0
+            with interruption.winding_up():
+                log.write(
+                    "run_end",
+                    status=status,
+                    reason=reason,
+                    best_epoch=run.progress.best.epoch,
+                    top1=run.progress.best.top1,
+                    seconds=time.monotonic() - started,
+                )
+    best = run.progress.best
+    say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
+    return 0
 
 
-def fit(
-    config: Config,
-    data: Corpus,
-    model: BiEncoder,
-    tokenizer: Any,
-    tokens: dict[str, Tokens],
-    log: RunLog,
-    best: Best,
-) -> dict[str, Embeddings]:
-    """The epochs; returns each split's embeddings after the last one.
-
-    `best` is kept up to date so that an interrupted run can still report it. Evaluating comes
-    before training in the loop, so neither the evaluation before the first epoch nor the one after
-    the last is a special case.
-    """
-    device = next(model.parameters()).device
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
-    negatives: Negatives | None = None
-    for epoch in range(config.epochs + 1):
-        is_last = epoch == config.epochs
-        evaluates = is_last or epoch % config.eval_every == 0
-        mines = not is_last and epoch % config.mine_every == 0
-
-        embeddings: dict[str, Embeddings] = {}
-        if evaluates:
-            top1 = {}
-            for split in data.splits:
-                clock = time.monotonic()
-                embeddings[split.name] = embed(model, tokens[split.name], device, split.name)
-                figures = evaluate(split, embeddings[split.name], model, data, config)
-                seconds = time.monotonic() - clock
-                log.write("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
-                top1[split.name] = figures["top1"]
-            say(f"epoch {epoch}/{config.epochs}: top-1 {_percentages(top1)}")
-            is_best = best.update(epoch, top1)
-            state = {"run_id": log.run_id, "epoch": epoch, "top1": top1, "config": config.to_json()}
-            path = checkpoint.save(
-                config.checkpoint_dir / log.run_id, model, tokenizer, state, best=is_best
-            )
-            log.write("checkpoint", epoch=epoch, path=str(path), best=is_best)
-        if is_last:
-            return embeddings
-
-        if mines:
-            clock = time.monotonic()
-            if "training" not in embeddings:
-                embeddings["training"] = embed(model, tokens["training"], device, "training")
-            ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
-            vectors = embeddings["training"].vectors
-            negatives = mine(data.training, vectors, ratio, config.seed, epoch)
-            log.write(
-                "mine",
-                epoch=epoch,
-                **negatives.figures,
-                seconds=time.monotonic() - clock,
-            )
-        assert negatives is not None  # epoch 0 always mines
-
-        train_epoch(
-            config, data.training, negatives, model, optimizer, tokens["training"], log, epoch
-        )
-    raise AssertionError("the last epoch returns")
-
-
-def finish(
-    config: Config,
-    data: Corpus,
-    model: BiEncoder,
-    tokenizer: Any,
-    tokens: dict[str, Tokens],
-    log: RunLog,
-    best: Best,
-    embeddings: dict[str, Embeddings],
-) -> None:
-    """What the run leaves of its best epoch: pools, predictions, and the exported model.
-
-    `embeddings` are those after the last epoch; where that is not the best, the best epoch's
-    weights are taken up again and embed anew.
-    """
-    run_dir = config.checkpoint_dir / log.run_id
-    folder = checkpoint.find(str(run_dir), config.checkpoint_dir)
-    if best.epoch != config.epochs:
-        checkpoint.initialise(model, folder)
-        device = next(model.parameters()).device
-        embeddings = {name: embed(model, tokens[name], device, name) for name in tokens}
-    results = [final.evaluate(split, data, embeddings[split.name], model) for split in data.splits]
-    for result in results:
-        for pool, figures in result.pools.items():
-            log.write("pools", epoch=best.epoch, split=result.split, pool=pool, **figures)
-    predictions.write_parquet(
-        [result.predictions for result in results],
-        log.path.with_name(f"{log.run_id}.predictions.parquet"),
+def start(run: Run) -> None:
+    """Open a new run's log with all that identifies the run; take over a first stage's weights."""
+    config, log = run.config, run.log
+    fresh = []
+    if config.init_from is not None:
+        source = checkpoint.find(config.init_from, config.checkpoint_dir)
+        fresh = checkpoint.initialise(run.model, source)
+    log.write(
+        "run_start",
+        config=config.to_json(),
+        identity=config.identity,
+        variant=config.variant,
+        corpus={split.name: split.counts for split in run.data.splits},
+        versions=environment.versions(),
+        device=environment.describe(run.device),
+        seed=config.seed,
+        parameters=sum(parameter.numel() for parameter in run.model.parameters()),
+        git_commit=environment.git_commit(),
     )
-    if config.trec:
-        for result in results:
-            predictions.write_trec(
-                result.predictions, log.run_id, log.path.with_name(f"{log.run_id}.trec")
-            )
-    export(model, tokenizer, checkpoint.read_state(folder), run_dir)
-    say(final.pool_table(results))
-
-
-def train_epoch(
-    config: Config,
-    split: Split,
-    negatives: Negatives,
-    model: BiEncoder,
-    optimizer: torch.optim.Optimizer,
-    tokens: Tokens,
-    log: RunLog,
-    epoch: int,
-) -> None:
-    """One pass over the training pairs in an order that depends on seed and epoch alone.
-
-    Raises `RunError` at the first loss that is not finite.
-    """
-    model.train()
-    device = next(model.parameters()).device
-    steps = -(-len(split) // config.batch_size)
-    unchecked: list[Tensor] = []
-    logged_at, logged_step = time.monotonic(), epoch * steps
-    numbered = enumerate(batches(config, split, epoch), start=epoch * steps + 1)
-    for step, pairs in tqdm(numbered, f"epoch {epoch + 1}", steps, leave=False, disable=None):
-        texts = np.concatenate(
-            [split.point_ids[pairs], split.counter_ids[pairs], negatives.text_ids[pairs]]
+    say(f"run {log.run_id} on {run.device}, log {log.path}")
+    for split in run.data.splits:
+        say(f"  {split.name}: {_describe(split)}")
+    if fresh:
+        warn(
+            run,
+            f"{source} holds no fitting weights for: {', '.join(fresh)}",
+            "these start fresh",
         )
-        loss = triplet_step(model, *tokens.batch(texts, device), config.margin)
-        optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
-        unchecked.append(loss.total.detach())
-        is_logged = step % config.log_every == 0
-        if is_logged or step == (epoch + 1) * steps:
-            _check_finite(unchecked, step, epoch)  # synchronises with the device
-            unchecked.clear()
-        if is_logged:
-            seconds = time.monotonic() - logged_at
-            gradients = [p.grad for p in model.parameters() if p.grad is not None]
-            log.write(
-                "step",
-                epoch=epoch,
-                step=step,
-                loss=loss.total.item(),
-                triplet_loss=loss.triplet.item(),
-                positive_loss=loss.positive.item(),
-                negative_loss=loss.negative.item(),
-                lr=config.lr,
-                grad_norm=get_total_norm(gradients).item(),
-                triplets_per_second=(step - logged_step) * config.batch_size / seconds,
-            )
-            logged_at, logged_step = time.monotonic(), step
-        optimizer.step()
 
 
-def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
-    """The rows of an epoch's batches, B each (the last may be shorter): every pair once, in an
-    order that depends on seed and epoch alone.
+def resume(run: Run) -> None:
+    """Go on from the newest undamaged checkpoint, or from the start where there is none yet."""
+    run_dir = run.config.checkpoint_dir / run.log.run_id
+    folder, damaged = checkpoint.newest(run_dir)
+    for bad in damaged:
+        warn(run, f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
+    if folder is None:
+        if run.config.init_from is not None:
+            source = checkpoint.find(run.config.init_from, run.config.checkpoint_dir)
+            checkpoint.initialise(run.model, source)
+    else:
+        state = checkpoint.read_state(folder)
+        tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
+        run.model.load_state_dict(checkpoint.read_tensors(folder / checkpoint.MODEL))
+        run.negatives = tensors.pop("negatives").numpy() if "negatives" in tensors else None
+        _restore_optimizer(run, tensors)
+        best = Best(**state["best"])
+        run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
+    progress, name = run.progress, folder.name if folder else None
+    run.log.write("resume", epoch=progress.epoch, step=progress.step, checkpoint=name)
+    say(f"run {run.log.run_id} goes on at epoch {progress.epoch}, step {progress.step}")
+
+
+def fit(run: Run) -> dict[str, Embeddings]:
+    """The epochs; returns each split's embeddings after the last one, if they were made.
+
+    Evaluating comes before training in the loop, so neither the evaluation before the first epoch
+    nor the one after the last is a special case. A signal leaves a checkpoint of where it struck.
     """
-    order = np.random.default_rng([config.seed, epoch, 0]).permutation(len(split))
-    for start in range(0, len(order), config.batch_size):
-        yield order[start : start + config.batch_size]
+    try:
+        while True:
+            embeddings = begin_epoch(run)
+            if run.progress.epoch == run.config.epochs:
+                return embeddings
+            train_epoch(run)
+    except Interrupted:
+        with run.interruption.winding_up():
+            save(run)
+        raise
 
 
-def triplet_step(model: BiEncoder, input_ids: Tensor, mask: Tensor, margin: float) -> Loss:
-    """The loss of B triplets given as [3B, L]: their points, then counters, then negatives."""
-    sim, h = model(input_ids, mask)
-    sim_p, sim_c, sim_n = sim.chunk(3)
-    h_p, h_c, h_n = h.chunk(3)
-    is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
-    is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
-    return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
+def begin_epoch(run: Run) -> dict[str, Embeddings]:
+    """Evaluate, checkpoint and mine, as far as that is due and not yet done in this epoch.
+
+    Returns the embeddings made for it, by split.
+    """
+    config, progress = run.config, run.progress
+    epoch = progress.epoch
+    is_last = epoch == config.epochs
+    embeddings: dict[str, Embeddings] = {}
+    if progress.step > epoch * run.steps_per_epoch:
+        return embeddings  # taken up again in the middle of the epoch
+    if progress.stage == "trained":
+        evaluates = is_last or epoch % config.eval_every == 0
+        top1 = evaluate_all(run, embeddings) if evaluates else None
+        with run.interruption.held():
+            is_best = top1 is not None and progress.best.update(epoch, top1)
+            progress.stage = "evaluated"
+            if is_best or is_last or config.checkpoints_at(epoch=epoch):
+                save(run, best=is_best)
+    if progress.stage == "evaluated" and not is_last:
+        if epoch % config.mine_every == 0:
+            mine_negatives(run, embeddings)
+        progress.stage = "mined"
+    return embeddings
+
+
+def evaluate_all(run: Run, embeddings: dict[str, Embeddings]) -> dict[str, float]:
+    """Embed and score the three splits; adds to `embeddings` and returns top-1 of each."""
+    epoch, top1 = run.progress.epoch, {}
+    for split in run.data.splits:
+        clock = time.monotonic()
+        embeddings[split.name] = embed_split(run, split.name)
+        figures = evaluate(split, embeddings[split.name], run.model, run.data, run.config)
+        seconds = time.monotonic() - clock
+        run.log.write("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
+        top1[split.name] = figures["top1"]
+    say(f"epoch {epoch}/{run.config.epochs}: top-1 {_percentages(top1)}")
+    return top1
 
 
 def evaluate(
@@ -294,18 +265,218 @@ def evaluate(
     return figures
 
 
+def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
+    """Give every training pair a new negative; embeds the training split where that is not done."""
+    clock = time.monotonic()
+    config, epoch = run.config, run.progress.epoch
+    if "training" not in embeddings:
+        embeddings["training"] = embed_split(run, "training")
+    vectors = embeddings["training"].vectors
+    if float(np.ptp(vectors, axis=0).max()) <= 1e-6 * float(np.abs(vectors).max()):
+        warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
+    ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
+    mined = mine(run.data.training, vectors, ratio, config.seed, epoch)
+    if run.negatives is not None and np.array_equal(run.negatives, mined.text_ids):
+        warn(run, "no negative changed since they were last mined", "went on with the same ones")
+    run.log.write("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
+    run.negatives = mined.text_ids
+
+
+def train_epoch(run: Run) -> None:
+    """The batches of an epoch that are still to be trained on.
+
+    With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
+    """
+    config, progress, split = run.config, run.progress, run.data.training
+    assert run.negatives is not None  # epoch 0 always mines
+    run.model.train()
+    begin = progress.step - progress.epoch * run.steps_per_epoch
+    unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
+    clock, clocked_step = time.monotonic(), progress.step
+    epoch_batches = list(batches(config, split, progress.epoch))[begin:]
+    label = f"epoch {progress.epoch + 1}"
+    for pairs in tqdm(
+        epoch_batches, label, run.steps_per_epoch, initial=begin, leave=False, disable=None
+    ):
+        with run.interruption.held():
+            torch.manual_seed(_dropout_seed(config.seed, progress.step))
+            texts = np.concatenate(
+                [split.point_ids[pairs], split.counter_ids[pairs], run.negatives[pairs]]
+            )
+            batch = run.tokens["training"].batch(texts, run.device)
+            loss = triplet_step(run.model, *batch, config.margin)
+            run.optimizer.zero_grad(set_to_none=True)
+            loss.total.backward()
+            norm = get_total_norm(p.grad for p in run.model.parameters() if p.grad is not None)
+            # Not finite where either of the two is not.
+            unchecked.append((pairs, loss.total.detach() + 0 * norm))
+            step = progress.step + 1
+            is_logged = step % config.log_every == 0
+            is_saved = config.checkpoints_at(step=step)
+            is_checked = config.on_nan == "skip" or is_logged or is_saved
+            if not is_checked and not run.interruption.pending and step % run.steps_per_epoch:
+                run.optimizer.step()
+            elif _all_finite(run, unchecked, step):  # synchronises with the device
+                run.optimizer.step()
+            progress.step, progress.epoch = step, step // run.steps_per_epoch
+            progress.stage = "trained"
+            if is_logged:
+                seconds = time.monotonic() - clock
+                run.log.write(
+                    "step",
+                    epoch=(step - 1) // run.steps_per_epoch,
+                    step=step,
+                    loss=loss.total.item(),
+                    triplet_loss=loss.triplet.item(),
+                    positive_loss=loss.positive.item(),
+                    negative_loss=loss.negative.item(),
+                    lr=config.lr,
+                    grad_norm=norm.item(),
+                    triplets_per_second=(step - clocked_step) * config.batch_size / seconds,
+                )
+                clock, clocked_step = time.monotonic(), step
+            if is_saved:
+                save(run)
+
+
+def triplet_step(model: BiEncoder, input_ids: Tensor, mask: Tensor, margin: float) -> Loss:
+    """The loss of B triplets given as [3B, L]: their points, then counters, then negatives."""
+    sim, h = model(input_ids, mask)
+    sim_p, sim_c, sim_n = sim.chunk(3)
+    h_p, h_c, h_n = h.chunk(3)
+    is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
+    is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
+    return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
+
+
+def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
+    """The rows of an epoch's batches, B each (the last may be shorter): every pair once, in an
+    order that depends on seed and epoch alone.
+    """
+    order = np.random.default_rng([config.seed, epoch, 0]).permutation(len(split))
+    for first in range(0, len(order), config.batch_size):
+        yield order[first : first + config.batch_size]
+
+
+def finish(run: Run, embeddings: dict[str, Embeddings]) -> None:
+    """What the run leaves of its best epoch: pools, predictions, and the exported model.
+
+    `embeddings` are those after the last epoch; where that is not the best, the best epoch's
+    weights are taken up again and embed anew.
+    """
+    config, log, best = run.config, run.log, run.progress.best
+    run_dir = config.checkpoint_dir / log.run_id
+    folder = checkpoint.find(log.run_id, config.checkpoint_dir)
+    if best.epoch != config.epochs or not embeddings:
+        checkpoint.initialise(run.model, folder)
+        embeddings = {split.name: embed_split(run, split.name) for split in run.data.splits}
+    results = [
+        final.evaluate(split, run.data, embeddings[split.name], run.model)
+        for split in run.data.splits
+    ]
+    for result in results:
+        for pool, figures in result.pools.items():
+            log.write("pools", epoch=best.epoch, split=result.split, pool=pool, **figures)
+    predictions.write_parquet(
+        [result.predictions for result in results],
+        log.path.with_name(f"{log.run_id}.predictions.parquet"),
+    )
+    if config.trec:
+        for result in results:
+            trec_dir = log.path.with_name(f"{log.run_id}.trec")
+            predictions.write_trec(result.predictions, log.run_id, trec_dir)
+    with run.interruption.held():
+        export(run.model, run.tokenizer, checkpoint.read_state(folder), run_dir)
+        checkpoint.drop_training_state(run_dir)
+    say(final.pool_table(results))
+
+
+def save(run: Run, *, best: bool = False) -> None:
+    """Write a checkpoint of the run as it stands, and say so in the log."""
+    progress = run.progress
+    state = {
+        "run_id": run.log.run_id,
+        "config": run.config.to_json(),
+        **asdict(progress),
+    }
+    training = _optimizer_tensors(run)
+    if run.negatives is not None:
+        training["negatives"] = torch.from_numpy(run.negatives)
+    run_dir = run.config.checkpoint_dir / run.log.run_id
+    path = checkpoint.save(run_dir, run.model, run.tokenizer, state, training, best=best)
+    run.log.write("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)
+
+
+def embed_split(run: Run, name: str) -> Embeddings:
+    """The embeddings of a split's texts by the model as it stands."""
+    return embed(run.model, run.tokens[name], run.device, name)
+
+
+def warn(run: Run, message: str, action: str, **details: Any) -> None:
+    """A `warning` event, on the terminal too."""
+    progress = run.progress
+    run.log.write(
+        "warning",
+        message=message,
+        action=action,
+        **{"epoch": progress.epoch, "step": progress.step, **details},
+    )
+    say(f"warning: {message}; {action}")
+
+
 def say(line: str) -> None:
     """Print a line for the person who watches, without tearing a progress bar."""
     tqdm.write(line)
 
 
-def _check_finite(losses: list[Tensor], step: int, epoch: int) -> None:
-    finite = torch.isfinite(torch.stack(losses)).tolist()
-    if not all(finite):
-        first = step - len(losses) + 1 + finite.index(False)
-        raise RunError(
-            f"the loss is not finite at step {first} (epoch {epoch}); a lower --lr often helps"
-        )
+def _all_finite(
+    run: Run, unchecked: list[tuple[npt.NDArray[np.int64], Tensor]], last_step: int
+) -> bool:
+    """Whether the loss and gradient of every step since the last check were finite.
+
+    Where one was not: a warning names the step and its pairs, and unless such steps are to be
+    skipped, `RunError`.
+    """
+    finite = torch.isfinite(torch.stack([value for _, value in unchecked])).tolist()
+    first_step = last_step - len(unchecked) + 1
+    culprits = [row for row, is_finite in enumerate(finite) if not is_finite]
+    if culprits:
+        step = first_step + culprits[0]
+        message = f"the loss or its gradient is not finite at step {step}"
+        pair_ids = [run.data.training.pair_ids[pair] for pair in unchecked[culprits[0]][0]]
+        stops = run.config.on_nan == "stop"
+        warn(run, message, "stopped" if stops else "skipped the step", step=step, pair_ids=pair_ids)
+        if stops:
+            raise RunError(
+                f"{message} (epoch {run.progress.epoch}); a lower --lr often helps, "
+                "--on_nan=skip leaves such steps out"
+            )
+    unchecked.clear()
+    return not culprits
+
+
+def _dropout_seed(seed: int, step: int) -> int:
+    """A seed for one step's dropout, so that a resumed run drops what the uninterrupted one did."""
+    return int(np.random.SeedSequence([seed, step, 2]).generate_state(1)[0])
+
+
+def _optimizer_tensors(run: Run) -> dict[str, Tensor]:
+    """Adam's state by parameter name: `exp_avg.encoder.…`, `exp_avg_sq.…`, `step.…`."""
+    return {
+        f"{kind}.{name}": tensor
+        for name, parameter in run.model.named_parameters()
+        for kind, tensor in run.optimizer.state[parameter].items()
+    }
+
+
+def _restore_optimizer(run: Run, tensors: dict[str, Tensor]) -> None:
+    numbers = {name: number for number, (name, _) in enumerate(run.model.named_parameters())}
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        kind, _, name = key.partition(".")
+        state.setdefault(numbers[name], {})[kind] = tensor
+    groups = run.optimizer.state_dict()["param_groups"]
+    run.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
 def _percentages(top1: dict[str, float]) -> str:

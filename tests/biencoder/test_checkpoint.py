@@ -4,46 +4,71 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from biencoder.checkpoint import CheckpointError, find, initialise, save
-
-
-def saved_epochs(run_dir):
-    return sorted(path.name for path in run_dir.glob("*epoch*"))
+from biencoder import checkpoint
+from biencoder.checkpoint import CheckpointError, find, initialise, newest, save, verify
+from biencoder.config import Config
 
 
 @pytest.fixture
 def save_epoch(tmp_path, model):
+    """A function that saves a checkpoint of `tmp_path/run` at the end of an epoch."""
     writer = SimpleNamespace(save_pretrained=lambda folder: folder.mkdir(exist_ok=True))
 
-    def save_one(epoch, *, best, **switches):
+    def save_one(epoch, *, best=False, **switches):
         bi_encoder = model(**switches)
         bi_encoder.encoder.config = SimpleNamespace(save_pretrained=writer.save_pretrained)
-        return save(tmp_path / "run", bi_encoder, writer, {"epoch": epoch}, best=best)
+        state = {"epoch": epoch, "step": 10 * epoch, "stage": "evaluated"}
+        state["config"] = Config().to_json()
+        training = {"negatives": torch.arange(3)}
+        return save(tmp_path / "run", bi_encoder, writer, state, training, best=best)
 
     return save_one
 
 
-def test_a_run_keeps_its_best_and_its_last_checkpoint(tmp_path, save_epoch):
-    for epoch, best in enumerate([True, True, False, False]):
+def name(epoch):
+    return f"epoch-{epoch:04d}-step-{10 * epoch:06d}-evaluated"
+
+
+def saved(run_dir):
+    return sorted(path.name for path in run_dir.iterdir() if path.is_dir())
+
+
+def test_a_run_keeps_its_best_checkpoint_and_its_last_two(tmp_path, save_epoch):
+    for epoch, best in enumerate([True, True, False, False, False]):
         save_epoch(epoch, best=best)
-    assert saved_epochs(tmp_path / "run") == ["epoch-0001", "epoch-0003"]
+    assert saved(tmp_path / "run") == [name(1), name(3), name(4)]
     index = json.loads((tmp_path / "run" / "checkpoints.json").read_text())
-    assert index == {"best": "epoch-0001", "last": "epoch-0003"}
+    assert index == {"best": name(1), "last": name(4), "previous": name(3)}
 
 
-def test_weights_and_state_come_back(tmp_path, save_epoch, model):
+def test_a_finished_run_keeps_its_best_and_its_last_weights_alone(tmp_path, save_epoch):
+    for epoch, best in enumerate([True, False, False]):
+        save_epoch(epoch, best=best)
+    checkpoint.drop_training_state(tmp_path / "run")
+    assert saved(tmp_path / "run") == [name(0), name(2)]
+    assert not list((tmp_path / "run").rglob("training.safetensors"))
+    for folder in (tmp_path / "run").glob("epoch-*"):
+        verify(folder)
+
+
+def test_weights_and_state_come_back(save_epoch, model):
     folder = save_epoch(2, best=True)
-    assert json.loads((folder / "state.json").read_text()) == {"epoch": 2}
+    assert checkpoint.read_state(folder)["epoch"] == 2
+    assert checkpoint.read_tensors(folder / "training.safetensors")["negatives"].tolist() == [
+        0,
+        1,
+        2,
+    ]
     other = model()
     with torch.no_grad():
         for parameter in other.parameters():
             parameter.zero_()
     assert initialise(other, folder) == []
-    for name, tensor in model().state_dict().items():
-        assert torch.equal(other.state_dict()[name], tensor), name
+    for key, tensor in model().state_dict().items():
+        assert torch.equal(other.state_dict()[key], tensor), key
 
 
-@pytest.mark.parametrize("reference", ["run", "{tmp}/run", "{tmp}/run/epoch-0000"])
+@pytest.mark.parametrize("reference", ["run", "{tmp}/run", "{tmp}/run/" + name(0)])
 def test_a_run_id_a_run_folder_and_a_checkpoint_folder_all_lead_to_weights(
     tmp_path, save_epoch, reference
 ):
@@ -56,8 +81,14 @@ def test_a_reference_to_nothing_is_named(tmp_path):
         find("nothing", tmp_path)
 
 
+def test_an_index_cannot_lead_out_of_the_run(tmp_path, save_epoch):
+    save_epoch(0, best=True)
+    (tmp_path / "run" / "checkpoints.json").write_text('{"best": "../../etc"}')
+    assert find("run", tmp_path) == tmp_path / "run" / "etc"
+
+
 def test_a_head_of_another_fusion_starts_fresh(save_epoch, model):
-    folder = save_epoch(0, best=True, fusion="only_cls")
+    folder = save_epoch(0, fusion="only_cls")
     bi_encoder = model(fusion="concatenated")
     head = bi_encoder.head.weight.clone()
     assert initialise(bi_encoder, folder) == ["head"]
@@ -65,33 +96,66 @@ def test_a_head_of_another_fusion_starts_fresh(save_epoch, model):
 
 
 def test_layernorms_that_the_first_stage_did_not_have_start_fresh(save_epoch, model):
-    folder = save_epoch(0, best=True, layernorm=False)
+    folder = save_epoch(0, layernorm=False)
     assert initialise(model(layernorm=True), folder) == ["pooled_norm", "sim_norm"]
 
 
 def test_another_encoder_is_refused(save_epoch, model):
-    folder = save_epoch(0, best=True)
+    folder = save_epoch(0)
     other = model()
     other.similarity = torch.nn.Linear(9, 128)
     with pytest.raises(CheckpointError, match="another encoder or pooling"):
         initialise(other, folder)
 
 
-def test_damaged_weights_are_named(save_epoch, model):
-    folder = save_epoch(0, best=True)
-    (folder / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(CheckpointError, match="model.safetensors: cannot be read"):
-        initialise(model(), folder)
+@pytest.mark.parametrize("file", ["model.safetensors", "training.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_it_used(
+    tmp_path, save_epoch, file, damage
+):
+    save_epoch(0, best=True)
+    path = save_epoch(1) / file
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [name(1)])
+    assert (tmp_path / "run" / f"{name(1)}.damaged").is_dir()
+
+
+def test_nothing_is_left_to_go_on_from_where_all_are_damaged(tmp_path, save_epoch):
+    for epoch in (0, 1):
+        (save_epoch(epoch) / "checksums.json").write_text("[]")
+    assert newest(tmp_path / "run") == (None, [name(1), name(0)])
 
 
 def test_a_checkpoint_that_fails_to_be_written_leaves_the_one_before_it(
     tmp_path, save_epoch, monkeypatch
 ):
     save_epoch(0, best=True)
-    monkeypatch.setattr(
-        "biencoder.checkpoint.save_file", lambda *_: (_ for _ in ()).throw(OSError(28, "full"))
-    )
-    with pytest.raises(CheckpointError, match=r"cannot be written \(full\)"):
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("biencoder.checkpoint.save_file", full)
+    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left"):
         save_epoch(1, best=True)
-    assert find("run", tmp_path).name == "epoch-0000"
-    assert (tmp_path / "run" / "epoch-0000" / "model.safetensors").is_file()
+    assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [])
+    assert saved(tmp_path / "run") == [name(0)]
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path, save_epoch):
+    (tmp_path / "run" / ".epoch-0007.tmp").mkdir(parents=True)
+    save_epoch(0)
+    assert saved(tmp_path / "run") == [name(0)]
+
+
+def test_damaged_weights_are_named(save_epoch, model):
+    folder = save_epoch(0)
+    (folder / "model.safetensors").write_bytes(b"torn")
+    with pytest.raises(CheckpointError, match="model.safetensors: cannot be read"):
+        initialise(model(), folder)

@@ -1,10 +1,11 @@
 import json
 import math
+import os
 from datetime import datetime, timedelta
 
 import pytest
 
-from biencoder.runlog import RunLog, new_run_id
+from biencoder.runlog import RunLog, find_run, new_run_id
 from commandline import RunError
 
 
@@ -39,6 +40,65 @@ def test_an_existing_log_is_never_overwritten(tmp_path):
     with pytest.raises(RunError, match="r1.jsonl exists already"):
         RunLog(tmp_path, "r1")
     assert (tmp_path / "r1.jsonl").read_text() == "precious"
+
+
+def test_a_second_process_cannot_write_the_same_log(tmp_path):
+    with (
+        RunLog(tmp_path, "r1"),
+        pytest.raises(RunError, match="another process is writing"),
+    ):
+        RunLog(tmp_path, "r1", resumed=True)
+    RunLog(tmp_path, "r1", resumed=True).__exit__(None, None, None)  # the lock died with its holder
+
+
+def test_going_on_appends_and_drops_what_a_crash_left_of_a_line(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write("step", step=1)
+    with log.path.open("a") as file:
+        file.write('{"event": "st')
+    with RunLog(tmp_path, "r1", resumed=True) as log:
+        log.write("step", step=2)
+    assert [line["step"] for line in lines(log)] == [1, 2]
+
+
+def test_a_log_in_which_no_line_was_finished_is_begun_anew(tmp_path):
+    (tmp_path / "r1.jsonl").write_text('{"event": "run_st')
+    with RunLog(tmp_path, "r1") as log:
+        log.write("run_start")
+    assert [line["event"] for line in lines(log)] == ["run_start"]
+
+
+def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatch):
+    with RunLog(tmp_path, "r1") as log:
+        log.write("step", step=1)
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:7]))
+        with pytest.raises(RunError, match="r1.jsonl: cannot be written .the disk is full"):
+            log.write("step", step=2)
+        monkeypatch.undo()
+    assert [line["step"] for line in lines(log)] == [1]
+
+
+def run_of(tmp_path, run_id, identity, *ends):
+    with RunLog(tmp_path, run_id) as log:
+        log.write("run_start", identity=identity)
+        for status in ends:
+            log.write("run_end", status=status)
+
+
+def test_the_newest_unfinished_run_of_the_same_identity_is_found(tmp_path):
+    run_of(tmp_path, "a", "mine")
+    run_of(tmp_path, "c", "mine", "interrupted")
+    run_of(tmp_path, "b", "mine", "interrupted", "completed")
+    run_of(tmp_path, "d", "another's")
+    (tmp_path / "e.jsonl").write_bytes(b"\xff torn")
+    (tmp_path / "f.jsonl").write_text("[1]\n")
+    assert find_run(tmp_path, "mine", None) == ("c", False)
+    assert find_run(tmp_path, "mine", "a") == ("a", False)
+    assert find_run(tmp_path, "mine", "b") == ("b", True)
+    assert find_run(tmp_path, "mine", "d") is None
+    assert find_run(tmp_path, "nobody's", None) is None
+    assert find_run(tmp_path / "absent", "mine", None) is None
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

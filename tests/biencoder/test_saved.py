@@ -17,6 +17,7 @@ from biencoder import corpus, trainer
 from biencoder.__main__ import main
 from biencoder.config import Config
 from biencoder.evaluation import metrics
+from biencoder.interruption import Interruption
 from biencoder.pools import retrieve
 from biencoder.saved import SavedModel
 
@@ -37,7 +38,7 @@ def run(request, tiny_encoder, tmp_path_factory):
         checkpoint_dir=folder / "checkpoints",
         device="cpu",
     )
-    trainer.train(config)
+    trainer.train(config, Interruption())
     return config
 
 

@@ -1,4 +1,5 @@
 import json
+import signal
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from handmade import make_model, make_split
 
 from biencoder import corpus, trainer
 from biencoder.config import Config
+from biencoder.interruption import Interrupted, Interruption
 from biencoder.negatives import mine
 from biencoder.trainer import Best
 from biencoder.variants import VARIANTS
@@ -30,6 +32,10 @@ def settings(tiny_encoder, tmp_path):
     }
 
 
+def train(config):
+    return trainer.train(config, Interruption())
+
+
 def read_log(config):
     path = config.log_dir / f"{config.run_id}.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -41,7 +47,7 @@ def test_two_runs_of_one_seed_write_equal_logs_but_for_times(settings, tmp_path)
         config = Config(
             **settings | {"log_dir": tmp_path / name, "checkpoint_dir": tmp_path / name}
         )
-        trainer.train(config)
+        train(config)
         logs.append(
             [
                 {key: value for key, value in line.items() if key not in OF_THE_MOMENT}
@@ -51,7 +57,7 @@ def test_two_runs_of_one_seed_write_equal_logs_but_for_times(settings, tmp_path)
         logs[-1][0].pop("config")
     assert logs[0] == logs[1]
     weights = [
-        (tmp_path / name / "run" / "epoch-0001" / "model.safetensors").read_bytes()
+        next((tmp_path / name / "run").glob("epoch-0001-*/model.safetensors")).read_bytes()
         for name in ("first", "second")
     ]
     assert weights[0] == weights[1]
@@ -61,7 +67,7 @@ def test_another_seed_trains_another_model(settings):
     losses = set()
     for seed in (0, 1):
         config = Config(**settings, seed=seed).model_copy(update={"run_id": f"seed{seed}"})
-        trainer.train(config)
+        train(config)
         losses.add(next(line["loss"] for line in read_log(config) if line["event"] == "step"))
     assert len(losses) == 2
 
@@ -98,7 +104,7 @@ def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
     for name in VARIANTS:
         config = Config(**settings | {"variant": name, "negatives": "only_random", "run_id": name})
         seen[name] = []
-        trainer.train(config)
+        train(config)
     assert len(seen["with_layernorm_relu"]) == -(-len(corpus.load(None).training) // 8)
     assert all(batches == seen["with_layernorm_relu"] for batches in seen.values())
 
@@ -113,7 +119,7 @@ def test_every_epoch_visits_every_pair_once_in_an_order_of_its_own():
 
 def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
     config = Config(**settings | {"epochs": 5, "eval_every": 3, "mine_every": 2})
-    trainer.train(config)
+    train(config)
     lines = read_log(config)
     evaluated = [line["epoch"] for line in lines if line["event"] == "eval"]
     mined = [line["epoch"] for line in lines if line["event"] == "mine"]
@@ -123,14 +129,14 @@ def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
 
 def test_no_epoch_at_all_evaluates_the_untrained_model(settings):
     config = Config(**settings | {"epochs": 0})
-    assert trainer.train(config) == 0
+    assert train(config) == 0
     events = [line["event"] for line in read_log(config)]
     assert events == ["run_start", *["eval"] * 3, "checkpoint", *["pools"] * 24, "run_end"]
 
 
 def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
     config = Config(**settings | {"epochs": 0, "leaked_pairs": "keep"})
-    trainer.train(config)
+    train(config)
     evals = {line["split"]: line for line in read_log(config) if line["event"] == "eval"}
     assert evals["training"]["n_unseen"] == 0
     assert evals["training"]["top1_unseen"] is None
@@ -150,7 +156,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_the_log_says_so(settings, m
     monkeypatch.setattr(trainer, "triplet_step", poisoned)
     config = Config(**settings)
     with pytest.raises(RunError, match="not finite at step 4"):
-        trainer.train(config)
+        train(config)
     end = read_log(config)[-1]
     assert (end["event"], end["status"]) == ("run_end", "failed")
     assert "not finite at step 4" in end["reason"]
@@ -158,23 +164,23 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_the_log_says_so(settings, m
 
 def test_an_interrupted_run_says_so_and_still_reports_its_best_epoch(settings, monkeypatch):
     def interrupt(*_):
-        raise KeyboardInterrupt
+        raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(trainer, "triplet_step", interrupt)
+    monkeypatch.setattr(trainer, "mine_negatives", interrupt)
     config = Config(**settings)
-    assert trainer.train(config) == 130
+    assert train(config) == 143
     end = read_log(config)[-1]
     assert (end["status"], end["best_epoch"]) == ("interrupted", 0)
 
 
 def test_a_second_stage_starts_from_the_first_ones_best_weights(settings):
     first = Config(**settings | {"variant": "without_layernorm_relu"})
-    trainer.train(first)
+    train(first)
     second = Config(
         **settings | {"run_id": "second", "init_from": "run", "epochs": 0, "relu": "True"},
         layernorm=False,
     )
-    trainer.train(second)
+    train(second)
     best = read_log(first)[-1]
     start = [line for line in read_log(second) if line["event"] == "eval"]
     # ReLU has no weights, and recall looks at the embeddings alone: they are the first stage's.
@@ -188,10 +194,10 @@ def test_a_second_stage_starts_from_the_first_ones_best_weights(settings):
 
 
 def test_a_head_that_does_not_fit_the_first_stage_starts_fresh_and_the_log_says_so(settings):
-    trainer.train(Config(**settings | {"epochs": 0}))
+    train(Config(**settings | {"epochs": 0}))
     second = settings | {"run_id": "second", "init_from": "run", "epochs": 0, "fusion": "only_cls"}
     config = Config(**second)
-    trainer.train(config)
+    train(config)
     (warning,) = [line for line in read_log(config) if line["event"] == "warning"]
     assert warning["message"].endswith("holds no fitting weights for: head")
 
@@ -201,7 +207,7 @@ def test_pools_and_predictions_are_those_of_the_best_epoch_where_it_is_not_the_l
 ):
     monkeypatch.setattr(Best, "update", lambda self, epoch, top1: _keep_first(self, epoch, top1))
     config = Config(**settings | {"epochs": 1})
-    trainer.train(config)
+    train(config)
     lines = read_log(config)
     before_training = {
         line["split"]: line["hits"]
@@ -219,7 +225,7 @@ def test_pools_and_predictions_are_those_of_the_best_epoch_where_it_is_not_the_l
 
 def test_trec_files_are_written_on_request_alone(settings):
     config = Config(**settings | {"epochs": 0, "trec": True})
-    trainer.train(config)
+    train(config)
     written = sorted(path.name for path in (config.log_dir / "run.trec").iterdir())
     assert written == [
         f"{split}.{suffix}"

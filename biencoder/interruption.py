@@ -1,0 +1,70 @@
+"""SIGTERM and SIGINT as an exception that waits for what must not be cut in two."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(BaseException):
+    """The process was asked to end by `signal_number`; its exit status is 128 + that number."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"interrupted by {signal.Signals(signal_number).name}")
+        self.status = 128 + signal_number
+
+
+class Interruption:
+    """Turns the first signal into `Interrupted`; a second one ends the process at once.
+
+    Handlers are installed explicitly, so that they also work for process 1 of a container, for
+    which the kernel ignores signals that nobody handles.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._held = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether a signal has come that is still held."""
+        return self._received is not None
+
+    @contextmanager
+    def handled(self) -> Iterator["Interruption"]:
+        """Handle signals within the block; afterwards the former handlers are back."""
+        signals = (signal.SIGTERM, signal.SIGINT)
+        former = {number: signal.signal(number, self._handle) for number in signals}
+        try:
+            yield self
+        finally:
+            for number, handler in former.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let the block finish before a signal takes effect: an optimiser step, a file."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+        if self._received is not None:
+            raise Interrupted(self._received)
+
+    @contextmanager
+    def winding_up(self) -> Iterator[None]:
+        """The same for what is done because of a signal: it raises nothing afterwards."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._received is not None:
+            os._exit(128 + number)
+        self._received = number
+        if not self._held:
+            raise Interrupted(number)

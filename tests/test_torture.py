@@ -1,0 +1,105 @@
+"""A run that is killed again and again ends as if nothing had happened, bit for bit.
+
+A short form by default; `make torture` kills at least fifty times.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+KILLS = int(os.environ.get("TORTURE_KILLS", "4"))
+
+#: What differs between two runs of one seed: when, and how fast.
+OF_THE_MOMENT = {"time", "seconds", "triplets_per_second"}
+#: Events that tell of the interruptions themselves.
+OF_INTERRUPTIONS = {"resume", "checkpoint"}
+
+
+def command(tiny_encoder):
+    return [
+        *(sys.executable, str(ROOT / "train.py"), "--run_id=run", "--resume=auto"),
+        *(f"--encoder={tiny_encoder}", "--max_length=24", "--epochs=4", "--device=cpu"),
+        *("--checkpoint_every=3steps", "--log_every=2", "--seed=1"),
+    ]
+
+
+def start(tiny_encoder, folder):
+    folder.mkdir(exist_ok=True)
+    # One thread: with two, the sums of a matrix product may come in another order.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (folder / "output.txt").open("a") as output:
+        return subprocess.Popen(
+            command(tiny_encoder), cwd=folder, env=environment, stdout=output, stderr=output
+        )
+
+
+def strike(process, folder, number, rng):
+    """Send the signal at a random moment between the first new line of the log and the end."""
+    log = folder / "logs" / "run.jsonl"
+    length = log.stat().st_size if log.exists() else 0
+    while process.poll() is None and (not log.exists() or log.stat().st_size == length):
+        time.sleep(0.005)
+    time.sleep(rng.uniform(0, 1.5))
+    process.send_signal(number)
+    return process.wait()
+
+
+def facts(folder):
+    """The log by its reader's rule: of records for the same thing, the last one counts."""
+    kept = {}
+    for line in (folder / "logs" / "run.jsonl").read_text("utf-8").splitlines():
+        record = json.loads(line)  # every line is whole
+        key = tuple(record.get(name) for name in ("event", "epoch", "step", "split", "pool"))
+        kept[key] = {name: record[name] for name in record.keys() - OF_THE_MOMENT}
+    return {key: record for key, record in kept.items() if key[0] not in OF_INTERRUPTIONS}
+
+
+def weights(folder):
+    run = folder / "checkpoints" / "run"
+    index = json.loads((run / "checkpoints.json").read_text())
+    return {role: (run / name / "model.safetensors").read_bytes() for role, name in index.items()}
+
+
+def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_had_not_been(
+    tiny_encoder, tmp_path
+):
+    untouched = tmp_path / "untouched"
+    assert start(tiny_encoder, untouched).wait() == 0
+    rng = random.Random(0)
+    kills, attempt = 0, 0
+    while kills < KILLS:
+        attempt += 1
+        folder = tmp_path / f"killed{attempt}"
+        status = None
+        while status != 0:
+            process = start(tiny_encoder, folder)
+            if kills >= KILLS:
+                status = process.wait()
+                assert status == 0, (folder / "output.txt").read_text()
+                continue
+            number = signal.SIGKILL if kills % 2 == 0 else signal.SIGTERM
+            status = strike(process, folder, number, rng)
+            assert status in (0, -signal.SIGKILL, 143), (folder / "output.txt").read_text()
+            kills += status != 0
+        assert facts(folder) == facts(untouched)
+        assert weights(folder) == weights(untouched)
+    print(f"{kills} kills over {attempt} runs")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_leaves_a_checkpoint_and_says_so_in_the_log(tiny_encoder, tmp_path, number):
+    process = start(tiny_encoder, tmp_path)
+    assert strike(process, tmp_path, number, random.Random(1)) == 128 + number
+    lines = (tmp_path / "logs" / "run.jsonl").read_text().splitlines()
+    end = json.loads(lines[-1])
+    assert (end["event"], end["status"]) == ("run_end", "interrupted")
+    assert end["reason"] == f"interrupted by {number.name}"
+    assert json.loads(lines[-2])["event"] == "checkpoint"
