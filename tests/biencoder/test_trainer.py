@@ -6,7 +6,7 @@ import pytest
 import torch
 from handmade import make_model, make_split
 
-from biencoder import corpus, trainer
+from biencoder import checkpoint, corpus, trainer
 from biencoder.config import Config
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.negatives import mine
@@ -66,7 +66,7 @@ def test_two_runs_of_one_seed_write_equal_logs_but_for_times(settings, tmp_path)
 def test_another_seed_trains_another_model(settings):
     losses = set()
     for seed in (0, 1):
-        config = Config(**settings, seed=seed).model_copy(update={"run_id": f"seed{seed}"})
+        config = Config(**settings | {"seed": seed, "run_id": f"seed{seed}", "log_every": 1})
         train(config)
         losses.add(next(line["loss"] for line in read_log(config) if line["event"] == "step"))
     assert len(losses) == 2
@@ -144,22 +144,177 @@ def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
     assert evals["validation"]["n_unseen"] == evals["validation"]["n"]
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_the_log_says_so(settings, monkeypatch):
-    step = trainer.triplet_step
-    calls = []
+@pytest.fixture
+def poison_step(monkeypatch):
+    """A function that makes the loss of one step, counted from 1, not a number."""
 
-    def poisoned(*args):
-        loss = step(*args)
-        calls.append(loss)
-        return loss._replace(total=loss.total * float("nan")) if len(calls) == 4 else loss
+    def poison(number, value=float("nan")):
+        step, calls = trainer.triplet_step, []
 
-    monkeypatch.setattr(trainer, "triplet_step", poisoned)
+        def poisoned(*args):
+            loss = step(*args)
+            calls.append(loss)
+            return loss._replace(total=loss.total * value) if len(calls) == number else loss
+
+        monkeypatch.setattr(trainer, "triplet_step", poisoned)
+
+    return poison
+
+
+def warnings_of(config):
+    return [line for line in read_log(config) if line["event"] == "warning"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run_and_the_log_says_where(
+    settings, poison_step, value
+):
+    poison_step(4, value)
     config = Config(**settings)
     with pytest.raises(RunError, match="not finite at step 4"):
         train(config)
+    (warning,) = warnings_of(config)
+    assert (warning["step"], warning["action"]) == (4, "stopped")
+    assert len(warning["pair_ids"]) == config.batch_size
     end = read_log(config)[-1]
     assert (end["event"], end["status"]) == ("run_end", "failed")
     assert "not finite at step 4" in end["reason"]
+
+
+def test_no_checkpoint_holds_weights_after_a_loss_that_is_not_finite(settings, poison_step):
+    poison_step(4)
+    config = Config(**settings | {"checkpoint_every": "2steps"})
+    with pytest.raises(RunError, match="not finite at step 4"):
+        train(config)
+    steps = [line["step"] for line in read_log(config) if line["event"] == "checkpoint"]
+    assert steps == [0, 2]
+
+
+def test_a_step_that_is_not_finite_can_be_skipped(settings, poison_step):
+    poison_step(4)
+    config = Config(**settings | {"on_nan": "skip"})
+    assert train(config) == 0
+    (warning,) = warnings_of(config)
+    assert (warning["step"], warning["action"]) == (4, "skipped the step")
+    assert all(np.isfinite(line["loss"]) for line in read_log(config) if line["event"] == "step")
+
+
+def test_a_weight_that_is_not_a_number_stops_the_run(settings, monkeypatch):
+    build = trainer.build
+
+    def planted(*args):
+        model = build(*args)
+        with torch.no_grad():
+            model.head.weight[0, 0] = float("nan")
+        return model
+
+    monkeypatch.setattr(trainer, "build", planted)
+    with pytest.raises(RunError, match="not finite at step 1"):
+        train(Config(**settings))
+
+
+def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
+    build = trainer.build
+
+    def collapsed(*args):
+        model = build(*args)
+        with torch.no_grad():
+            model.similarity.weight.zero_()
+        return model
+
+    monkeypatch.setattr(trainer, "build", collapsed)
+    config = Config(**settings)
+    train(config)
+    assert any("have collapsed" in warning["message"] for warning in warnings_of(config))
+
+
+def test_negatives_that_no_longer_change_are_warned_of(settings):
+    config = Config(**settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30})
+    train(config)
+    (warning,) = warnings_of(config)
+    assert warning["message"].startswith("no negative changed")
+    assert warning["epoch"] == 1
+
+
+def test_a_run_that_is_completed_is_not_run_again(settings, capsys):
+    config = Config(**settings | {"epochs": 0, "resume": "auto"})
+    assert train(config) == 0
+    log = read_log(config)
+    assert train(config) == 0
+    assert read_log(config) == log
+    assert "is completed already" in capsys.readouterr().out
+
+
+def test_a_run_of_another_identity_is_not_gone_on_with(settings):
+    train(Config(**settings | {"epochs": 0}))
+    with pytest.raises(RunError, match="exists already"):
+        train(Config(**settings | {"epochs": 0, "seed": 5, "resume": "auto"}))
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monkeypatch):
+    config = Config(**settings | {"epochs": 2, "resume": "auto"})
+    steps = []
+
+    def interrupt_at(step, *args):
+        steps.append(step)
+        if len(steps) > 5:
+            raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(trainer, "_dropout_seed", lambda *args: interrupt_at(*args) or 1)
+    assert train(config) == 143
+    monkeypatch.undo()
+    run_dir = config.checkpoint_dir / "run"
+    last = run_dir / checkpoint.read_index(run_dir)["last"]
+    (last / "model.safetensors").write_bytes(b"damaged")
+    assert train(config) == 0
+    (warning,) = warnings_of(config)
+    assert warning["message"] == f"checkpoint {last.name} is damaged"
+    resumed = next(line for line in read_log(config) if line["event"] == "resume")
+    assert resumed["checkpoint"] != last.name
+    assert read_log(config)[-1]["status"] == "completed"
+
+
+STRANGE_TEXTS = [
+    "x",
+    "word " * 20_000,
+    "tab\tbell\x07null\x00escape\x1b[31m",
+    "Ελληνικά и русский 中文 日本語 हिन्दी",
+    "עברית וערבית العربية \u202eright to left",
+    "👩‍👩‍👧‍👦 🏳️‍🌈 💥",
+    "e\u0301 \u00e9 \ufeff zero\u200bwidth",
+    "—" * 300,
+]
+
+
+def test_strange_texts_are_trained_on_like_others(settings, write_corpus):
+    root = write_corpus(
+        {
+            f"{split}/any/thing/pro/pro{number:02}{role}.txt": f"{text}{split}{role}"
+            for split in ("training", "validation", "test")
+            for number, text in enumerate(STRANGE_TEXTS)
+            for role in ("a-point", "b-counter")
+        }
+    )
+    config = Config(**settings | {"data_dir": root})
+    assert train(config) == 0
+    assert {line["n"] for line in read_log(config) if line["event"] == "eval"} == {8}
+
+
+def test_one_validation_pair_is_enough_to_run(settings, write_corpus):
+    """k is larger than the pool, and there is one domain."""
+    pairs = {"training": 2, "validation": 1, "test": 1}
+    root = write_corpus(
+        {
+            f"{split}/any/thing/pro/pro{number:02}{role}.txt": f"{split} {number} {role}"
+            for split, count in pairs.items()
+            for number in range(count)
+            for role in ("a-point", "b-counter")
+        }
+    )
+    config = Config(**settings | {"data_dir": root})
+    assert train(config) == 0
+    validation = [line for line in read_log(config) if line.get("split") == "validation"]
+    assert validation[0]["top1"] == 1.0  # the own counter is the only candidate
 
 
 def test_an_interrupted_run_says_so_and_still_reports_its_best_epoch(settings, monkeypatch):
