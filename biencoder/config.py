@@ -78,7 +78,7 @@ class Config(BaseModel):
 
     epochs: int = Field(5, ge=0, description="Passes over the training pairs.")
     batch_size: Count = Field(8, description="Triplets an optimiser step.")
-    lr: float = Field(5e-5, gt=0, description="Adam's learning rate, constant.")
+    lr: float = Field(1e-4, gt=0, description="Adam's learning rate, constant.")
     margin: float = Field(
         1.0, ge=0, description="Triplet margin, in Euclidean distance between embeddings."
     )
