@@ -13,7 +13,7 @@ from tqdm import tqdm
 from biencoder.model import BiEncoder
 
 #: Tokens, padding included, that one embedding batch may hold: bounds memory at any text length.
-BATCH_TOKENS = 16_384
+BATCH_TOKENS = 8_192
 
 
 @dataclass(frozen=True)
@@ -55,22 +55,16 @@ def embed(model: BiEncoder, tokens: Tokens, device: torch.device, label: str) ->
     """
     model.eval()
     by_length = np.argsort(tokens.lengths, kind="stable")[::-1]  # longest first: memory peaks early
-    sim: Tensor | None = None
-    h: Tensor | None = None
+    sim, h = [], []
     with tqdm(total=len(by_length), desc=label, unit="text", leave=False, disable=None) as bar:
         start = 0
         while start < len(by_length):
-            rows = by_length[
-                start : start + max(1, BATCH_TOKENS // tokens.lengths[by_length[start]])
-            ]
+            count = max(1, BATCH_TOKENS // tokens.lengths[by_length[start]])
+            rows = by_length[start : start + count]
             batch_sim, batch_h = model(*tokens.batch(rows, device))
-            if sim is None or h is None:
-                sim = batch_sim.new_empty(len(by_length), batch_sim.shape[1])
-                h = batch_h.new_empty(len(by_length), batch_h.shape[1])
-            places = torch.from_numpy(rows.copy()).to(device)
-            sim[places], h[places] = batch_sim, batch_h
+            sim.append(batch_sim)
+            h.append(batch_h)
             start += len(rows)
             bar.update(len(rows))
-    assert sim is not None
-    assert h is not None  # a split holds at least one pair
-    return Embeddings(sim.float(), h.float())
+    as_given = torch.from_numpy(np.argsort(by_length)).to(device)
+    return Embeddings(torch.cat(sim)[as_given].float(), torch.cat(h)[as_given].float())

@@ -71,7 +71,8 @@ class Run:
     log: RunLog
     interruption: Interruption
     progress: Progress = field(default_factory=Progress)
-    negatives: npt.NDArray[np.int64] | None = None
+    #: Each training pair's negative, an index into the split's texts; none before the first mine.
+    negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -186,7 +187,7 @@ def resume(run: Run) -> None:
         state = checkpoint.read_state(folder)
         tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
         run.model.load_state_dict(checkpoint.read_tensors(folder / checkpoint.MODEL))
-        run.negatives = tensors.pop("negatives").numpy() if "negatives" in tensors else None
+        run.negatives = tensors.pop("negatives").numpy()
         _restore_optimizer(run, tensors)
         best = Best(**state["best"])
         run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
@@ -276,7 +277,7 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
     mined = mine(run.data.training, vectors, ratio, config.seed, epoch)
-    if run.negatives is not None and np.array_equal(run.negatives, mined.text_ids):
+    if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     run.log.write("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
     run.negatives = mined.text_ids
@@ -288,7 +289,6 @@ def train_epoch(run: Run) -> None:
     With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
     """
     config, progress, split = run.config, run.progress, run.data.training
-    assert run.negatives is not None  # epoch 0 always mines
     run.model.train()
     begin = progress.step - progress.epoch * run.steps_per_epoch
     unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
@@ -399,9 +399,7 @@ def save(run: Run, *, best: bool = False) -> None:
         "config": run.config.to_json(),
         **asdict(progress),
     }
-    training = _optimizer_tensors(run)
-    if run.negatives is not None:
-        training["negatives"] = torch.from_numpy(run.negatives)
+    training = _optimizer_tensors(run) | {"negatives": torch.from_numpy(run.negatives)}
     run_dir = run.config.checkpoint_dir / run.log.run_id
     path = checkpoint.save(run_dir, run.model, run.tokenizer, state, training, best=best)
     run.log.write("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)

@@ -87,7 +87,9 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_had_not_been(
                 continue
             number = signal.SIGKILL if kills % 2 == 0 else signal.SIGTERM
             status = strike(process, folder, number, rng)
-            assert status in (0, -signal.SIGKILL, 143), (folder / "output.txt").read_text()
+            # −15 is a SIGTERM that struck after the work was done, while Python shut down.
+            expected = (0, -signal.SIGKILL, 143, -signal.SIGTERM)
+            assert status in expected, (folder / "output.txt").read_text()
             kills += status != 0
         assert facts(folder) == facts(untouched)
         assert weights(folder) == weights(untouched)
