@@ -1,6 +1,7 @@
-"""Use a trained model: `evaluate` scores it on a corpus, `retrieve` answers a point with counters.
+"""Use a model: `evaluate` scores a trained one, `zero_shot` an untrained one, `retrieve` asks it.
 
 python -m biencoder evaluate --checkpoint=RUN_ID --split=test
+python -m biencoder zero_shot --max_length=256 --split=test
 python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abolished."
 """
 
@@ -11,11 +12,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
+from biencoder.config import Config
 from commandline import UsageError
 
 CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
 CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
-DEVICE: Any = Field("auto", description="Where to compute; auto takes a GPU where there is one.")
+SPLIT: Any = Field(None, description="Score this split alone; unset: all three.")
+TRAIN: Any = Config.model_fields  # flags that mean the same as those of `train`
 
 
 class EvaluateOptions(BaseModel):
@@ -28,14 +31,28 @@ class EvaluateOptions(BaseModel):
     data_dir: Path | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
-    split: Literal["training", "validation", "test"] | None = Field(
-        None, description="Score this split alone; unset: all three."
-    )
+    split: Literal["training", "validation", "test"] | None = SPLIT
     trec: bool = Field(
         False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
     )
     log_dir: Path = Field(Path("logs"), description="Folder for the TREC files.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = DEVICE
+    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+
+
+class ZeroShotOptions(BaseModel):
+    """Score a pretrained encoder as it comes: the floor for every trained model.
+
+    Its pooled vectors are compared by cosine; there is no pair head.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    encoder: str = TRAIN["encoder"]
+    pooling: Literal["mean", "cls", "pooler"] = TRAIN["pooling"]
+    max_length: int = TRAIN["max_length"]
+    data_dir: Path | None = TRAIN["data_dir"]
+    split: Literal["training", "validation", "test"] | None = SPLIT
+    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
 class RetrieveOptions(BaseModel):
@@ -53,7 +70,7 @@ class RetrieveOptions(BaseModel):
     corpus: Path | None = Field(
         None, description="Corpus to search; unset: the one that the model was trained on."
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = DEVICE
+    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
 def evaluate(options: EvaluateOptions) -> None:
@@ -62,6 +79,20 @@ def evaluate(options: EvaluateOptions) -> None:
 
     saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
     saved.evaluate(options.data_dir, options.split, options.log_dir if options.trec else None)
+
+
+def zero_shot(options: ZeroShotOptions) -> None:
+    """The `zero_shot` command."""
+    from biencoder import zero_shot
+
+    zero_shot.evaluate(
+        options.encoder,
+        options.pooling,
+        options.max_length,
+        options.data_dir,
+        options.split,
+        options.device,
+    )
 
 
 def retrieve(options: RetrieveOptions) -> None:
@@ -78,7 +109,11 @@ def retrieve(options: RetrieveOptions) -> None:
 def main() -> None:
     """The console script `biencoder`."""
     commandline.commands(
-        {"evaluate": (evaluate, EvaluateOptions), "retrieve": (retrieve, RetrieveOptions)},
+        {
+            "evaluate": (evaluate, EvaluateOptions),
+            "zero_shot": (zero_shot, ZeroShotOptions),
+            "retrieve": (retrieve, RetrieveOptions),
+        },
         prog="biencoder",
     )
 

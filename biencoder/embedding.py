@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
-
-from biencoder.model import BiEncoder
 
 #: Tokens, padding included, that one embedding batch may hold: bounds memory at any text length.
 BATCH_TOKENS = 8_192
@@ -48,8 +46,8 @@ class Tokens:
 
 
 @torch.no_grad()
-def embed(model: BiEncoder, tokens: Tokens, device: torch.device, label: str) -> Embeddings:
-    """Embed every text, without dropout; the result stays on `device`.
+def embed(model: nn.Module, tokens: Tokens, device: torch.device, label: str) -> Embeddings:
+    """Embed every text by a model that returns (sim, h), without dropout; stays on `device`.
 
     Texts of like length share a batch, which wastes no work on padding and changes no result.
     """

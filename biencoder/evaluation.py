@@ -1,14 +1,15 @@
 """Top-1 retrieval of the best counter-argument: nearest by embedding, rescored by the pair head."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
-from biencoder.model import BiEncoder
 from biencoder.neighbors import Indices, nearest
 
 #: Candidates that the pair head rescores.
@@ -16,6 +17,12 @@ K = 10
 
 #: Pairs scored at a time: 1,536 features of 4 bytes each take 25 MB.
 BLOCK = 4096
+
+
+class PairScorer(Protocol):
+    """What rescoring needs of a model; see `BiEncoder.pair_score`."""
+
+    def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Ranking:
         return np.where(gold.any(1), gold.argmax(1) + 1, 0)
 
 
-def rank(split: Split, embeddings: Embeddings, model: BiEncoder) -> Ranking:
+def rank(split: Split, embeddings: Embeddings, model: PairScorer) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them with the pair head.
 
     The pool of point i is the split's N counters and its N − 1 other points, without those whose
@@ -94,13 +101,12 @@ def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dic
 
 @torch.no_grad()
 def pair_scores(
-    split: Split, embeddings: Embeddings, model: BiEncoder, queries: Indices, candidates: Indices
+    split: Split, embeddings: Embeddings, model: PairScorer, queries: Indices, candidates: Indices
 ) -> npt.NDArray[np.float32]:
     """The pair head's log-odds that a candidate is the counter of a point, for P pairs → [P].
 
     `queries` [P] are rows of the split, `candidates` [P] rows of its pool.
     """
-    model.eval()
     device = embeddings.sim.device
     points = torch.from_numpy(split.point_ids[queries]).to(device)
     texts = torch.from_numpy(split.candidate_ids[candidates]).to(device)

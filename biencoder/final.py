@@ -10,8 +10,7 @@ import polars as pl
 from biencoder import corpus, predictions
 from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings
-from biencoder.evaluation import metrics
-from biencoder.model import BiEncoder
+from biencoder.evaluation import PairScorer, metrics
 from biencoder.pools import POOLS, Retrieved, retrieve
 
 
@@ -25,7 +24,7 @@ class SplitResult:
     predictions: pl.DataFrame
 
 
-def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: BiEncoder) -> SplitResult:
+def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: PairScorer) -> SplitResult:
     """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
     retrieved = retrieve(split, embeddings, model)
     return SplitResult(
@@ -40,6 +39,18 @@ def leaked(split: Split, data: Corpus) -> npt.NDArray[np.bool_]:
     """Which pairs share a text across the border between training and the held-out splits, [N]."""
     across = (data.validation, data.test) if split is data.training else (data.training,)
     return ~np.logical_and.reduce([corpus.unseen(split, other) for other in across])
+
+
+def figures(results: Sequence[SplitResult]) -> str:
+    """Every figure of each split, then the table of pools, as lines to print."""
+    lines = []
+    for result in results:
+        shares = "  ".join(
+            f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in result.metrics.items()
+        )
+        lines.append(f"{result.split}: {shares}")
+    return "\n".join([*lines, pool_table(results)])
 
 
 def pool_table(results: Sequence[SplitResult]) -> str:

@@ -43,12 +43,7 @@ class BiEncoder(nn.Module):
 
         `sim` is the only vector that distances and neighbours use; `h` is the pooled vector.
         """
-        output = self.encoder(input_ids=input_ids, attention_mask=attention_mask)
-        pooled = (
-            output.pooler_output
-            if self.pooling == "pooler"
-            else pool(output.last_hidden_state, attention_mask, self.pooling)
-        )
+        pooled = pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
 
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
@@ -76,6 +71,15 @@ def build(config: Config, encoder: nn.Module) -> BiEncoder:
         relu=config.relu,
         fusion=config.fusion,
     )
+
+
+def pooled_vector(encoder: Any, input_ids: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
+    """Token ids and mask, [B, L] each → one vector a text, [B, H]."""
+    output = encoder(input_ids=input_ids, attention_mask=attention_mask)
+    if pooling == "pooler":
+        pooled: Tensor = output.pooler_output
+        return pooled
+    return pool(output.last_hidden_state, attention_mask, pooling)
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:

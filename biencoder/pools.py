@@ -13,8 +13,7 @@ import torch
 
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
-from biencoder.evaluation import K, Ranking, pair_scores
-from biencoder.model import BiEncoder
+from biencoder.evaluation import K, PairScorer, Ranking, pair_scores
 from biencoder.neighbors import Indices
 
 GROUPS = ("same", "oppo", "theme", "portal")
@@ -82,7 +81,7 @@ def sizes(split: Split) -> dict[str, int]:
 
 
 @torch.no_grad()
-def retrieve(split: Split, embeddings: Embeddings, model: BiEncoder) -> Retrieved:
+def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retrieved:
     """Rank every pool of every point: its own K nearest, rescored by the pair head.
 
     All candidates are sorted by distance once; a pool is the first K of a mask over that order.
@@ -126,7 +125,7 @@ def _first(mask: npt.NDArray[np.bool_], values: np.ndarray, count: int) -> np.nd
 
 
 def _scored(
-    split: Split, embeddings: Embeddings, model: BiEncoder, candidates: dict[str, Indices]
+    split: Split, embeddings: Embeddings, model: PairScorer, candidates: dict[str, Indices]
 ) -> dict[str, Ranking]:
     """The pools' candidates with the pair head's scores; the pools overlap, so each pair once."""
     stacked = np.stack(list(candidates.values()))

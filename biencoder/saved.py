@@ -48,13 +48,7 @@ class SavedModel:
                 embeddings = embed(self.model, self._tokens(one.texts), self.device, one.name)
                 results.append(final.evaluate(one, data, embeddings, self.model))
         print(f"{self.state['run_id']}, epoch {self.state['epoch']}")
-        for result in results:
-            shares = "  ".join(
-                f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in result.metrics.items()
-            )
-            print(f"{result.split}: {shares}")
-        print(final.pool_table(results))
+        print(final.figures(results))
         if trec_dir is not None:
             folder = trec_dir / f"{self.state['run_id']}.trec"
             for result in results:

@@ -1,0 +1,37 @@
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from biencoder import corpus, encoder
+from biencoder.__main__ import main
+from biencoder.embedding import Tokens, embed
+from biencoder.zero_shot import ZeroShot
+
+
+@pytest.fixture(params=["mean", "pooler"])
+def embeddings(request, tiny_encoder):
+    pretrained, tokenizer = encoder.load(str(tiny_encoder), request.param, 24)
+    texts = corpus.load(None).test.texts
+    tokens = Tokens(texts, tokenizer, 24)
+    return embed(ZeroShot(pretrained, request.param), tokens, torch.device("cpu"), "test")
+
+
+def test_vectors_have_unit_length_so_that_distance_orders_as_cosine_does(embeddings):
+    vectors = embeddings.vectors
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)
+    cosine = vectors[0] @ vectors.T
+    distance = np.linalg.norm(vectors - vectors[0], axis=1)
+    np.testing.assert_allclose(distance**2, 2 - 2 * cosine, atol=1e-5)
+
+
+def test_the_answer_is_the_nearest_candidate(tiny_encoder, monkeypatch, capsys):
+    command = ["biencoder", "zero_shot", f"--encoder={tiny_encoder}", "--max_length=24"]
+    monkeypatch.setattr(sys, "argv", [*command, "--split=test"])
+    with pytest.raises(SystemExit):
+        main()
+    line = capsys.readouterr().out.splitlines()[1]
+    words = line.removeprefix("test: ").split()
+    figures = dict(zip(words[::2], words[1::2], strict=True))
+    assert figures["top1"] == figures["nearest_top1"]
