@@ -37,7 +37,7 @@ MODEL, TRAINING, STATE, CHECKSUMS = (
 
 
 class CheckpointError(RunError):
-    """A checkpoint that cannot be written or read; the message names the path and what to do."""
+    """A checkpoint that cannot be read; the message names the path and what to do."""
 
 
 def save(
@@ -53,27 +53,21 @@ def save(
 
     The folder appears whole or not at all, and what it replaces goes only afterwards. One that is
     there already was written at the same point of the same run and holds the same. Raises
-    `CheckpointError`.
+    `FileError`.
     """
     name = f"epoch-{state['epoch']:04d}-step-{state['step']:06d}-{state['stage']}"
-    try:
-        if not (run_dir / name).is_dir():
-            with whole_folder(run_dir / name) as folder:
-                save_file(_on_host(model.state_dict()), folder / MODEL)
-                save_file(_on_host(training), folder / TRAINING)
-                _write_json(folder / STATE, state)
-                model.encoder.config.save_pretrained(folder / "encoder")
-                tokenizer.save_pretrained(folder / "encoder")
-                _write_json(folder / CHECKSUMS, _checksums(folder))
-        index = read_index(run_dir)
-        if index.get("last") not in (None, name):
-            index["previous"] = index["last"]
-        _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
-    except OSError as error:
-        raise CheckpointError(
-            f"{run_dir}: the checkpoint cannot be written ({error.strerror}); free some space or "
-            "pass another --checkpoint_dir"
-        ) from None
+    if not (run_dir / name).is_dir():
+        with whole_folder(run_dir / name) as folder:
+            save_file(_on_host(model.state_dict()), folder / MODEL)
+            save_file(_on_host(training), folder / TRAINING)
+            _write_json(folder / STATE, state)
+            model.encoder.config.save_pretrained(folder / "encoder")
+            tokenizer.save_pretrained(folder / "encoder")
+            _write_json(folder / CHECKSUMS, _checksums(folder))
+    index = read_index(run_dir)
+    if index.get("last") not in (None, name):
+        index["previous"] = index["last"]
+    _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
     return run_dir / name
 
 

@@ -6,12 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
+from commandline import RunError
+
+
+class FileError(RunError):
+    """A file that cannot be written; the message names it and what to do."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        super().__init__(
+            f"{path}: cannot be written ({reason}); free some space or choose another folder"
+        )
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to; on leaving it takes the name `path` in one step.
 
     Where the block fails, what was at `path` before is still there and nothing is left beside it.
+    Raises `FileError` where the disk refuses.
     """
     unfinished = path.with_name(f".{path.name}.tmp")
     try:
@@ -19,6 +34,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         _flush(unfinished)
         unfinished.replace(path)
         _flush(path.parent)
+    except (OSError, SafetensorError) as error:
+        raise FileError(path, error) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -28,8 +45,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """The same for a folder: an empty one to fill, which then takes the place of `path`."""
     unfinished = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     try:
+        unfinished.mkdir(parents=True)
         yield unfinished
         for written in unfinished.rglob("*"):
             _flush(written)
@@ -40,6 +57,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
         unfinished.rename(path)
         _flush(path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        raise FileError(path, error) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

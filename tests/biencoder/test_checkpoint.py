@@ -7,6 +7,7 @@ import torch
 from biencoder import checkpoint
 from biencoder.checkpoint import CheckpointError, find, initialise, newest, save, verify
 from biencoder.config import Config
+from biencoder.files import FileError
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_a_checkpoint_that_fails_to_be_written_leaves_the_one_before_it(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("biencoder.checkpoint.save_file", full)
-    with pytest.raises(CheckpointError, match=r"cannot be written \(No space left"):
+    with pytest.raises(FileError, match=r"cannot be written \(No space left"):
         save_epoch(1, best=True)
     assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [])
     assert saved(tmp_path / "run") == [name(0)]

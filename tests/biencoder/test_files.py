@@ -1,6 +1,6 @@
 import pytest
 
-from biencoder.files import whole_file, whole_folder
+from biencoder.files import FileError, whole_file, whole_folder
 
 
 def names(folder):
@@ -25,7 +25,7 @@ def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path):
 def test_a_file_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
     path = tmp_path / "figures.json"
     path.write_text("old")
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(FileError, match=r"cannot be written \(full\); free some space"):
         fill_halfway(whole_file(path), lambda unfinished: unfinished.write_text("ne"))
     assert path.read_text() == "old"
     assert names(tmp_path) == ["figures.json"]
@@ -44,7 +44,7 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
     path = tmp_path / "model"
     with whole_folder(path) as unfinished:
         (unfinished / "old").write_text("")
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(FileError, match=r"cannot be written \(full\); free some space"):
         fill_halfway(whole_folder(path), lambda unfinished: (unfinished / "new").write_text(""))
     assert names(path) == ["old"]
     assert names(tmp_path) == ["model"]

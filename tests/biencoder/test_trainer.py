@@ -1,5 +1,6 @@
 import json
 import signal
+import subprocess
 
 import numpy as np
 import pytest
@@ -272,6 +273,42 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
     resumed = next(line for line in read_log(config) if line["event"] == "resume")
     assert resumed["checkpoint"] != last.name
     assert read_log(config)[-1]["status"] == "completed"
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A function that mounts a file system of so many bytes; skips where that is not allowed."""
+    place = tmp_path / "disk"
+    place.mkdir()
+
+    def mount(size):
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("mounting a small file system is not allowed here")
+        return place
+
+    yield mount
+    subprocess.run(["umount", str(place)], capture_output=True)
+
+
+def test_a_disk_that_fills_up_is_one_line_and_the_last_good_checkpoint_stays(settings, small_disk):
+    disk = small_disk(3_500_000)  # room for two checkpoints of the tiny model, not for more
+    config = Config(**settings | {"checkpoint_dir": disk, "checkpoint_every": "2steps"})
+    with pytest.raises(RunError, match="cannot be written .*free some space") as error:
+        train(config)
+    assert "\n" not in str(error.value)
+    end = read_log(config)[-1]
+    assert (end["event"], end["status"]) == ("run_end", "failed")
+    folder, damaged = checkpoint.newest(disk / "run")
+    assert folder is not None
+    assert damaged == []
+    assert not list((disk / "run").glob(".*.tmp"))
+
+
+def test_a_folder_without_room_is_found_out_before_any_work(settings, small_disk):
+    config = Config(**settings | {"log_dir": small_disk(100_000)})
+    with pytest.raises(RunError, match="disk: cannot be written .No space left"):
+        train(config)
 
 
 STRANGE_TEXTS = [
