@@ -138,6 +138,8 @@ def train(config: Config, interruption: Interruption) -> int:
                     top1=run.progress.best.top1,
                     seconds=time.monotonic() - started,
                 )
+    # Only now: a run that is killed before its log says completed must find it all again.
+    checkpoint.drop_training_state(config.checkpoint_dir / run_id)
     best = run.progress.best
     say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
     return 0
@@ -236,7 +238,8 @@ def begin_epoch(run: Run) -> dict[str, Embeddings]:
     if progress.stage == "evaluated" and not is_last:
         if epoch % config.mine_every == 0:
             mine_negatives(run, embeddings)
-        progress.stage = "mined"
+        else:
+            progress.stage = "mined"  # with the negatives of an earlier epoch
     return embeddings
 
 
@@ -279,8 +282,9 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
     mined = mine(run.data.training, vectors, ratio, config.seed, epoch)
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
-    run.log.write("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
-    run.negatives = mined.text_ids
+    with run.interruption.held():
+        run.log.write("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
+        run.negatives, run.progress.stage = mined.text_ids, "mined"
 
 
 def train_epoch(run: Run) -> None:
@@ -387,7 +391,6 @@ def finish(run: Run, embeddings: dict[str, Embeddings]) -> None:
             predictions.write_trec(result.predictions, log.run_id, trec_dir)
     with run.interruption.held():
         export(run.model, run.tokenizer, checkpoint.read_state(folder), run_dir)
-        checkpoint.drop_training_state(run_dir)
     say(final.pool_table(results))
 
 
