@@ -65,3 +65,8 @@ class Log:
     rejected: pl.DataFrame  # schema REJECTED, in the order of source and line
     warnings: pl.DataFrame  # schema WARNINGS, in the order of the log
     notes: tuple[str, ...] = ()  # sentences for the user, each names its file: 'torn last line'
+
+
+def conform(frame: pl.DataFrame, schema: dict[str, DataType | DataTypeClass]) -> pl.DataFrame:
+    """The columns of `schema`, in its order and its types."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
