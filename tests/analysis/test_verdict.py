@@ -211,9 +211,8 @@ def test_seeds_that_are_equally_fast_show_no_difference_in_speed() -> None:
         *seeds("with_layernorm", [6, 5], "epochs_to_95"),
     ]
     assert row(compared(*runs), "speed")["sentence"].startswith(
-    sentence = row(compared(*runs))["sentence"]
-    assert sentence.endswith("They also differ in lr: this is not the variant alone.")
-        "with_relu after 5.5 ("
+        "On speed, no difference shown: with_layernorm reached 95 % of its own best after 5.5 "
+        "epochs, with_relu after 5.5 ("
     )
 
 
