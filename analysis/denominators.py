@@ -23,12 +23,12 @@ def smallest_denominator(values: Iterable[float]) -> int | None:
     never a narrower, confidence band. None too where the values are all 0 or 1: every n explains
     them, so they say nothing about it.
     """
-    return common_denominator(lowest_denominators(np.unique(np.fromiter(values, np.float64))))
+    return common_denominator(lowest_denominators(np.fromiter(values, np.float64)))
 
 
 def common_denominator(denominators: Iterable[int]) -> int | None:
     """The least common multiple of `denominators` (0: not a fraction); None as above."""
-    least = math.lcm(*(int(denominator) for denominator in denominators))
+    least = math.lcm(*{int(denominator) for denominator in denominators})
     return least if 1 < least <= LIMIT else None
 
 
@@ -39,6 +39,7 @@ def lowest_denominators(values: NDArray[np.float64]) -> NDArray[np.int64]:
     (Legendre), and every convergent of a denominator up to the limit is reached in 23 steps, the
     length of the slowest expansion, that of two Fibonacci numbers.
     """
+    values, occurrences = np.unique(values, return_inverse=True)
     found = np.zeros(values.shape, np.int64)
     shares = np.isfinite(values) & (values >= 0) & (values <= 1)
     rest = np.where(shares, values, 0.5)
@@ -50,4 +51,4 @@ def lowest_denominators(values: NDArray[np.float64]) -> NDArray[np.int64]:
         rest = 1 / np.where(fraction > 0, fraction, 1)
         before, denominator = denominator, np.floor(rest) * denominator + before
         denominator = np.where((fraction > 0) & (denominator <= LIMIT), denominator, 1)
-    return found
+    return found[occurrences]

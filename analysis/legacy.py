@@ -52,7 +52,6 @@ _LINE = (
 _FIRST_CHARACTERS = "开当训验测"
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))  # what is left of a character without its first byte
 _SERIES = ["file", "run", "split"]
-_KEY = ["file", "run", "event", "epoch", "step", "split"]
 
 
 class LegacyFile(NamedTuple):
@@ -68,12 +67,16 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
 
     Without 'step' it is several times as fast: the losses are checked, but not taken apart.
     """
-    lines = _lines(_texts(files))
-    is_read = pl.col("reason").is_null()
-    if events is None:
-        values = _values(lines.filter(is_read))
+    every_line = _lines(_texts(files))
+    if events is None or "step" in events:
+        lines = _judged(every_line)
     else:
-        values = _values(lines.filter(is_read, pl.col("event").is_in(["epoch", *events])))
+        lines = _judged(_without_inner_steps(every_line))
+        if lines.filter(pl.col("event") == "step", pl.col("reason").is_not_null()).height:
+            lines = _judged(every_line)  # whole blocks of losses are rejected: count each line
+    is_read = pl.col("reason").is_null()
+    wanted = pl.lit(True) if events is None else pl.col("event").is_in(["epoch", *events])
+    values = _values(lines.filter(is_read, wanted))
     source = pl.lit(pl.Series([file.source for file in files], dtype=pl.String)).gather("file")
     rejected = lines.filter(~is_read, ~pl.col("unended")).select(
         source.alias("source"), "line", "reason"
@@ -96,11 +99,11 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
 def _texts(files: Sequence[LegacyFile]) -> pl.Series:
     """The text of each file: no byte order mark, first line whole, stray bytes replaced."""
     data = [_with_first_character(file.data.removeprefix(BOM_UTF8)) for file in files]
-    # polars checks UTF-8 many times as fast as Python decodes it; the rare broken file is decoded.
-    texts = pl.Series(data, dtype=pl.Binary).cast(pl.String, strict=False)
-    for index in texts.is_null().arg_true():
-        texts[index] = data[index].decode(errors="replace")
-    return texts
+    try:
+        # polars checks UTF-8 many times as fast as Python decodes it.
+        return pl.Series(data, dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.ComputeError:
+        return pl.Series([text.decode(errors="replace") for text in data], dtype=pl.String)
 
 
 def _with_first_character(data: bytes) -> bytes:
@@ -114,37 +117,48 @@ def _with_first_character(data: bytes) -> bytes:
 
 
 def _lines(texts: pl.Series) -> pl.DataFrame:
-    """One row for each line that shows a piece of the format.
-
-    file (index), line (from 1), text, unended (it is the last and has no newline), event ('epoch':
-    opens one; 'step': a loss; 'eval': a top-1; null), reason (of rejection; null: it is read).
-    """
-    text, event = pl.col("text"), pl.col("event")
-    opens_epoch, is_step = text.str.starts_with("开始"), text.str.starts_with("当前")
-    breaks_epoch = event.is_null() & text.str.contains_any(list(EPOCH_FRAGMENTS))
-    epoch_known = pl.when(event == "epoch").then(True).when(breaks_epoch).then(False)
+    """One row a line: file (index), line (from 1), text, unended (it is the last and has no
+    newline), whole (it is a line of the format), step (and a loss)."""
+    text = pl.col("text")
     return (
         pl.DataFrame({"text": texts.str.split("\n")})
         .with_row_index("file")
         .with_columns(line=pl.int_ranges(1, text.list.len() + 1), lines=text.list.len())
         .explode("text", "line")
-        .filter(text.str.contains_any(list(FRAGMENTS)))
+        .with_columns(whole=text.str.contains(_LINE), unended=pl.col("line") == pl.col("lines"))
+        .with_columns(step=pl.col("whole") & text.str.starts_with("当前"))
+    )
+
+
+def _without_inner_steps(lines: pl.DataFrame) -> pl.DataFrame:
+    """`lines` with the first loss alone of each block of them, as all of a block share a fate."""
+    step = pl.col("step")
+    follows = step.shift(1, fill_value=False) & (pl.col("line") > 1)
+    return lines.filter(~(step & follows) | pl.col("unended"))
+
+
+def _judged(lines: pl.DataFrame) -> pl.DataFrame:
+    """Those of `lines` that show a piece of the format.
+
+    `lines` with event ('epoch': opens one; 'step': a loss; 'eval': a top-1; null: not whole) and
+    reason (of rejection; null: it is read).
+    """
+    text, event = pl.col("text"), pl.col("event")
+    breaks_epoch = event.is_null() & text.str.contains_any(list(EPOCH_FRAGMENTS))
+    epoch_known = pl.when(event == "epoch").then(True).when(breaks_epoch).then(False)
+    return (
+        lines.filter(pl.col("whole") | text.str.contains_any(list(FRAGMENTS)))
         .with_columns(
-            event=pl.when(text.str.contains(_LINE)).then(
-                pl.when(opens_epoch)
-                .then(pl.lit("epoch"))
-                .when(is_step)
-                .then(pl.lit("step"))
-                .otherwise(pl.lit("eval"))
-            )
+            event=pl.when("step")
+            .then(pl.lit("step"))
+            .when(pl.col("whole") & text.str.starts_with("开始"))
+            .then(pl.lit("epoch"))
+            .when("whole")
+            .then(pl.lit("eval"))
         )
         .with_columns(epoch_known=epoch_known.forward_fill().over("file").fill_null(False))
         .select(
-            "file",
-            "line",
-            "text",
-            "event",
-            unended=pl.col("line") == pl.col("lines"),
+            *("file", "line", "text", "unended", "event"),
             reason=pl.when(event.is_null())
             .then(pl.lit("not a whole line of the format"))
             .when(~pl.col("epoch_known"))
@@ -175,7 +189,7 @@ def _values(lines: pl.DataFrame) -> pl.DataFrame:
             run=restarts.cum_sum().over("file"),
             epoch=opens.forward_fill().over("file") + (event == "eval"),
         )
-        .unique(_KEY, keep="last", maintain_order=True)
+        .unique(["file", "run", "epoch", "step", "split"], keep="last", maintain_order=True)
     )
     n = pl.col("n")
     return values.join(

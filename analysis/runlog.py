@@ -270,7 +270,7 @@ def _runs(
                 run |= _started(event)
         except ValidationError as error:
             fault = error.errors()[0]
-            field = ".".join(map(str, fault["loc"][1:])) or "event"
+            field = fault["loc"][-1] if fault["loc"] else "event"
             rejections.append(Rejection(line.number, f"{field}: {fault['msg']}"))
             continue
         if isinstance(event, _Warning):
