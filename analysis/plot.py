@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
-    from matplotlib.ticker import PercentFormatter
 
 #: Okabe and Ito's colours (without their yellow and black, which white and dark paper swallow).
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8A8A8A")
@@ -102,19 +101,25 @@ class Style(NamedTuple):
 
 
 def styles(by_configuration: pl.DataFrame) -> dict[str, Style]:
-    """A look for each configuration, unlike that of the 27 others of its format before it.
+    """A look for each configuration, unlike that of every other of its format (up to 28).
 
     A variant has its own colour, which the first of its configurations takes.
     """
     table: dict[str, Style] = {}
     for _, ours in by_configuration.group_by("format", maintain_order=True):
-        free = list(range(max(len(COLORS), ours.height)))
-        for configuration, variant in ours.select("configuration", "variant").iter_rows():
-            own = VARIANTS.index(variant) if variant in VARIANTS else None
-            # The variants' own colours go to others last.
-            number = own if own in free else min(free, key=lambda i: (i < len(VARIANTS), i))
-            free.remove(number)
-            table[configuration] = Style(
+        firsts = ours.unique("variant", keep="first").filter(pl.col("variant").is_in(VARIANTS))
+        taken = {
+            name: VARIANTS.index(variant)
+            for name, variant in firsts.select("configuration", "variant").rows()
+        }
+        # The others take what is left: colours that are no variant's, then a variant's, then any.
+        left = [
+            number for number in range(len(COLORS) + ours.height) if number not in taken.values()
+        ]
+        left.sort(key=lambda number: (number >= len(COLORS), number < len(VARIANTS)))
+        for name in ours["configuration"]:
+            number = taken[name] if name in taken else left.pop(0)
+            table[name] = Style(
                 COLORS[number % len(COLORS)],
                 DASHES[number % len(DASHES)],
                 MARKERS[number % len(MARKERS)],
@@ -323,9 +328,9 @@ def plot_measure(
     ax.grid(axis="x", color=MUTED, alpha=0.25)
     ax.set_axisbelow(True)
     if MEASURES[measure].percent:
-        ax.xaxis.set_major_formatter(_percent_formatter())
+        ax.xaxis.set_major_formatter(_percent)
     else:
-        ax.set_xlim(left=0)
+        ax.set_xlim(0, 1.03 * ax.get_xlim()[1])
     return ax
 
 
@@ -358,22 +363,12 @@ def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None)
     """Draw the share of hard negatives of one configuration: epoch, value."""
     ax = ax or _new_axes()
     if ratio.is_empty():
-        ax.annotate(
-            "not logged",
-            (0.5, 0.5),
-            xycoords="axes fraction",
-            ha="center",
-            va="center",
-            color=MUTED,
-        )
-    ax.step(
-        ratio["epoch"],
-        ratio["value"],
-        where="post",
-        color=style.color,
-        linewidth=2,
-        label="hard_ratio",
-    )
+        middle: dict[str, Any] = {"xycoords": "axes fraction", "ha": "center", "va": "center"}
+        ax.annotate("not logged", (0.5, 0.5), color=MUTED, **middle)
+    # What is mined before an epoch holds for the whole of it, the last one too.
+    held = pl.concat([ratio, ratio.tail(1).with_columns(pl.col("epoch") + 1)])
+    look: dict[str, Any] = {"color": style.color, "linewidth": 2, "label": "hard_ratio"}
+    ax.step(held["epoch"], held["value"], where="post", **look)
     ax.set_ylim(-0.05, 1.05)
     ax.set_yticks([0, 1])
     ax.grid(axis="y", color=MUTED, alpha=0.25)
@@ -391,8 +386,8 @@ def pictures(log: Log, tables: Tables, smooth: int = 1) -> "dict[str, Figure]":
     drawn = Tables(
         tables.runs.filter(compared), tables.configurations.filter(compared), tables.pools
     )
-    # Those that share an axis choose their look first.
-    looks = styles(tables.configurations.sort(compared, descending=True, maintain_order=True))
+    # Those that are compared share axes, so they choose among all looks; the rest never meet them.
+    looks = styles(tables.configurations.filter(~compared)) | styles(drawn.configurations)
     curves = summary.curves(log.metrics)
     loss = losses(log.metrics, drawn.runs)
     found = {}
@@ -434,8 +429,8 @@ def _pages_of_runs(
         values = curves.join(ours, on="run_id", how="semi").select(SPLITS)
         highest = max((value for value in values.max().row(0) if value is not None), default=1)
         for page in ours.iter_slices(RUNS_A_PAGE):
-            columns = min(3, page.height)
-            rows = -(-page.height // columns)
+            rows = 1 if page.height <= 3 else 2
+            columns = -(-page.height // rows)
             figure, (block,) = _blocks([1.15 + 4.0 * rows])
             panels = _panels(block, rows, columns, header=1.15, title=0.95)
             for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
@@ -446,6 +441,7 @@ def _pages_of_runs(
             for ax in panels[page.height :]:
                 ax.remove()
             note = "Star and upright line: the highest validation top-1, the first on ties."
+            note += _smoothing(smooth)
             _head(block, FORMATS[format_], note, panels[:1])
             yield figure
 
@@ -468,6 +464,7 @@ def _comparison(
             ax.set_ylim(0.95 * (low or 0), min(1.02, 1.03 * (high or 1)))
         note = (
             "Line: mean over runs. Band: lowest to highest; of a single run Wilson's 95 % interval."
+            + _smoothing(smooth)
         )
         _head(block, FORMATS[format_], note, panels)
     return figure
@@ -632,20 +629,25 @@ def _line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look: An
     ax.plot(line["epoch"], value, label=label, **look)
 
 
+def _smoothing(smooth: int) -> str:
+    return (
+        f" Lines are means of {smooth} evaluations, the raw ones thin behind." if smooth > 1 else ""
+    )
+
+
 def _share_axes(ax: "Axes") -> None:
     """Axes of top-1 against epochs."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_major_formatter(_percent_formatter())
+    ax.yaxis.set_major_formatter(_percent)
     ax.set_xlabel("epochs completed")
     ax.grid(axis="y", color=MUTED, alpha=0.25)
 
 
-def _percent_formatter() -> "PercentFormatter":
-    from matplotlib.ticker import PercentFormatter
-
-    return PercentFormatter(1, decimals=0, symbol=" %")
+def _percent(share: float, _: float) -> str:
+    """A tick of a share axis, with as many decimals as it needs."""
+    return f"{100 * share:.3g} %"
 
 
 def _new_axes() -> "Axes":

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -154,6 +155,38 @@ def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., L
     assert [label.get_text() for label in ax.get_yticklabels()] == ["with_layernorm"]
 
 
+def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
+    read: Callable[..., Log],
+) -> None:
+    tables = summary.measure(read({}))
+    looks = plot.styles(tables.configurations)
+    ax = plot.plot_measure(tables.configurations, tables.runs, "epochs_to_95", looks)
+    low, high = ax.get_xlim()
+    assert low == 0
+    assert points(ax, "with_layernorm") == [(2, 0)]
+    assert high > 2 * 1.05
+
+
+def test_a_tick_of_a_share_has_the_decimals_that_it_needs() -> None:
+    ax = plot.plot_run(pl.DataFrame({"epoch": [0, 1, 2, 3], **CURVE}), BLUE)
+    ticks = [ax.yaxis.get_major_formatter()(share) for share in (0.0, 0.375, 0.4, 1.0)]
+    assert ticks == ["0 %", "37.5 %", "40 %", "100 %"]
+
+
+def test_a_smoothed_picture_says_so(read: Callable[..., Log]) -> None:
+    tables = summary.measure(log := read({}))
+    assert "means of 5 evaluations" in texts(plot.pictures(log, tables, smooth=5)["comparison"])
+    assert "means of" not in texts(plot.pictures(log, tables)["comparison"])
+
+
+def test_configurations_that_share_axes_never_share_a_colour(read: Callable[..., Log]) -> None:
+    runs = [{"relu": relu, "config": {"lr": lr}} for lr in range(6) for relu in (True, False)]
+    tables = summary.measure(log := read(*runs))
+    for ax in all_axes(plot.pictures(log, tables)["comparison"]):
+        lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+        assert len(lines) == len({to_hex(line.get_color()) for line in lines}) == 7
+
+
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
     log = read({})
     log = Log(log.runs, log.metrics.filter(pl.col("split") != "test"), log.rejected, log.warnings)
@@ -183,11 +216,12 @@ def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
     assert ax.get_legend_handles_labels()[1] == labels
     assert [y for _, y in points(ax, "loss")] == pytest.approx([2, 2, 1, 1, 2 / 3, 2 / 3])
     strip = plot.plot_hard_ratio(plot.hard_ratios(log.metrics, tables.runs), BLUE)
-    assert points(strip, "hard_ratio") == [(0, 0.8), (1, 0.7), (2, 0.6)]
+    assert points(strip, "hard_ratio") == [(0, 0.8), (1, 0.7), (2, 0.6), (3, 0.6)]
 
 
 def test_a_share_of_hard_negatives_that_was_not_logged_is_said_to_be_missing() -> None:
-    strip = plot.plot_hard_ratio(pl.DataFrame({"epoch": [], "value": []}), BLUE)
+    nothing = pl.DataFrame(schema={"epoch": pl.Int32, "value": pl.Float64})
+    strip = plot.plot_hard_ratio(nothing, BLUE)
     assert [text.get_text() for text in strip.texts] == ["not logged"]
 
 
@@ -282,12 +316,12 @@ def test_one_figure_gives_the_same_bytes_twice(read: Callable[..., Log]) -> None
 def test_names_with_dollars_controls_and_far_letters_are_drawn_as_they_are(
     read: Callable[..., Log],
 ) -> None:
-    odd = "$\\frac{1$ \x1b\x00 对 <b> " + "x" * 300
+    odd = "$_$ \x1b\x00 对 <b> " + "x" * 300
     log = read(
         {"config": {"encoder": odd}}, {"config": {"encoder": "a"}}, {"config": {"encoder": "a"}}
     )
     svg = plot.rendered(plot.pictures(log, summary.measure(log))["comparison"], "svg").decode()
-    assert "encoder=$\\fr" in svg
+    assert "encoder=$_$" in svg
     assert "\x1b" not in svg
     assert "<b>" not in svg
     assert "x" * 61 not in svg
@@ -327,3 +361,22 @@ def test_a_wrong_flag_answers_before_any_work(
     with pytest.raises(SystemExit) as ended:
         plot.main()
     assert ended.value.code == 2
+
+
+def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) -> None:
+    tables = summary.measure(log := sources.read([real_legacy_logs]))
+    figures = plot.pictures(log, tables)
+    assert set(figures) == {"comparison", "convergence", "loss", "runs"}
+    drawn = {
+        (str(line.get_label()), panel.get_title(loc="left").split(",")[0]): list(line.get_ydata())
+        for panel in all_axes(figures["comparison"])
+        for line in panel.get_lines()
+    }
+    names = {"training": "训练集", "validation": "验证集", "test": "测试集"}
+    for file in real_legacy_logs.iterdir():
+        text = file.read_text(encoding="utf-8")
+        configuration = tables.runs.filter(run_id=file.stem)["configuration"].item()
+        for split, name in names.items():
+            plain = [float(v) for v in re.findall(rf"{name}top1 accuracy为([\d.]+)", text)]
+            assert len(plain) == 200
+            assert drawn[configuration, split] == plain

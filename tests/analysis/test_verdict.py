@@ -274,7 +274,7 @@ def test_of_many_configurations_the_best_are_compared_and_the_rest_counted() -> 
         schema=BY_RUN,
     )
     assert any(
-        text.startswith("Of 11 configurations (jsonl) the 8")
+        text.startswith("Of 11 configurations (jsonl) the 7")
         for text in verdict.remarks(table, by_run)
     )
 
