@@ -40,15 +40,16 @@ def lowest_denominators(values: NDArray[np.float64]) -> NDArray[np.int64]:
     length of the slowest expansion, that of two Fibonacci numbers.
     """
     values, occurrences = np.unique(values, return_inverse=True)
-    found = np.zeros(values.shape, np.int64)
     shares = np.isfinite(values) & (values >= 0) & (values <= 1)
-    rest = np.where(shares, values, 0.5)
-    before, denominator = np.zeros_like(rest), np.ones_like(rest)
+    values = np.where(shares, values, 0)
+    found = np.zeros(values.shape, np.int64)
+    rest, before, denominator = values, np.zeros_like(values), np.ones_like(values)
     for _ in range(24):
-        explains = np.round(values * denominator) / denominator == values
-        found = np.where((found == 0) & shares & explains, denominator, found).astype(np.int64)
+        explains = shares & (np.round(values * denominator) / denominator == values)
+        found = np.where((found == 0) & explains, denominator, found).astype(np.int64)
         fraction = rest - np.floor(rest)
-        rest = 1 / np.where(fraction > 0, fraction, 1)
+        goes_on = fraction > 0.5 / LIMIT  # else the next denominator is beyond the limit
+        rest = 1 / np.where(goes_on, fraction, 1)
         before, denominator = denominator, np.floor(rest) * denominator + before
-        denominator = np.where((fraction > 0) & (denominator <= LIMIT), denominator, 1)
+        denominator = np.where(goes_on & (denominator <= LIMIT), denominator, 1)
     return found[occurrences]

@@ -54,6 +54,7 @@ def test_every_fraction_is_recognised_in_lowest_terms():
         [0.5, -0.5],
         [0.5, math.nan],
         [0.5, math.inf],
+        [0.5, 5e-324],
         [np.nextafter(1 / 3, 1)],
     ],
 )
