@@ -373,7 +373,7 @@ def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) 
         for line in panel.get_lines()
     }
     names = {"training": "训练集", "validation": "验证集", "test": "测试集"}
-    for file in real_legacy_logs.iterdir():
+    for file in real_legacy_logs.glob("*.txt"):
         text = file.read_text(encoding="utf-8")
         configuration = tables.runs.filter(run_id=file.stem)["configuration"].item()
         for split, name in names.items():
