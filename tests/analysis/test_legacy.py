@@ -209,6 +209,23 @@ def test_a_last_top1_that_its_series_rules_out_is_torn(legacy_text):
     assert log.rejected.is_empty()
 
 
+def test_leaving_losses_out_hides_no_rejected_line_and_no_note(legacy_text):
+    text = legacy_text(top1={"test": [0.5]}, steps=(0, 10))
+    cut_in_a_loss = text[: text.index("\n开始获取")]
+    headless = text[text.index("当前第0") :]
+    files = [
+        LegacyFile("a.txt", "a", cut_in_a_loss.encode()),
+        LegacyFile("b.txt", "b", headless.encode()),
+    ]
+    whole, brief = read(files), read(files, events=["eval"])
+    assert whole.rejected.select("source", "line").rows() == [("b.txt", n) for n in (1, 2, 4)]
+    assert brief.rejected.equals(whole.rejected)
+    assert brief.runs.equals(whole.runs)
+    assert whole.notes == ("a.txt: no newline at the end, the last value is taken as whole",)
+    assert brief.notes == whole.notes
+    assert read(files[:1], events=["eval"]).notes == whole.notes
+
+
 def test_losses_can_be_left_out(legacy_text):
     text = legacy_text()
     whole = parse(text)

@@ -52,6 +52,8 @@ def test_a_whole_run_fills_both_tables(runlog_text):
         (1, 0.25, 16),
         (2, 0.375, 16),
     ]
+    order = log.metrics["event"].unique(maintain_order=True).to_list()
+    assert order == ["eval", "mine", "step", "pools"]  # as in the log
     pools = log.metrics.filter(event="pools", split="test")
     assert pools["metric"].to_list() == [
         f"top1_{pool}" for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
