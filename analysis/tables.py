@@ -1,8 +1,10 @@
-"""The two tidy tables that every reader returns and every summary, verdict and plot takes.
+"""The tidy tables that every reader returns and every summary, verdict and plot takes.
 
 `RUNS` has one row a run, `METRICS` one row a measured value. A value that a log does not hold is
-null, never 0.
+null, never 0. What could not be read stands beside them, in `REJECTED`; a `Log` holds all of it.
 """
+
+from dataclasses import dataclass
 
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
@@ -36,3 +38,35 @@ METRICS: dict[str, DataType | DataTypeClass] = {
     "value": pl.Float64,  # null where the log says null (a non-finite number)
     "n": pl.Int64,  # points the value is a share of: logged, or recovered for legacy; else null
 }
+
+#: One row a line that looked like a log line and could not be read.
+REJECTED: dict[str, DataType | DataTypeClass] = {
+    "source": pl.String,  # path of the log file, as in RUNS
+    "line": pl.Int64,  # counted from 1
+    "reason": pl.String,  # 'not valid JSON', 'broken top-1 line', …
+}
+
+#: One row a 'warning' event of a JSONL log.
+WARNINGS: dict[str, DataType | DataTypeClass] = {
+    "run_id": pl.String,
+    "epoch": pl.Int32,  # null where the log names none
+    "step": pl.Int64,  # null where the log names none
+    "message": pl.String,  # what happened
+    "action": pl.String,  # what was done about it
+}
+
+
+@dataclass(frozen=True)
+class Log:
+    """Everything read from one log file or many."""
+
+    runs: pl.DataFrame  # schema RUNS
+    metrics: pl.DataFrame  # schema METRICS
+    rejected: pl.DataFrame  # schema REJECTED, in the order of source and line
+    warnings: pl.DataFrame  # schema WARNINGS, in the order of the log
+    notes: tuple[str, ...] = ()  # sentences for the user, each names its file: 'torn last line'
+
+
+def conform(frame: pl.DataFrame, schema: dict[str, DataType | DataTypeClass]) -> pl.DataFrame:
+    """The columns of `schema`, in its order and its types."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

@@ -1,0 +1,213 @@
+"""Builders of small made-up logs in both formats, for every test of `analysis`.
+
+Each fixture is a function that returns the *text* of a log; a test writes it where it likes:
+
+    def test_two_runs_become_two_rows(tmp_path, legacy_text, runlog_text):
+        (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
+        (tmp_path / "a.jsonl").write_text(runlog_text(run_id="a"), encoding="utf-8")
+        log = sources.read([str(tmp_path)])
+        assert log.runs.height == 2
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LEGACY_NAMES = {"training": "训练集", "validation": "验证集", "test": "测试集"}
+TOP1 = {
+    "training": [0.2, 0.5, 0.75],
+    "validation": [0.125, 0.25, 0.375],
+    "test": [0.1, 0.3, 0.2],
+}
+VARIANT_NAMES = {
+    (True, True): "with_layernorm_relu",
+    (True, False): "with_layernorm",
+    (False, True): "with_relu",
+    (False, False): "without_layernorm_relu",
+}
+
+
+@pytest.fixture
+def legacy_text() -> Callable[..., str]:
+    """`legacy_text(top1=…, steps=…, first_epoch=0) -> str`: one legacy run.
+
+    `top1`: split → its value after each epoch (the first closes epoch `first_epoch`).
+    `steps`: the mini batches whose loss is printed; the loss of batch b in epoch e is
+    `loss(e, b)`, by default 2 / (1 + e) + b / 1000.
+    """
+
+    def build(
+        top1: Mapping[str, Sequence[float]] = TOP1,
+        steps: Sequence[int] = (0, 10, 20),
+        first_epoch: int = 0,
+        loss: Callable[[int, int], float] = lambda epoch, batch: 2 / (1 + epoch) + batch / 1000,
+    ) -> str:
+        lines = ["开始初始化获取负样本的下标"]
+        for index in range(max(map(len, top1.values()))):
+            epoch = first_epoch + index
+            lines.append(f"开始第{epoch}个epoch的训练")
+            lines += [f"当前第{b}个mini batch，当前loss为{loss(epoch, b)}" for b in steps]
+            lines.append("开始获取负样本的下标")
+            lines += [
+                f"{LEGACY_NAMES[split]}top1 accuracy为{values[index]}"
+                for split, values in top1.items()
+                if index < len(values)
+            ]
+        return "\n".join(lines) + "\n"
+
+    return build
+
+
+@pytest.fixture
+def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
+    """`runlog_lines(…) -> list of records`: one JSONL run as `train` writes it.
+
+    `top1`: split → its value at epoch 0 (before training), 1, 2, …; `n`: split → points.
+    `config`: entries laid over the default config. `status=None` leaves `run_end` out.
+    """
+
+    def build(
+        run_id: str = "20261123T120000Z_with_layernorm_s0",
+        layernorm: bool = True,
+        relu: bool = False,
+        seed: int = 0,
+        top1: Mapping[str, Sequence[float]] = TOP1,
+        n: Mapping[str, int] | None = None,
+        steps: Sequence[int] = (10, 20),
+        status: str | None = "completed",
+        config: Mapping[str, Any] | None = None,
+    ) -> list[dict[str, Any]]:
+        n = n or {"training": 40, "validation": 16, "test": 20}
+        variant = VARIANT_NAMES[layernorm, relu]
+        seconds = iter(range(60 * 60))
+
+        def record(event: str, **fields: Any) -> dict[str, Any]:
+            at = divmod(next(seconds), 60)
+            time = f"2026-11-23T12:{at[0]:02}:{at[1]:02}.000000+00:00"
+            return {"event": event, "run_id": run_id, "time": time, "schema": 1, **fields}
+
+        def evaluation(epoch: int) -> list[dict[str, Any]]:
+            return [
+                record(
+                    "eval",
+                    epoch=epoch,
+                    split=split,
+                    top1=values[epoch],
+                    hits=round(values[epoch] * n[split]),
+                    n=n[split],
+                    nearest_top1=values[epoch] / 2,
+                    recall_at_10=0.9,
+                    mrr_at_10=0.5,
+                    seconds=0.5,
+                )
+                for split, values in top1.items()
+            ]
+
+        epochs = len(top1["validation"]) - 1
+        best = max(range(epochs + 1), key=lambda epoch: top1["validation"][epoch])
+        records = [
+            record(
+                "run_start",
+                config={
+                    "variant": variant,
+                    "layernorm": layernorm,
+                    "relu": relu,
+                    "seed": seed,
+                    "epochs": epochs,
+                    "lr": 5e-05,
+                    "negatives": "falling",
+                    "hard_ratio_start": 0.8,
+                    "hard_ratio_step": -0.1,
+                    **(config or {}),
+                },
+                variant=variant,
+                corpus={
+                    split: {"pairs": points, "incomplete": 0, "leaked": 0, "kept": points}
+                    for split, points in n.items()
+                },
+                versions={"python": "3.11.7", "torch": "2.13.0"},
+                device={"type": "cpu", "name": "cpu"},
+                seed=seed,
+                parameters=22_713_216,
+                git_commit=None,
+            )
+        ]
+        records += evaluation(0)
+        for epoch in range(epochs):
+            records.append(
+                record(
+                    "mine",
+                    epoch=epoch,
+                    hard_ratio=round(0.8 - 0.1 * epoch, 10),
+                    hard=32,
+                    random=8,
+                    passed_over=1,
+                    positive_distance=[0.5, 0.75, 1.0],
+                    negative_distance=[1.0, 1.25, 1.5],
+                    seconds=0.25,
+                )
+            )
+            for step in steps:
+                records.append(
+                    record(
+                        "step",
+                        epoch=epoch,
+                        step=epoch * max(steps) + step,
+                        loss=2.0 / (1 + epoch),
+                        triplet_loss=1.0 / (1 + epoch),
+                        positive_loss=0.5 / (1 + epoch),
+                        negative_loss=0.5 / (1 + epoch),
+                        lr=5e-05,
+                        grad_norm=1.5,
+                        triplets_per_second=100.0,
+                    )
+                )
+            records += evaluation(epoch + 1)
+            name = f"checkpoints/{run_id}/{epoch + 1}"
+            records.append(record("checkpoint", epoch=epoch + 1, path=name, best=epoch + 1 == best))
+        if status == "completed":
+            records += [
+                record("pools", epoch=best, split=split, pool=pool, top1=0.25, hits=4, n=n[split])
+                for split in ("validation", "test")
+                for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
+            ]
+        if status is not None:
+            records.append(
+                record(
+                    "run_end",
+                    status=status,
+                    reason="all epochs done" if status == "completed" else "stopped by the user",
+                    best_epoch=best,
+                    top1={split: values[best] for split, values in top1.items()},
+                    seconds=60.0,
+                )
+            )
+        return records
+
+    return build
+
+
+@pytest.fixture
+def runlog_text(runlog_lines: Callable[..., list[dict[str, Any]]]) -> Callable[..., str]:
+    """`runlog_text(…) -> str`: the records of `runlog_lines(…)`, one JSON object a line."""
+
+    def build(**options: Any) -> str:
+        records = runlog_lines(**options)
+        return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def real_legacy_logs() -> Path:
+    """The folder of the two real legacy logs, which are not committed; skips where absent."""
+    shared = os.environ.get("COUNTERARGUMENT_SHARED")
+    root = Path(shared) if shared else Path(__file__).parents[2].parent / "shared"
+    folder = root / "legacy-logs"
+    if not folder.is_dir():
+        pytest.skip(f"{folder}: the real legacy logs are not here (set COUNTERARGUMENT_SHARED)")
+    return folder

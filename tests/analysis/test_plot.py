@@ -1,0 +1,382 @@
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from analysis import plot, sources, summary
+from analysis.plot import Style
+from analysis.tables import Log
+
+BLUE = Style("#0072B2", "-", "o")
+CURVE = {
+    "training": [0.1, 0.5, 0.7, 0.8],
+    "validation": [0.0, 0.3, 0.4, 0.3],
+    "test": [0.0, 0.5, 0.3, 0.35],
+}
+
+
+@pytest.fixture
+def read(tmp_path: Path, runlog_text: Callable[..., str]) -> Callable[..., Log]:
+    """`read(run, …)`: each a dict of arguments of `runlog_text`; written, and read as one Log."""
+
+    def build(*runs: dict[str, Any]) -> Log:
+        for number, run in enumerate(runs):
+            arguments = {"run_id": f"r{number}", "top1": CURVE, **run}
+            (tmp_path / f"r{number}.jsonl").write_text(runlog_text(**arguments), encoding="utf-8")
+        return sources.read([tmp_path])
+
+    return build
+
+
+def line(ax: Axes, label: str) -> Line2D:
+    found = [line for line in ax.get_lines() if line.get_label() == label]
+    assert len(found) == 1
+    return found[0]
+
+
+def points(ax: Axes, label: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in line(ax, label).get_xydata()]
+
+
+def scaled(factor: float) -> dict[str, list[float]]:
+    return {split: [factor * value for value in values] for split, values in CURVE.items()}
+
+
+def all_axes(figure: Figure) -> list[Axes]:
+    return [ax for block in figure.subfigs for ax in block.axes]
+
+
+def texts(figure: Figure) -> str:
+    """Headings, legends and titles of a figure."""
+    blocks = [text.get_text() for block in figure.subfigs for text in block.texts]
+    blocks += [t.get_text() for b in figure.subfigs for g in b.legends for t in g.get_texts()]
+    return "\n".join(blocks + [ax.get_title(loc="left") for ax in all_axes(figure)])
+
+
+def test_a_run_is_drawn_as_three_lines_with_its_best_epoch_marked() -> None:
+    ax = plot.plot_run(pl.DataFrame({"epoch": [0, 1, 2, 3], **CURVE}), BLUE)
+    for split, values in CURVE.items():
+        assert points(ax, split) == list(enumerate(values))
+    assert points(ax, "best validation") == [(2, 0.4)]
+    assert to_hex(line(ax, "validation").get_color()) == BLUE.color.lower()
+    looks = {line(ax, split).get_linestyle() for split in CURVE}
+    assert len(looks) == 3  # told apart without colour
+
+
+def test_the_axes_that_are_given_are_drawn_on_and_returned() -> None:
+    ax = Figure().subplots()
+    curve = pl.DataFrame({"epoch": [0, 1, 2, 3], **CURVE})
+    assert plot.plot_run(curve, BLUE, ax) is ax
+    assert ax.get_lines()
+
+
+def test_smoothing_leaves_the_raw_line_behind_and_only_comes_on_request() -> None:
+    curve = pl.DataFrame({"epoch": [0, 1, 2, 3], **CURVE})
+    assert not [x for x in plot.plot_run(curve, BLUE).get_lines() if "raw" in str(x.get_label())]
+    ax = plot.plot_run(curve, BLUE, smooth=3)
+    assert points(ax, "_raw validation") == list(enumerate(CURVE["validation"]))
+    means = [y for _, y in points(ax, "validation")]
+    assert means == pytest.approx([0.15, 0.7 / 3, 1 / 3, 0.35])
+    order = [str(x.get_label()) for x in ax.get_lines()]
+    assert order.index("_raw validation") < order.index("validation")
+
+
+def test_a_run_without_validation_is_drawn_without_a_star() -> None:
+    curve = pl.DataFrame({"epoch": [0, 1], "training": [0.1, 0.2], "test": [0.1, 0.3]})
+    curve = curve.with_columns(validation=pl.lit(None, pl.Float64))
+    ax = plot.plot_run(curve, BLUE)
+    assert points(ax, "test") == [(0, 0.1), (1, 0.3)]
+    assert "best validation" not in ax.get_legend_handles_labels()[1]
+
+
+def test_a_band_spans_the_seeds_around_their_mean(read: Callable[..., Log]) -> None:
+    log = read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)})
+    band = plot.bands(summary.curves(log.metrics), summary.measure(log).runs)
+    row = band.filter(pl.col("split") == "validation", pl.col("epoch") == 2).row(0, named=True)
+    assert (row["value"], row["low"], row["high"], row["runs"]) == pytest.approx((0.3, 0.2, 0.4, 2))
+
+
+def test_the_band_of_a_single_run_is_wilsons_interval(read: Callable[..., Log]) -> None:
+    tables = summary.measure(log := read({}))
+    band = plot.bands(summary.curves(log.metrics), tables.runs)
+    row = band.filter(pl.col("split") == "validation", pl.col("epoch") == 2).row(0, named=True)
+    best = tables.configurations.row(0, named=True)
+    assert (row["low"], row["high"]) == (best["best_validation_low"], best["best_validation_high"])
+
+
+def test_a_mean_over_seeds_ends_where_the_first_of_them_ends(read: Callable[..., Log]) -> None:
+    short = {split: values[:2] for split, values in CURVE.items()}
+    config = {"epochs": 3}
+    log = read({"seed": 0, "config": config}, {"seed": 1, "top1": short, "config": config})
+    band = plot.bands(summary.curves(log.metrics), summary.measure(log).runs)
+    assert band["epoch"].max() == 1
+
+
+def test_the_comparison_has_a_line_and_a_band_for_each_configuration() -> None:
+    band = pl.DataFrame(
+        {
+            "configuration": ["a", "a", "b", "b"],
+            "epoch": [0, 1, 0, 1],
+            "value": [0.1, 0.2, 0.3, 0.4],
+            "low": [0.05, 0.1, 0.2, None],
+            "high": [0.15, 0.3, 0.4, None],
+        }
+    )
+    looks = {"a": BLUE, "b": Style("#E69F00", ":", "s")}
+    ax = plot.plot_comparison(band, looks)
+    assert points(ax, "a") == [(0, 0.1), (1, 0.2)]
+    assert points(ax, "b") == [(0, 0.3), (1, 0.4)]
+    assert line(ax, "b").get_marker() == "s"
+    shapes = [shape.get_paths()[0].vertices for shape in ax.collections]
+    assert (shapes[0][:, 1].min(), shapes[0][:, 1].max()) == (0.05, 0.3)
+    assert set(shapes[1][:, 0]) == {0}  # where there is no interval there is no band
+
+
+def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., Log]) -> None:
+    tables = summary.measure(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
+    looks = plot.styles(tables.configurations)
+    ax = plot.plot_measure(tables.configurations, tables.runs, "best_validation", looks)
+    assert points(ax, "with_layernorm") == [(pytest.approx(0.3), 0)]
+    row = tables.configurations.row(0, named=True)
+    ends = ax.collections[0].get_segments()[0][:, 0]
+    assert list(ends) == [row["best_validation_low"], row["best_validation_high"]]
+    dots = [x for x in ax.get_lines() if x.get_marker() == "."]
+    assert list(dots[0].get_xdata()) == [0.4, 0.2]
+    assert [text.get_text() for text in ax.texts] == ["30.0 %"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["with_layernorm"]
+
+
+def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
+    read: Callable[..., Log],
+) -> None:
+    tables = summary.measure(read({}))
+    looks = plot.styles(tables.configurations)
+    ax = plot.plot_measure(tables.configurations, tables.runs, "epochs_to_95", looks)
+    low, high = ax.get_xlim()
+    assert low == 0
+    assert points(ax, "with_layernorm") == [(2, 0)]
+    assert high > 2 * 1.05
+
+
+def test_a_tick_of_a_share_has_the_decimals_that_it_needs() -> None:
+    ax = plot.plot_run(pl.DataFrame({"epoch": [0, 1, 2, 3], **CURVE}), BLUE)
+    ticks = [ax.yaxis.get_major_formatter()(share) for share in (0.0, 0.375, 0.4, 1.0)]
+    assert ticks == ["0 %", "37.5 %", "40 %", "100 %"]
+
+
+def test_a_smoothed_picture_says_so(read: Callable[..., Log]) -> None:
+    tables = summary.measure(log := read({}))
+    assert "means of 5 evaluations" in texts(plot.pictures(log, tables, smooth=5)["comparison"])
+    assert "means of" not in texts(plot.pictures(log, tables)["comparison"])
+
+
+def test_configurations_that_share_axes_never_share_a_colour(read: Callable[..., Log]) -> None:
+    runs = [{"relu": relu, "config": {"lr": lr}} for lr in range(6) for relu in (True, False)]
+    tables = summary.measure(log := read(*runs))
+    for ax in all_axes(plot.pictures(log, tables)["comparison"]):
+        lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
+        assert len(lines) == len({to_hex(line.get_color()) for line in lines}) == 7
+
+
+def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
+    log = read({})
+    log = Log(log.runs, log.metrics.filter(pl.col("split") != "test"), log.rejected, log.warnings)
+    tables = summary.measure(log)
+    looks = plot.styles(tables.configurations)
+    ax = plot.plot_measure(tables.configurations, tables.runs, "test_at_best", looks)
+    assert [text.get_text() for text in ax.texts] == ["no figure"]
+
+
+def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> None:
+    log = read({"steps": range(1, 301)})
+    spike = (pl.col("metric") == "loss") & (pl.col("step") == 137)
+    metrics = log.metrics.with_columns(value=pl.when(spike).then(99.0).otherwise("value"))
+    loss = plot.losses(metrics, summary.measure(log).runs).filter(pl.col("metric") == "loss")
+    assert loss.height <= plot.LOSS_POINTS
+    assert loss["high"].max() == 99
+    ax = plot.plot_loss(loss, BLUE)
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == 99
+
+
+def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
+    read: Callable[..., Log],
+) -> None:
+    tables = summary.measure(log := read({}))
+    ax = plot.plot_loss(plot.losses(log.metrics, tables.runs), BLUE)
+    labels = ["loss", "triplet", "positive pairs", "negative pairs"]
+    assert ax.get_legend_handles_labels()[1] == labels
+    assert [y for _, y in points(ax, "loss")] == pytest.approx([2, 2, 1, 1, 2 / 3, 2 / 3])
+    strip = plot.plot_hard_ratio(plot.hard_ratios(log.metrics, tables.runs), BLUE)
+    assert points(strip, "hard_ratio") == [(0, 0.8), (1, 0.7), (2, 0.6), (3, 0.6)]
+
+
+def test_a_share_of_hard_negatives_that_was_not_logged_is_said_to_be_missing() -> None:
+    nothing = pl.DataFrame(schema={"epoch": pl.Int32, "value": pl.Float64})
+    strip = plot.plot_hard_ratio(nothing, BLUE)
+    assert [text.get_text() for text in strip.texts] == ["not logged"]
+
+
+def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log]) -> None:
+    log = read({}, {"relu": True})
+    pictures = plot.pictures(log, summary.measure(log))
+    for panel in all_axes(pictures["comparison"]):
+        assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
+        assert to_hex(line(panel, "with_layernorm_relu").get_color()) == "#0072b2"
+    for panel in all_axes(pictures["convergence"]):
+        assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
+    titles = {
+        ax.get_title(loc="left"): ax for name in ("runs", "loss") for ax in all_axes(pictures[name])
+    }
+    assert to_hex(line(titles["with_layernorm"], "loss").get_color()) == "#e69f00"
+    run = next(
+        ax for ax in all_axes(pictures["runs"]) if ax.get_title(loc="left") == "with_layernorm"
+    )
+    assert to_hex(line(run, "validation").get_color()) == "#e69f00"
+
+
+def test_no_two_configurations_of_a_format_look_alike() -> None:
+    names = [f"c{number}" for number in range(20)]
+    variants = ["with_relu"] * 3 + [None] * 17
+    table = pl.DataFrame({"configuration": names, "format": "jsonl", "variant": variants})
+    looks = plot.styles(table)
+    assert len(set(looks.values())) == 20
+    assert looks["c0"].color == "#009E73"  # the variant's own
+
+
+def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
+    read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
+) -> None:
+    (tmp_path / "with_layernorm_logs.txt").write_text(legacy_text(), encoding="utf-8")
+    log = read({})
+    for name in ("comparison", "convergence"):
+        figure = plot.pictures(log, summary.measure(log))[name]
+        for block, words in zip(figure.subfigs, summary.FORMATS.values(), strict=True):
+            assert block.texts[0].get_text() == words
+            labels = {label for ax in block.axes for label in ax.get_legend_handles_labels()[1]}
+            assert len(labels) == 1
+            assert ("(legacy)" in labels.pop()) == ("Legacy" in words)
+
+
+def test_the_number_of_points_stands_over_each_panel(read: Callable[..., Log]) -> None:
+    log = read({})
+    titles = texts(plot.pictures(log, summary.measure(log))["comparison"])
+    assert "training, n = 40\nvalidation, n = 16\ntest, n = 20" in titles
+
+
+def test_the_legend_names_every_configuration(read: Callable[..., Log]) -> None:
+    log = read(*({"config": {"lr": lr}} for lr in (1, 2, 3, 4, 5)))
+    found = texts(plot.pictures(log, summary.measure(log))["comparison"])
+    assert all(f"with_layernorm, lr={lr}" in found for lr in (2, 3, 4, 5))
+
+
+def test_many_runs_do_not_flood(read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plot, "RUNS_A_PAGE", 2)
+    monkeypatch.setattr(plot, "MOST_RUNS", 4)
+    runs = [{"seed": seed} for seed in range(5)] + [
+        {"relu": True, "seed": seed} for seed in range(2)
+    ]
+    log = read(*runs)
+    pictures = plot.pictures(log, summary.measure(log))
+    pages = [name for name in pictures if name.startswith("runs")]
+    assert pages == ["runs-1", "runs-2"]
+    titles = [ax.get_title(loc="left") for name in pages for ax in all_axes(pictures[name])]
+    assert titles == ["with_layernorm"] * 2 + ["with_layernorm_relu"] * 2
+
+
+def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable[..., Log]) -> None:
+    log = read({})
+    only = {
+        event: Log(
+            log.runs, log.metrics.filter(pl.col("event") == event), log.rejected, log.warnings
+        )
+        for event in ("step", "eval", "pools")
+    }
+    names = {event: set(plot.pictures(log, summary.measure(log))) for event, log in only.items()}
+    assert names["step"] == {"loss"}
+    assert names["eval"] == {"comparison", "convergence", "runs"}
+    assert names["pools"] == set()
+
+
+def test_one_figure_gives_the_same_bytes_twice(read: Callable[..., Log]) -> None:
+    log = read({})
+    first, second = (plot.pictures(log, summary.measure(log))["comparison"] for _ in range(2))
+    for file_format in ("png", "svg"):
+        assert plot.rendered(first, file_format) == plot.rendered(second, file_format)
+
+
+def test_names_with_dollars_controls_and_far_letters_are_drawn_as_they_are(
+    read: Callable[..., Log],
+) -> None:
+    odd = "$_$ \x1b\x00 对 <b> " + "x" * 300
+    log = read(
+        {"config": {"encoder": odd}}, {"config": {"encoder": "a"}}, {"config": {"encoder": "a"}}
+    )
+    svg = plot.rendered(plot.pictures(log, summary.measure(log))["comparison"], "svg").decode()
+    assert "encoder=$_$" in svg
+    assert "\x1b" not in svg
+    assert "<b>" not in svg
+    assert "x" * 61 not in svg
+
+
+def test_the_command_writes_both_kinds_of_picture_and_loads_no_torch(
+    read: Callable[..., Log], tmp_path: Path
+) -> None:
+    read({}, {"relu": True})
+    code = (
+        "import sys; sys.argv = ['plot', *sys.argv[1:]]\n"
+        "from analysis import plot\n"
+        "try: plot.main()\n"
+        "finally: print([name in sys.modules for name in ('torch', 'matplotlib.pyplot')])"
+    )
+    out = tmp_path / "results"
+    ended = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), f"--out={out}"], capture_output=True, text=True
+    )
+    assert ended.returncode == 0, ended.stderr
+    pictures = ("comparison", "convergence", "loss", "runs")
+    expected = [f"{name}.{ending}" for name in pictures for ending in ("png", "svg")]
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        [*expected, "summary.csv", "summary.md"]
+    )
+    assert "[False, False]" in ended.stdout
+    assert "no difference shown" in ended.stdout
+    assert "Health: nothing to note." in ended.stdout
+    assert f"wrote {out / 'comparison.svg'}" in ended.stdout
+
+
+@pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3"])
+def test_a_wrong_flag_answers_before_any_work(
+    flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["plot", str(tmp_path / "absent"), flag])
+    with pytest.raises(SystemExit) as ended:
+        plot.main()
+    assert ended.value.code == 2
+
+
+def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) -> None:
+    tables = summary.measure(log := sources.read([real_legacy_logs]))
+    figures = plot.pictures(log, tables)
+    assert set(figures) == {"comparison", "convergence", "loss", "runs"}
+    drawn = {
+        (str(line.get_label()), panel.get_title(loc="left").split(",")[0]): list(line.get_ydata())
+        for panel in all_axes(figures["comparison"])
+        for line in panel.get_lines()
+    }
+    names = {"training": "训练集", "validation": "验证集", "test": "测试集"}
+    for file in real_legacy_logs.glob("*.txt"):
+        text = file.read_text(encoding="utf-8")
+        configuration = tables.runs.filter(run_id=file.stem)["configuration"].item()
+        for split, name in names.items():
+            plain = [float(v) for v in re.findall(rf"{name}top1 accuracy为([\d.]+)", text)]
+            assert len(plain) == 200
+            assert drawn[configuration, split] == plain
