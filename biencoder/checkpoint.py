@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -141,8 +142,14 @@ def read_state(folder: Path) -> dict[str, Any]:
     try:
         state = json.loads(path.read_text("utf-8"))
         Config(**state["config"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise CheckpointError(
+            f"{path}: its config is not one of this version ({field}: {first['msg']})"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+        raise CheckpointError(f"{path}: cannot be read ({error!r})") from None
     return dict(state)
 
 

@@ -133,14 +133,14 @@ def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
 
 def _check_root(root: Path) -> None:
     if not root.is_dir():
-        raise CorpusError(f"--data_dir={root}: no such folder")
+        raise CorpusError(f"{root}: no such folder")
     missing = [name for name in SPLITS if not (root / name).is_dir()]
     if not missing:
         return
     inner = [path for path in sorted(root.iterdir()) if (path / "training").is_dir()]
     hint = f"; did you mean {inner[0]}?" if inner else ""
     raise CorpusError(
-        f"--data_dir={root}: the folder {missing[0]}/ is missing; a corpus holds "
+        f"{root}: the folder {missing[0]}/ is missing; a corpus holds "
         f"training/, validation/ and test/{hint}"
     )
 

@@ -1,9 +1,11 @@
 """The pretrained encoder and its tokenizer, from the packaged model, a local folder or the hub."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import transformers
+from huggingface_hub.utils import logging as hub_logging
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
@@ -26,6 +28,9 @@ def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
     # A missing or unused weight is our business below; the library's notices are not the user's.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    hub_logging.set_verbosity_error()
+    if source == name and not Path(name).exists():
+        print(f"asking the model hub for {name}", file=sys.stderr)  # it may take a minute to fail
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         encoder = AutoModel.from_pretrained(source, dtype="float32")
@@ -78,5 +83,6 @@ def _why_not(name: str, error: Exception) -> str:
     del error  # its many lines say less than this one
     return (
         f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
-        f"the name and the connection, or use the packaged {PACKAGED[0]}"
+        f"the name and the connection (HF_HUB_OFFLINE=1 where it is cached), or use the packaged "
+        f"{PACKAGED[0]}"
     )

@@ -97,6 +97,7 @@ def train(config: Config, interruption: Interruption) -> int:
     torch.manual_seed(config.seed)
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     model = build(config, pretrained).to(device)
+    fresh = [] if former else initialise(config, model)
 
     run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
     with RunLog(config.log_dir, run_id, resumed=former is not None) as log:
@@ -114,7 +115,7 @@ def train(config: Config, interruption: Interruption) -> int:
         status = "failed"
         reason: str | None = None
         try:
-            resume(run) if former else start(run)
+            resume(run) if former else start(run, fresh)
             embeddings = fit(run)
             finish(run, embeddings)
             status = "completed"
@@ -145,13 +146,16 @@ def train(config: Config, interruption: Interruption) -> int:
     return 0
 
 
-def start(run: Run) -> None:
-    """Open a new run's log with all that identifies the run; take over a first stage's weights."""
+def initialise(config: Config, model: BiEncoder) -> list[str]:
+    """Take over the weights of `--init_from`, if any; returns the modules that start fresh."""
+    if config.init_from is None:
+        return []
+    return checkpoint.initialise(model, checkpoint.find(config.init_from, config.checkpoint_dir))
+
+
+def start(run: Run, fresh: list[str]) -> None:
+    """Open a new run's log with all that identifies the run."""
     config, log = run.config, run.log
-    fresh = []
-    if config.init_from is not None:
-        source = checkpoint.find(config.init_from, config.checkpoint_dir)
-        fresh = checkpoint.initialise(run.model, source)
     log.write(
         "run_start",
         config=config.to_json(),
@@ -168,11 +172,8 @@ def start(run: Run) -> None:
     for split in run.data.splits:
         say(f"  {split.name}: {_describe(split)}")
     if fresh:
-        warn(
-            run,
-            f"{source} holds no fitting weights for: {', '.join(fresh)}",
-            "these start fresh",
-        )
+        message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
+        warn(run, message, "these start fresh")
 
 
 def resume(run: Run) -> None:
@@ -182,9 +183,7 @@ def resume(run: Run) -> None:
     for bad in damaged:
         warn(run, f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
     if folder is None:
-        if run.config.init_from is not None:
-            source = checkpoint.find(run.config.init_from, run.config.checkpoint_dir)
-            checkpoint.initialise(run.model, source)
+        initialise(run.config, run.model)
     else:
         state = checkpoint.read_state(folder)
         tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)

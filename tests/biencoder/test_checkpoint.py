@@ -160,3 +160,21 @@ def test_damaged_weights_are_named(save_epoch, model):
     (folder / "model.safetensors").write_bytes(b"torn")
     with pytest.raises(CheckpointError, match="model.safetensors: cannot be read"):
         initialise(model(), folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{", "state.json: cannot be read"),
+        ("[1]", "state.json: cannot be read"),
+        ('{"epoch": 1}', "state.json: cannot be read"),
+        ('{"config": {"epochs": "x"}}', r"not one of this version \(epochs: Input should be"),
+        ('{"config": {"former_flag": 1}}', r"not one of this version \(former_flag: Extra"),
+    ],
+)
+def test_a_state_that_cannot_be_used_is_one_line(save_epoch, text, line):
+    folder = save_epoch(0)
+    (folder / "state.json").write_text(text)
+    with pytest.raises(CheckpointError, match=line) as error:
+        checkpoint.read_state(folder)
+    assert "\n" not in str(error.value)

@@ -441,3 +441,10 @@ def test_the_best_epoch_is_the_earliest_of_the_highest_validation_top1():
     ]
     assert taken == [True, True, False, False]
     assert (best.epoch, best.top1["test"]) == (1, 0.2)
+
+
+def test_a_first_stage_that_is_not_there_leaves_no_log(settings):
+    config = Config(**settings | {"init_from": "nothing"})
+    with pytest.raises(RunError, match="nothing: no checkpoint there"):
+        train(config)
+    assert list(config.log_dir.iterdir()) == []
