@@ -1,12 +1,18 @@
 # `make` alone prints this list; every target builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture check ablation plot clean
+.PHONY: help setup train test torture check ablation plot clean \
+	image docker-train image-check
 .DELETE_ON_ERROR:
 
 PYTHON ?= python3
 VARIANT ?=
 ARGS ?=
 SEEDS ?= 0 1 2
+DOCKER ?= docker
+IMAGE ?= counterargument-biencoder
+BASE_IMAGE ?=
+GPUS ?= all
+DATA ?=
 VARIANTS := with_layernorm_relu with_layernorm with_relu without_layernorm_relu
 
 BIN := .venv/bin
@@ -52,6 +58,22 @@ ablation: $(READY) ## train the four configurations, each with every seed of SEE
 
 plot: $(READY) ## compare every run in logs/: pictures in logs/plots, a summary here
 	$(BIN)/python -m analysis.plot logs/
+
+image: ## build the container image; BASE_IMAGE=debian:bookworm-slim takes another base
+	$(DOCKER) build -t $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+
+# As the caller, to whom the files then belong; the folders are made first, or root would own them.
+docker-train: ## train in the image: make docker-train VARIANT=without_relu GPUS=all DATA=corpus
+	mkdir -p logs checkpoints
+	$(DOCKER) run --rm --init --stop-timeout=120 --user="$$(id -u):$$(id -g)" \
+		$(if $(GPUS),--gpus=$(GPUS)) \
+		-v "$(CURDIR)/logs:/app/logs" -v "$(CURDIR)/checkpoints:/app/checkpoints" \
+		$(if $(DATA),-v "$$(realpath -e "$(DATA)"):/data:ro") \
+		$(IMAGE) train $(if $(DATA),--data_dir=/data) $(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
+
+image-check: $(READY) ## build and try the image without a Docker engine: root, Debian or Ubuntu
+	PYTHON=$(BIN)/python tests/image/check.sh
 
 clean: ## remove the virtual environment and caches; logs and checkpoints stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
