@@ -130,8 +130,8 @@ class Config(BaseModel):
     init_from: str | None = Field(
         None, description="Run id or checkpoint folder whose best weights this run starts from."
     )
-    resume: Literal["never", "auto"] = Field(
-        "never",
+    resume: Literal["auto", "never"] = Field(
+        "auto",
         description="auto: go on with the newest unfinished run of the same identity, if any; "
         "never: start a new one.",
     )

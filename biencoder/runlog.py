@@ -48,7 +48,7 @@ class RunLog:
             os.close(self._descriptor)
             raise RunError(
                 f"--run_id={run_id}: {self.path} exists already; choose another run_id, or go on "
-                "with that run, if it is unfinished, by --resume=auto and the same flags"
+                "with that run, if it is unfinished, by the flags that it was started with"
             )
 
     def write(self, event: str, **fields: Any) -> None:

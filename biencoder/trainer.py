@@ -121,7 +121,7 @@ def train(config: Config, interruption: Interruption) -> int:
             status = "completed"
         except Interrupted as signalled:
             status, reason = "interrupted", str(signalled)
-            say(f"{reason}; the same command with --resume=auto goes on from here")
+            say(f"{reason}; the same command goes on from here")
             return signalled.status
         except torch.OutOfMemoryError:
             reason = "out of device memory"
@@ -194,7 +194,10 @@ def resume(run: Run) -> None:
         run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
     progress, name = run.progress, folder.name if folder else None
     run.log.write("resume", epoch=progress.epoch, step=progress.step, checkpoint=name)
-    say(f"run {run.log.run_id} goes on at epoch {progress.epoch}, step {progress.step}")
+    say(
+        f"run {run.log.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
+        "(--resume=never starts a new one)"
+    )
 
 
 def fit(run: Run) -> dict[str, Embeddings]:
