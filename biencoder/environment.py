@@ -1,5 +1,6 @@
 """Where a run takes place: device, library versions, commit."""
 
+import os
 import platform
 import subprocess
 import tempfile
@@ -15,13 +16,21 @@ _PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn
 
 
 def device(name: str) -> torch.device:
-    """The device that `--device` means. Raises `RunError` where there is none."""
+    """The device that `--device` means; of several GPUs the one that `torchrun` has given us.
+
+    Raises `RunError` where there is none.
+    """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next((kind for kind, is_there in available.items() if is_there), "cpu")
     if not available.get(name, True):
         raise RunError(f"--device={name}: this machine offers torch no such device")
-    return torch.device(name)
+    if name != "cuda":
+        return torch.device(name)
+    number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= there:
+        raise RunError(f"this machine has {there} GPUs: start at most so many processes on it")
+    return torch.device(name, number)
 
 
 def check_writable(*folders: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -25,6 +25,7 @@ class Interruption:
     def __init__(self) -> None:
         self._received: int | None = None
         self._held = False
+        self._agree: Callable[[int], int] | None = None
 
     @property
     def pending(self) -> bool:
@@ -50,7 +51,7 @@ class Interruption:
             yield
         finally:
             self._held = False
-        if self._received is not None:
+        if self._received is not None and self._agree is None:
             raise Interrupted(self._received)
 
     @contextmanager
@@ -62,7 +63,29 @@ class Interruption:
         finally:
             self._held = False
 
+    @contextmanager
+    def agreed(self, greatest: Callable[[int], int]) -> Iterator[None]:
+        """Within the block a signal takes effect at `heed` alone, in all processes of a run.
+
+        One that left while the others wait for it would take them down. `greatest` gives the
+        greatest of the processes' numbers. Further signals do nothing: `torchrun` passes on what
+        the terminal has sent already.
+        """
+        self._agree = greatest
+        try:
+            yield
+        finally:
+            self._agree = None
+
+    def heed(self) -> None:
+        """A point at which the processes of a run can end together."""
+        if self._agree is not None and (number := self._agree(self._received or 0)):
+            raise Interrupted(number)
+
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self._agree is not None:
+            self._received = self._received or number
+            return
         if self._received is not None:
             os._exit(128 + number)
         self._received = number

@@ -18,6 +18,17 @@ def test_a_device_that_is_not_there_is_named(monkeypatch):
         environment.device("cuda")
 
 
+def test_each_process_of_a_run_takes_the_gpu_of_its_number(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert environment.device("auto") == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert environment.device("cuda") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(RunError, match="this machine has 2 GPUs"):
+        environment.device("auto")
+
+
 def test_the_versions_name_what_decides_a_result():
     versions = environment.versions()
     assert versions["torch"] == torch.__version__

@@ -63,3 +63,35 @@ def test_a_second_signal_ends_the_process_at_once():
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (answer.returncode, answer.stdout) == (143, "")
+
+
+def test_processes_of_one_run_end_at_the_point_that_they_agree_on():
+    interruption, done = Interruption(), []
+
+    def job():
+        with interruption.handled(), interruption.agreed(lambda own: own):
+            strike()
+            strike()  # as torchrun repeats it
+            with interruption.held():
+                done.append("a step")
+            interruption.heed()
+            done.append("another step")
+
+    with pytest.raises(Interrupted) as error:
+        job()
+    assert error.value.status == 143
+    assert done == ["a step"]
+
+
+def test_a_process_heeds_the_signal_that_another_one_got():
+    interruption = Interruption()
+    with interruption.agreed(lambda own: signal.SIGINT), pytest.raises(Interrupted) as error:
+        interruption.heed()
+    assert error.value.status == 130
+
+
+def test_nothing_is_heeded_where_no_signal_came():
+    interruption = Interruption()
+    interruption.heed()
+    with interruption.agreed(lambda own: own):
+        interruption.heed()
