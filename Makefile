@@ -13,6 +13,8 @@ IMAGE ?= counterargument-biencoder
 BASE_IMAGE ?=
 GPUS ?= all
 DATA ?=
+# The processes that share a run: one a GPU, where GPUS is a number above one.
+SHARED = $(filter-out all 1,$(GPUS))
 VARIANTS := with_layernorm_relu with_layernorm with_relu without_layernorm_relu
 
 BIN := .venv/bin
@@ -31,8 +33,9 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 --seed=1"
-	$(BIN)/train $(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
+train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 --seed=1" GPUS=2
+	$(if $(SHARED),$(BIN)/torchrun --standalone --nproc-per-node=$(SHARED) train.py,$(BIN)/train) \
+		$(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
 test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
@@ -70,7 +73,9 @@ docker-train: ## train in the image: make docker-train VARIANT=without_relu GPUS
 		$(if $(GPUS),--gpus=$(GPUS)) \
 		-v "$(CURDIR)/logs:/app/logs" -v "$(CURDIR)/checkpoints:/app/checkpoints" \
 		$(if $(DATA),-v "$$(realpath -e "$(DATA)"):/data:ro") \
-		$(IMAGE) train $(if $(DATA),--data_dir=/data) $(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
+		$(if $(SHARED),--ipc=host) $(IMAGE) \
+		$(if $(SHARED),torchrun --standalone --nproc-per-node=$(SHARED) --no-python) train \
+		$(if $(DATA),--data_dir=/data) $(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
 image-check: $(READY) ## build and try the image without a Docker engine: root, Debian or Ubuntu
 	PYTHON=$(BIN)/python tests/image/check.sh

@@ -4,6 +4,7 @@ python train.py --epochs=1                              # a first look: under a 
 python train.py --variant=without_relu --seed=1         # one of the four configurations
 python train.py --data_dir=arguana-counterargs          # the real corpus
 python train.py --encoder=bert-base-uncased --pooling=pooler --max_length=512
+torchrun --standalone --nproc-per-node=2 train.py       # on two GPUs
 python train.py --help                                  # every flag
 """
 

@@ -1,6 +1,6 @@
 """Texts → token ids → embeddings, each distinct text once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from biencoder import processes
 
 #: Tokens, padding included, that one embedding batch may hold: bounds memory at any text length.
 BATCH_TOKENS = 8_192
@@ -46,23 +48,53 @@ class Tokens:
 
 
 @torch.no_grad()
-def embed(model: nn.Module, tokens: Tokens, device: torch.device, label: str) -> Embeddings:
+def embed(
+    model: nn.Module,
+    tokens: Tokens,
+    device: torch.device,
+    label: str,
+    heed: Callable[[], None] = lambda: None,
+) -> Embeddings:
     """Embed every text by a model that returns (sim, h), without dropout; stays on `device`.
 
-    Texts of like length share a batch, which wastes no work on padding and changes no result.
+    The processes of a run share the batches, and each gets all embeddings; `heed` is called after
+    every round of them.
     """
     model.eval()
-    by_length = np.argsort(tokens.lengths, kind="stable")[::-1]  # longest first: memory peaks early
+    batches = _batches(tokens.lengths)
+    own = [batches[number] for number in processes.share(len(batches))]
     sim, h = [], []
-    with tqdm(total=len(by_length), desc=label, unit="text", leave=False, disable=None) as bar:
-        start = 0
-        while start < len(by_length):
-            count = max(1, BATCH_TOKENS // tokens.lengths[by_length[start]])
-            rows = by_length[start : start + count]
-            batch_sim, batch_h = model(*tokens.batch(rows, device))
-            sim.append(batch_sim)
-            h.append(batch_h)
-            start += len(rows)
-            bar.update(len(rows))
-    as_given = torch.from_numpy(np.argsort(by_length)).to(device)
-    return Embeddings(torch.cat(sim)[as_given].float(), torch.cat(h)[as_given].float())
+    quiet = None if processes.leads() else True
+    texts = sum(map(len, own))
+    with tqdm(total=texts, desc=label, unit="text", leave=False, disable=quiet) as bar:
+        for turn in range(-(-len(batches) // processes.count())):
+            if turn < len(own):
+                batch_sim, batch_h = model(*tokens.batch(own[turn], device))
+                sim.append(batch_sim)
+                h.append(batch_h)
+                bar.update(len(own[turn]))
+            heed()
+    rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
+    total = len(tokens.lengths)
+    return Embeddings(_of_all(sim, rows, total), _of_all(h, rows, total))
+
+
+def _of_all(parts: list[Tensor], rows: Tensor, total: int) -> Tensor:
+    """The vectors of all texts, [total, D], from those of `rows` that this process has made."""
+    width = processes.greatest(parts[0].shape[1] if parts else 0)
+    vectors = torch.zeros(total, width, device=rows.device)
+    if parts:
+        vectors[rows] = torch.cat(parts).float()
+    processes.combine(vectors)
+    return vectors
+
+
+def _batches(lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
+    """Rows of like length together, which wastes no work on padding and changes no result."""
+    by_length = np.argsort(lengths, kind="stable")[::-1]  # longest first: memory peaks early
+    batches, start = [], 0
+    while start < len(by_length):
+        count = max(1, BATCH_TOKENS // lengths[by_length[start]])
+        batches.append(by_length[start : start + count])
+        start += count
+    return batches

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder import processes
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
 from biencoder.neighbors import Indices, nearest
@@ -105,15 +106,17 @@ def pair_scores(
 ) -> npt.NDArray[np.float32]:
     """The pair head's log-odds that a candidate is the counter of a point, for P pairs → [P].
 
-    `queries` [P] are rows of the split, `candidates` [P] rows of its pool.
+    `queries` [P] are rows of the split, `candidates` [P] rows of its pool. The processes of a run
+    share the pairs, and each gets all scores.
     """
     device = embeddings.sim.device
     points = torch.from_numpy(split.point_ids[queries]).to(device)
     texts = torch.from_numpy(split.candidate_ids[candidates]).to(device)
-    scores = [
-        model.pair_score(
+    scores = torch.zeros(len(queries), device=device)
+    for own in torch.from_numpy(processes.share(len(queries))).to(device).split(BLOCK):
+        point, text = points[own], texts[own]
+        scores[own] = model.pair_score(
             embeddings.sim[point], embeddings.h[point], embeddings.sim[text], embeddings.h[text]
         )
-        for point, text in zip(points.split(BLOCK), texts.split(BLOCK), strict=True)
-    ]
-    return torch.cat(scores).cpu().numpy()
+    processes.combine(scores)
+    return scores.cpu().numpy()

@@ -4,7 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from sklearn.neighbors import BallTree
+
+from biencoder import processes
 
 Indices = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -25,13 +28,14 @@ def nearest(
 
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
     first; equal distances come in the candidates' order. Where fewer than k pass, the places left
-    hold −1 and inf.
+    hold −1 and inf. The processes of a run share the queries, and each gets all answers.
     """
     tree = BallTree(candidates)
     total = len(candidates)
-    rows = np.full((len(queries), k), -1, dtype=np.int64)
-    distances = np.full((len(queries), k), np.inf)
-    pending = np.arange(len(queries))
+    rows = np.zeros((len(queries), k), dtype=np.int64)
+    distances = np.zeros((len(queries), k))
+    pending = processes.share(len(queries))
+    rows[pending], distances[pending] = -1, np.inf
     fetch = min(total, k + 8)
     while len(pending):
         unsettled = []
@@ -52,4 +56,6 @@ def nearest(
             unsettled.append(block[~settled])
         pending = np.concatenate(unsettled)
         fetch = min(total, fetch * 4)
+    processes.combine(torch.from_numpy(rows))
+    processes.combine(torch.from_numpy(distances))
     return rows, distances

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from biencoder import processes
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
 from biencoder.evaluation import K, PairScorer, Ranking, pair_scores
@@ -85,12 +86,15 @@ def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retriev
     """Rank every pool of every point: its own K nearest, rescored by the pair head.
 
     All candidates are sorted by distance once; a pool is the first K of a mask over that order.
+    The processes of a run share the points, and each gets all answers.
     """
     sim = embeddings.sim.double()
     pool_texts = torch.from_numpy(split.candidate_ids).to(sim.device)
-    found: dict[str, list[Indices]] = {pool: [] for pool in POOLS}
-    nearest_rank, distances = [], []
-    for rows in _blocks(len(split)):
+    found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in POOLS}
+    nearest_rank = np.zeros(len(split), dtype=np.int64)
+    distances = np.zeros((len(split), K))
+    blocks = _blocks(len(split))
+    for rows in (blocks[number] for number in processes.share(len(blocks))):
         points = sim[torch.from_numpy(split.point_ids[rows]).to(sim.device)]
         # Copies of one text get one distance, so that their tie is exact and broken by order.
         to_texts = torch.cdist(points, sim)
@@ -98,13 +102,14 @@ def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retriev
         order = order_on_device.cpu().numpy()
         kind = np.take_along_axis(kinds(split, rows), order, axis=1)
         for pool in POOLS:
-            found[pool].append(_first(_members(pool)[kind], order, K))
+            found[pool][rows] = _first(_members(pool)[kind], order, K)
         candidates = kind != _OUTSIDE
         is_gold = kind == _GOLD
-        nearest_rank.append((np.cumsum(candidates, axis=1) * is_gold).max(axis=1))
-        distances.append(_first(candidates, by_distance.cpu().numpy(), K))
-    rankings = _scored(split, embeddings, model, {p: np.concatenate(b) for p, b in found.items()})
-    return Retrieved(rankings, np.concatenate(nearest_rank), np.concatenate(distances))
+        nearest_rank[rows] = (np.cumsum(candidates, axis=1) * is_gold).max(axis=1)
+        distances[rows] = _first(candidates, by_distance.cpu().numpy(), K)
+    for answers in (*found.values(), nearest_rank, distances):
+        processes.combine(torch.from_numpy(answers))
+    return Retrieved(_scored(split, embeddings, model, found), nearest_rank, distances)
 
 
 def _members(pool: str) -> npt.NDArray[np.bool_]:

@@ -1,18 +1,22 @@
 """The training job, top to bottom: embed, evaluate, checkpoint, mine, train, epoch after epoch."""
 
+import json
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
-from biencoder import checkpoint, corpus, encoder, environment, final, predictions
+from biencoder import checkpoint, corpus, encoder, environment, final, predictions, processes
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings, Tokens, embed
@@ -22,7 +26,7 @@ from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, total_loss
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
-from biencoder.runlog import RunLog, find_run, new_run_id
+from biencoder.runlog import FormerRun, RunLog, find_run, new_run_id
 from commandline import RunError
 
 
@@ -68,7 +72,8 @@ class Run:
     tokens: dict[str, Tokens]
     optimizer: torch.optim.Adam
     device: torch.device
-    log: RunLog
+    run_id: str
+    log: RunLog | None  # the leading process alone keeps it
     interruption: Interruption
     progress: Progress = field(default_factory=Progress)
     #: Each training pair's negative, an index into the split's texts; none before the first mine.
@@ -78,29 +83,47 @@ class Run:
     def steps_per_epoch(self) -> int:
         return -(-len(self.data.training) // self.config.batch_size)
 
+    @property
+    def folder(self) -> Path:
+        """Where the run's checkpoints lie."""
+        return self.config.checkpoint_dir / self.run_id
+
+    def record(self, event: str, **fields: Any) -> None:
+        """Add an event to the run log."""
+        if self.log is not None:
+            self.log.write(event, **fields)
+
 
 def train(config: Config, interruption: Interruption) -> int:
     """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
 
     Raises `RunError` with one line for whatever the user can mend.
     """
-    started = time.monotonic()
-    former = None
-    if config.resume == "auto":
-        former = find_run(config.log_dir, config.identity, config.run_id)
-    if former and former.completed:
-        say(f"run {former.run_id} is completed already; choose another --run_id for a new one")
-        return 0
     device = environment.device(config.device)
+    with processes.joined(device):
+        if processes.count() == 1:
+            return train_together(config, device, interruption)
+        with interruption.agreed(processes.greatest):
+            return train_together(config, device, interruption)
+
+
+def train_together(config: Config, device: torch.device, interruption: Interruption) -> int:
+    """`train` as each of the run's processes goes through it."""
+    started = time.monotonic()
+    former, run_id = choose_run(config)
+    if former and former.completed:
+        say(f"run {run_id} is completed already; choose another --run_id for a new one")
+        return 0
     data = corpus.load(config.data_dir, config.leaked_pairs)
-    environment.check_writable(config.log_dir, config.checkpoint_dir)
+    if processes.leads():
+        environment.check_writable(config.log_dir, config.checkpoint_dir)
     torch.manual_seed(config.seed)
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     model = build(config, pretrained).to(device)
-    fresh = [] if former else initialise(config, model)
+    fresh = initialise(config, model) if processes.leads() and not former else []
 
-    run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
-    with RunLog(config.log_dir, run_id, resumed=former is not None) as log:
+    opened = RunLog(config.log_dir, run_id, resumed=bool(former)) if processes.leads() else None
+    with opened or nullcontext() as log:
         run = Run(
             config=config,
             data=data,
@@ -109,15 +132,18 @@ def train(config: Config, interruption: Interruption) -> int:
             tokens={s.name: Tokens(s.texts, tokenizer, config.max_length) for s in data.splits},
             optimizer=torch.optim.Adam(model.parameters(), lr=config.lr),
             device=device,
+            run_id=run_id,
             log=log,
             interruption=interruption,
         )
         status = "failed"
         reason: str | None = None
         try:
-            resume(run) if former else start(run, fresh)
-            embeddings = fit(run)
-            finish(run, embeddings)
+            with processes.blame():
+                resume(run) if former else start(run, fresh)
+                processes.take_weights_of_lead(model)
+                embeddings = fit(run)
+                finish(run, embeddings)
             status = "completed"
         except Interrupted as signalled:
             status, reason = "interrupted", str(signalled)
@@ -131,7 +157,7 @@ def train(config: Config, interruption: Interruption) -> int:
             raise
         finally:
             with interruption.winding_up():
-                log.write(
+                run.record(
                     "run_end",
                     status=status,
                     reason=reason,
@@ -139,11 +165,22 @@ def train(config: Config, interruption: Interruption) -> int:
                     top1=run.progress.best.top1,
                     seconds=time.monotonic() - started,
                 )
-    # Only now: a run that is killed before its log says completed must find it all again.
-    checkpoint.drop_training_state(config.checkpoint_dir / run_id)
+    if processes.leads():
+        # Only now: a run that is killed before its log says completed must find it all again.
+        checkpoint.drop_training_state(run.folder)
     best = run.progress.best
     say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
     return 0
+
+
+def choose_run(config: Config) -> tuple[FormerRun | None, str]:
+    """(the run to go on with or None, the run id), as the leading process finds them."""
+    former = None
+    if processes.leads() and config.resume == "auto":
+        former = find_run(config.log_dir, config.identity, config.run_id)
+    run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
+    chosen = json.loads(processes.from_lead(json.dumps([former, run_id]).encode()))
+    return chosen[0] and FormerRun(*chosen[0]), chosen[1]
 
 
 def initialise(config: Config, model: BiEncoder) -> list[str]:
@@ -155,8 +192,8 @@ def initialise(config: Config, model: BiEncoder) -> list[str]:
 
 def start(run: Run, fresh: list[str]) -> None:
     """Open a new run's log with all that identifies the run."""
-    config, log = run.config, run.log
-    log.write(
+    config = run.config
+    run.record(
         "run_start",
         config=config.to_json(),
         identity=config.identity,
@@ -164,11 +201,13 @@ def start(run: Run, fresh: list[str]) -> None:
         corpus={split.name: split.counts for split in run.data.splits},
         versions=environment.versions(),
         device=environment.describe(run.device),
+        processes=processes.count(),
         seed=config.seed,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
         git_commit=environment.git_commit(),
     )
-    say(f"run {log.run_id} on {run.device}, log {log.path}")
+    shared = f", shared by {processes.count()} processes" if processes.count() > 1 else ""
+    say(f"run {run.run_id} on {run.device}{shared}, log {config.log_dir / run.run_id}.jsonl")
     for split in run.data.splits:
         say(f"  {split.name}: {_describe(split)}")
     if fresh:
@@ -178,26 +217,38 @@ def start(run: Run, fresh: list[str]) -> None:
 
 def resume(run: Run) -> None:
     """Go on from the newest undamaged checkpoint, or from the start where there is none yet."""
-    run_dir = run.config.checkpoint_dir / run.log.run_id
-    folder, damaged = checkpoint.newest(run_dir)
+    stored, name = read_newest(run) if processes.leads() else ({}, None)
+    kept = json.loads(processes.from_lead(json.dumps(asdict(run.progress)).encode()))
+    tensors = safetensors.torch.load(processes.from_lead(safetensors.torch.save(stored)))
+    if tensors:
+        run.negatives = tensors.pop("negatives").numpy()
+        _restore_optimizer(run, tensors)
+    run.progress = Progress(**kept | {"best": Best(**kept["best"])})
+    progress = run.progress
+    run.record("resume", epoch=progress.epoch, step=progress.step, checkpoint=name)
+    say(
+        f"run {run.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
+        "(--resume=never starts a new one)"
+    )
+
+
+def read_newest(run: Run) -> tuple[dict[str, Tensor], str | None]:
+    """Take up the model and progress of the newest undamaged checkpoint.
+
+    Returns its training tensors and name; {} and None where the run has to begin anew.
+    """
+    folder, damaged = checkpoint.newest(run.folder)
     for bad in damaged:
         warn(run, f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
     if folder is None:
         initialise(run.config, run.model)
-    else:
-        state = checkpoint.read_state(folder)
-        tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
-        run.model.load_state_dict(checkpoint.read_tensors(folder / checkpoint.MODEL))
-        run.negatives = tensors.pop("negatives").numpy()
-        _restore_optimizer(run, tensors)
-        best = Best(**state["best"])
-        run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
-    progress, name = run.progress, folder.name if folder else None
-    run.log.write("resume", epoch=progress.epoch, step=progress.step, checkpoint=name)
-    say(
-        f"run {run.log.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
-        "(--resume=never starts a new one)"
-    )
+        return {}, None
+    state = checkpoint.read_state(folder)
+    tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
+    run.model.load_state_dict(checkpoint.read_tensors(folder / checkpoint.MODEL))
+    best = Best(**state["best"])
+    run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
+    return tensors, folder.name
 
 
 def fit(run: Run) -> dict[str, Embeddings]:
@@ -206,12 +257,17 @@ def fit(run: Run) -> dict[str, Embeddings]:
     Evaluating comes before training in the loop, so neither the evaluation before the first epoch
     nor the one after the last is a special case. A signal leaves a checkpoint of where it struck.
     """
+    objective = processes.data_parallel(
+        Objective(run.model, run.config.margin),
+        run.device,
+        all_used=run.config.fusion != "only_embedding",
+    )
     try:
         while True:
             embeddings = begin_epoch(run)
             if run.progress.epoch == run.config.epochs:
                 return embeddings
-            train_epoch(run)
+            train_epoch(run, objective)
     except Interrupted:
         with run.interruption.winding_up():
             save(run)
@@ -253,7 +309,7 @@ def evaluate_all(run: Run, embeddings: dict[str, Embeddings]) -> dict[str, float
         embeddings[split.name] = embed_split(run, split.name)
         figures = evaluate(split, embeddings[split.name], run.model, run.data, run.config)
         seconds = time.monotonic() - clock
-        run.log.write("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
+        run.record("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
         top1[split.name] = figures["top1"]
     say(f"epoch {epoch}/{run.config.epochs}: top-1 {_percentages(top1)}")
     return top1
@@ -285,11 +341,23 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     with run.interruption.held():
-        run.log.write("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
+        run.record("mine", epoch=epoch, **mined.figures, seconds=time.monotonic() - clock)
         run.negatives, run.progress.stage = mined.text_ids, "mined"
 
 
-def train_epoch(run: Run) -> None:
+class Objective(nn.Module):
+    """The model and its loss as one forward, all of which `DistributedDataParallel` has to see."""
+
+    def __init__(self, model: BiEncoder, margin: float) -> None:
+        super().__init__()
+        self.model, self.margin = model, margin
+
+    def forward(self, input_ids: Tensor, mask: Tensor) -> Loss:
+        """The loss of B triplets given as [3B, L]."""
+        return triplet_step(self.model, input_ids, mask, self.margin)
+
+
+def train_epoch(run: Run, objective: nn.Module) -> None:
     """The batches of an epoch that are still to be trained on.
 
     With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
@@ -300,22 +368,22 @@ def train_epoch(run: Run) -> None:
     unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
     clock, clocked_step = time.monotonic(), progress.step
     epoch_batches = list(batches(config, split, progress.epoch))[begin:]
-    label = f"epoch {progress.epoch + 1}"
-    for pairs in tqdm(
-        epoch_batches, label, run.steps_per_epoch, initial=begin, leave=False, disable=None
-    ):
+    bar = tqdm(
+        epoch_batches,
+        f"epoch {progress.epoch + 1}",
+        run.steps_per_epoch,
+        initial=begin,
+        leave=False,
+        disable=None if processes.leads() else True,
+    )
+    for pairs in bar:
         with run.interruption.held():
             torch.manual_seed(_dropout_seed(config.seed, progress.step))
-            texts = np.concatenate(
-                [split.point_ids[pairs], split.counter_ids[pairs], run.negatives[pairs]]
-            )
-            batch = run.tokens["training"].batch(texts, run.device)
-            loss = triplet_step(run.model, *batch, config.margin)
             run.optimizer.zero_grad(set_to_none=True)
-            loss.total.backward()
+            loss = backward(run, objective, pairs)
             norm = get_total_norm(p.grad for p in run.model.parameters() if p.grad is not None)
             # Not finite where either of the two is not.
-            unchecked.append((pairs, loss.total.detach() + 0 * norm))
+            unchecked.append((pairs, loss.total + 0 * norm))
             step = progress.step + 1
             is_logged = step % config.log_every == 0
             is_saved = config.checkpoints_at(step=step)
@@ -328,7 +396,7 @@ def train_epoch(run: Run) -> None:
             progress.stage = "trained"
             if is_logged:
                 seconds = time.monotonic() - clock
-                run.log.write(
+                run.record(
                     "step",
                     epoch=(step - 1) // run.steps_per_epoch,
                     step=step,
@@ -343,6 +411,24 @@ def train_epoch(run: Run) -> None:
                 clock, clocked_step = time.monotonic(), step
             if is_saved:
                 save(run)
+        run.interruption.heed()
+
+
+def backward(run: Run, objective: nn.Module, pairs: npt.NDArray[np.int64]) -> Loss:
+    """The loss of a batch, detached, and its gradients: the processes share the pairs, and each
+    gets what one alone would get for all of them.
+    """
+    split = run.data.training
+    # A process without a pair takes part for nothing, since the others wait for its gradients.
+    own = pairs[processes.share(len(pairs))]
+    weight = len(own) * processes.count() / len(pairs)
+    own = own if len(own) else pairs[:1]
+    texts = np.concatenate([split.point_ids[own], split.counter_ids[own], run.negatives[own]])
+    loss: Loss = objective(*run.tokens["training"].batch(texts, run.device))
+    (loss.total * weight).backward()
+    parts = torch.stack(loss).detach() * (weight / processes.count())
+    processes.combine(parts)
+    return Loss(*parts)
 
 
 def triplet_step(model: BiEncoder, input_ids: Tensor, mask: Tensor, margin: float) -> Loss:
@@ -370,11 +456,11 @@ def finish(run: Run, embeddings: dict[str, Embeddings]) -> None:
     `embeddings` are those after the last epoch; where that is not the best, the best epoch's
     weights are taken up again and embed anew.
     """
-    config, log, best = run.config, run.log, run.progress.best
-    run_dir = config.checkpoint_dir / log.run_id
-    folder = checkpoint.find(log.run_id, config.checkpoint_dir)
+    config, run_id, best = run.config, run.run_id, run.progress.best
     if best.epoch != config.epochs or not embeddings:
-        checkpoint.initialise(run.model, folder)
+        if processes.leads():
+            checkpoint.initialise(run.model, checkpoint.find(run_id, config.checkpoint_dir))
+        processes.take_weights_of_lead(run.model)
         embeddings = {split.name: embed_split(run, split.name) for split in run.data.splits}
     results = [
         final.evaluate(split, run.data, embeddings[split.name], run.model)
@@ -382,43 +468,47 @@ def finish(run: Run, embeddings: dict[str, Embeddings]) -> None:
     ]
     for result in results:
         for pool, figures in result.pools.items():
-            log.write("pools", epoch=best.epoch, split=result.split, pool=pool, **figures)
+            run.record("pools", epoch=best.epoch, split=result.split, pool=pool, **figures)
+    if not processes.leads():
+        return
     predictions.write_parquet(
         [result.predictions for result in results],
-        log.path.with_name(f"{log.run_id}.predictions.parquet"),
+        config.log_dir / f"{run_id}.predictions.parquet",
     )
     if config.trec:
         for result in results:
-            trec_dir = log.path.with_name(f"{log.run_id}.trec")
-            predictions.write_trec(result.predictions, log.run_id, trec_dir)
+            trec_dir = config.log_dir / f"{run_id}.trec"
+            predictions.write_trec(result.predictions, run_id, trec_dir)
     with run.interruption.held():
-        export(run.model, run.tokenizer, checkpoint.read_state(folder), run_dir)
+        state = checkpoint.read_state(checkpoint.find(run_id, config.checkpoint_dir))
+        export(run.model, run.tokenizer, state, run.folder)
     say(final.pool_table(results))
 
 
 def save(run: Run, *, best: bool = False) -> None:
     """Write a checkpoint of the run as it stands, and say so in the log."""
+    if not processes.leads():
+        return
     progress = run.progress
     state = {
-        "run_id": run.log.run_id,
+        "run_id": run.run_id,
         "config": run.config.to_json(),
         **asdict(progress),
     }
     training = _optimizer_tensors(run) | {"negatives": torch.from_numpy(run.negatives)}
-    run_dir = run.config.checkpoint_dir / run.log.run_id
-    path = checkpoint.save(run_dir, run.model, run.tokenizer, state, training, best=best)
-    run.log.write("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)
+    path = checkpoint.save(run.folder, run.model, run.tokenizer, state, training, best=best)
+    run.record("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)
 
 
 def embed_split(run: Run, name: str) -> Embeddings:
     """The embeddings of a split's texts by the model as it stands."""
-    return embed(run.model, run.tokens[name], run.device, name)
+    return embed(run.model, run.tokens[name], run.device, name, run.interruption.heed)
 
 
 def warn(run: Run, message: str, action: str, **details: Any) -> None:
     """A `warning` event, on the terminal too."""
     progress = run.progress
-    run.log.write(
+    run.record(
         "warning",
         message=message,
         action=action,
@@ -429,7 +519,8 @@ def warn(run: Run, message: str, action: str, **details: Any) -> None:
 
 def say(line: str) -> None:
     """Print a line for the person who watches, without tearing a progress bar."""
-    tqdm.write(line)
+    if processes.leads():
+        tqdm.write(line)
 
 
 def _all_finite(
@@ -459,8 +550,12 @@ def _all_finite(
 
 
 def _dropout_seed(seed: int, step: int) -> int:
-    """A seed for one step's dropout, so that a resumed run drops what the uninterrupted one did."""
-    return int(np.random.SeedSequence([seed, step, 2]).generate_state(1)[0])
+    """A seed for one step's dropout, so that a resumed run drops what the uninterrupted one did.
+
+    Each process of a run has its own.
+    """
+    sequence = np.random.SeedSequence([seed, step, 2, processes.rank()])
+    return int(sequence.generate_state(1)[0])
 
 
 def _optimizer_tensors(run: Run) -> dict[str, Tensor]:
