@@ -98,6 +98,10 @@ class Config(BaseModel):
         le=1,
         description="Change of that share an epoch; it is held in 0 to 1.",
     )
+    neighbors: Literal["exact", "ball_tree"] = Field(
+        "exact",
+        description="How nearest texts are searched; both find the same ones, ball_tree slowly.",
+    )
     leaked_pairs: Literal["drop", "keep"] = Field(
         "drop",
         description="Training pairs whose point or counter also stands in validation or test.",

@@ -23,11 +23,6 @@ class Embeddings:
     sim: Tensor
     h: Tensor
 
-    @property
-    def vectors(self) -> npt.NDArray[np.float32]:
-        """`sim` for a neighbour search on the host, [T, 128]."""
-        return self.sim.cpu().numpy()
-
 
 class Tokens:
     """The token ids of a list of texts, made once and padded only to the batch at hand."""

@@ -53,12 +53,14 @@ class Ranking:
         return np.where(gold.any(1), gold.argmax(1) + 1, 0)
 
 
-def rank(split: Split, embeddings: Embeddings, model: PairScorer) -> Ranking:
+def rank(
+    split: Split, embeddings: Embeddings, model: PairScorer, neighbors: str = "exact"
+) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them with the pair head.
 
     The pool of point i is the split's N counters and its N − 1 other points, without those whose
     text equals counter i's (counter i itself stays). `embeddings` has a row for each of
-    `split.texts`.
+    `split.texts`; `neighbors` names the engine that searches.
     """
     pool = split.candidate_ids
     count = len(split)
@@ -67,8 +69,8 @@ def rank(split: Split, embeddings: Embeddings, model: PairScorer) -> Ranking:
         copy_of_gold = (pool[candidate] == split.counter_ids[query]) & (candidate != query)
         return copy_of_gold | (candidate == query + count)
 
-    vectors = embeddings.vectors
-    candidates, _ = nearest(vectors[pool], vectors[split.point_ids], K, excluded)
+    sim = embeddings.sim
+    candidates, _ = nearest(sim[pool], sim[split.point_ids], K, excluded, neighbors)
     query, place = np.nonzero(candidates >= 0)
     scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
     scores[query, place] = pair_scores(split, embeddings, model, query, candidates[query, place])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from torch import Tensor
 
 from biencoder.corpus import Split
 from biencoder.neighbors import nearest
@@ -39,14 +40,20 @@ def hard_ratio_at(epoch: int, start: float, step: float) -> float:
 
 
 def mine(
-    split: Split, vectors: npt.NDArray[np.float32], hard_ratio: float, seed: int, epoch: int
+    split: Split,
+    sim: Tensor,
+    hard_ratio: float,
+    seed: int,
+    epoch: int,
+    neighbors: str = "exact",
 ) -> Negatives:
     """Give every pair of `split` a new negative.
 
-    `vectors` [T, 128] are the similarity embeddings of `split.texts`. A hard negative is the
-    nearest text among all points and counters of the split whose text is neither the point's nor
-    its counter's; a random one is uniform over the same. Which pairs get which, and the random
-    texts themselves, depend on seed and epoch alone, not on the model.
+    `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
+    searches them. A hard negative is the nearest text among all points and counters of the split
+    whose text is neither the point's nor its counter's; a random one is uniform over the same.
+    Which pairs get which, and the random texts themselves, depend on seed and epoch alone, not on
+    the model.
     """
     rng = np.random.default_rng([seed, epoch, 1])
     is_hard = rng.random(len(split)) < hard_ratio
@@ -54,7 +61,8 @@ def mine(
     hard_pairs = np.flatnonzero(is_hard)
     passed_over = 0
     if len(hard_pairs):
-        text_ids[hard_pairs], passed_over = _hard_negatives(split, vectors, hard_pairs)
+        text_ids[hard_pairs], passed_over = _hard_negatives(split, sim, hard_pairs, neighbors)
+    vectors = sim.cpu().numpy()
     points = vectors[split.point_ids]
     return Negatives(
         text_ids=text_ids,
@@ -77,7 +85,7 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def _hard_negatives(
-    split: Split, vectors: npt.NDArray[np.float32], pairs: npt.NDArray[np.int64]
+    split: Split, sim: Tensor, pairs: npt.NDArray[np.int64], neighbors: str
 ) -> tuple[npt.NDArray[np.int64], int]:
     """(text ids [P], texts passed over) for the pairs with the given rows.
 
@@ -85,11 +93,13 @@ def _hard_negatives(
     """
     points, counters = split.point_ids[pairs], split.counter_ids[pairs]
     found, distances = nearest(
-        vectors,
-        vectors[points],
+        sim,
+        sim[points],
         1,
         lambda query, text: (text == points[query]) | (text == counters[query]),
+        neighbors,
     )
+    vectors = sim.cpu().numpy()
     copies = np.bincount(split.candidate_ids, minlength=len(vectors))
     # The point itself lies at distance 0, so its copies always stand nearer; the counter's only
     # where the counter does.

@@ -15,7 +15,7 @@ from biencoder import processes
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
 from biencoder.evaluation import K, PairScorer, Ranking, pair_scores
-from biencoder.neighbors import Indices
+from biencoder.neighbors import Indices, first_where
 
 GROUPS = ("same", "oppo", "theme", "portal")
 
@@ -102,11 +102,11 @@ def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retriev
         order = order_on_device.cpu().numpy()
         kind = np.take_along_axis(kinds(split, rows), order, axis=1)
         for pool in POOLS:
-            found[pool][rows] = _first(_members(pool)[kind], order, K)
+            found[pool][rows] = first_where(_members(pool)[kind], order, K)
         candidates = kind != _OUTSIDE
         is_gold = kind == _GOLD
         nearest_rank[rows] = (np.cumsum(candidates, axis=1) * is_gold).max(axis=1)
-        distances[rows] = _first(candidates, by_distance.cpu().numpy(), K)
+        distances[rows] = first_where(candidates, by_distance.cpu().numpy(), K)
     for answers in (*found.values(), nearest_rank, distances):
         processes.combine(torch.from_numpy(answers))
     return Retrieved(_scored(split, embeddings, model, found), nearest_rank, distances)
@@ -117,16 +117,6 @@ def _members(pool: str) -> npt.NDArray[np.bool_]:
     counters, points = POOLS[pool]
     chosen = [group in counters for group in GROUPS] + [group in points for group in GROUPS]
     return np.array([*chosen, True, False])
-
-
-def _first(mask: npt.NDArray[np.bool_], values: np.ndarray, count: int) -> np.ndarray:
-    """The first `count` values of each row where `mask` holds; then −1 (whole numbers) or inf."""
-    filler = -1 if values.dtype.kind == "i" else np.inf
-    chosen = np.full((len(mask), count), filler, dtype=values.dtype)
-    place = np.cumsum(mask, axis=1) - 1
-    row, column = np.nonzero(mask & (place < count))
-    chosen[row, place[row, column]] = values[row, column]
-    return chosen
 
 
 def _scored(

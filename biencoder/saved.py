@@ -67,7 +67,7 @@ class SavedModel:
         texts = [text, *where]
         found = embed(self.model, self._tokens(texts), self.device, "corpus")
         rows, distances = nearest(
-            found.vectors, found.vectors[:1], max(K, top), lambda _, candidate: candidate == 0
+            found.sim, found.sim[:1], max(K, top), lambda _, candidate: candidate == 0
         )
         kept = rows[0] >= 0
         rows_of_texts = torch.from_numpy(rows[0][kept]).to(self.device)

@@ -319,7 +319,7 @@ def evaluate(
     split: Split, embeddings: Embeddings, model: BiEncoder, data: Corpus, config: Config
 ) -> dict[str, float]:
     """The figures of an `eval` event; with leaked pairs kept also those of unseen points."""
-    ranking = rank(split, embeddings, model)
+    ranking = rank(split, embeddings, model, config.neighbors)
     figures = metrics(ranking)
     if config.leaked_pairs == "keep":
         among_unseen = metrics(ranking, corpus.unseen(split, data.training))
@@ -333,11 +333,11 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
     config, epoch = run.config, run.progress.epoch
     if "training" not in embeddings:
         embeddings["training"] = embed_split(run, "training")
-    vectors = embeddings["training"].vectors
-    if float(np.ptp(vectors, axis=0).max()) <= 1e-6 * float(np.abs(vectors).max()):
+    sim = embeddings["training"].sim
+    if float((sim.amax(0) - sim.amin(0)).max()) <= 1e-6 * float(sim.abs().max()):
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
-    mined = mine(run.data.training, vectors, ratio, config.seed, epoch)
+    mined = mine(run.data.training, sim, ratio, config.seed, epoch, config.neighbors)
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     with run.interruption.held():

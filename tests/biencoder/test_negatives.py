@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from handmade import make_split
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -15,8 +16,8 @@ pairs = st.lists(st.tuples(letters, letters), min_size=1, max_size=25)
 def test_a_negative_is_never_the_point_its_counter_or_a_text_equal_to_either(pairs, ratio, seed):
     split = make_split(pairs)
     assume(len(split.texts) > 2)
-    vectors = np.random.default_rng(seed).integers(-1, 2, (len(split.texts), 2)).astype(np.float32)
-    mined = mine(split, vectors, ratio, seed, epoch=0)
+    places = np.random.default_rng(seed).integers(-1, 2, (len(split.texts), 2))
+    mined = mine(split, torch.from_numpy(places).float(), ratio, seed, epoch=0)
     for (point, counter), text in zip(pairs, mined.text_ids, strict=True):
         assert split.texts[text] not in (point, counter)
     assert mined.hard + mined.random == len(pairs)
@@ -26,20 +27,20 @@ LINE = make_split([("p0", "c0"), ("p1", "c1"), ("p2", "c2")])
 
 
 def on_a_line(split, **places):
-    return np.array([[places[text]] for text in split.texts], dtype=np.float32)
+    return torch.tensor([[float(places[text])] for text in split.texts])
 
 
 def test_a_hard_negative_is_the_nearest_other_text_point_or_counter():
-    vectors = on_a_line(LINE, p0=0, c0=1, p1=2, c1=9, p2=10, c2=10.5)
-    mined = mine(LINE, vectors, 1.0, seed=0, epoch=0)
+    sim = on_a_line(LINE, p0=0, c0=1, p1=2, c1=9, p2=10, c2=10.5)
+    mined = mine(LINE, sim, 1.0, seed=0, epoch=0)
     assert [LINE.texts[text] for text in mined.text_ids] == ["p1", "c0", "c1"]
     assert (mined.hard, mined.random) == (3, 0)
 
 
 def test_copies_that_stand_nearer_are_passed_over_and_counted():
     split = make_split([("p", "c"), ("p", "c"), ("q", "d")])
-    vectors = on_a_line(split, p=0, c=1, q=3, d=20)
-    mined = mine(split, vectors, 1.0, seed=0, epoch=0)
+    sim = on_a_line(split, p=0, c=1, q=3, d=20)
+    mined = mine(split, sim, 1.0, seed=0, epoch=0)
     # Each of the two equal pairs passes over the other's point and counter; q passes over nothing.
     assert mined.passed_over == 4
     assert [split.texts[text] for text in mined.text_ids] == ["q", "q", "c"]
@@ -47,7 +48,7 @@ def test_copies_that_stand_nearer_are_passed_over_and_counted():
 
 def test_random_negatives_are_spread_over_points_and_counters():
     split = make_split([(f"p{number}", f"c{number}") for number in range(400)])
-    mined = mine(split, np.zeros((800, 2), np.float32), 0.0, seed=0, epoch=0)
+    mined = mine(split, torch.zeros(800, 2), 0.0, seed=0, epoch=0)
     assert (mined.hard, mined.random) == (0, 400)
     assert len(set(mined.text_ids)) > 280  # 1 − e^−0.5 of 800 are expected to be drawn: 315
     from_counters = sum(split.texts[text].startswith("c") for text in mined.text_ids)
@@ -56,16 +57,16 @@ def test_random_negatives_are_spread_over_points_and_counters():
 
 def test_the_share_of_hard_negatives_follows_the_ratio():
     split = make_split([(f"p{number}", f"c{number}") for number in range(1000)])
-    mined = mine(split, np.random.default_rng(0).random((2000, 2), np.float32), 0.3, 0, 0)
+    mined = mine(split, torch.rand(2000, 2), 0.3, 0, 0)
     assert mined.hard == pytest.approx(300, abs=45)
 
 
 def test_seed_and_epoch_decide_the_draws_and_the_model_does_not():
     split = make_split([(f"p{number}", f"c{number}") for number in range(50)])
-    here, there = np.random.default_rng(0).random((2, 100, 2), np.float32)
+    here, there = torch.rand(2, 100, 2)
 
-    def draws(vectors, seed, epoch):
-        return mine(split, vectors, 0.0, seed, epoch).text_ids.tolist()
+    def draws(sim, seed, epoch):
+        return mine(split, sim, 0.0, seed, epoch).text_ids.tolist()
 
     assert draws(here, 1, 2) == draws(there, 1, 2)
     assert draws(here, 1, 2) != draws(here, 1, 3)
@@ -74,17 +75,17 @@ def test_seed_and_epoch_decide_the_draws_and_the_model_does_not():
 
 def test_which_pairs_get_a_hard_negative_does_not_depend_on_the_model():
     split = make_split([(f"p{number}", f"c{number}") for number in range(50)])
-    here, there = np.random.default_rng(0).random((2, 100, 2), np.float32)
+    here, there = torch.rand(2, 100, 2)
     random_only = mine(split, here, 0.0, 0, 0).text_ids
-    mixed = [mine(split, vectors, 0.5, 0, 0) for vectors in (here, there)]
+    mixed = [mine(split, sim, 0.5, 0, 0) for sim in (here, there)]
     stayed = [set(np.flatnonzero(mined.text_ids == random_only)) for mined in mixed]
     assert mixed[0].hard == mixed[1].hard
     assert len(stayed[0] & stayed[1]) >= mixed[0].random
 
 
 def test_distances_are_quartiles_over_all_pairs():
-    vectors = on_a_line(LINE, p0=0, c0=1, p1=2, c1=9, p2=10, c2=10.5)
-    mined = mine(LINE, vectors, 1.0, seed=0, epoch=0)
+    sim = on_a_line(LINE, p0=0, c0=1, p1=2, c1=9, p2=10, c2=10.5)
+    mined = mine(LINE, sim, 1.0, seed=0, epoch=0)
     assert mined.positive_distance == [0.75, 1.0, 4.0]
     assert mined.negative_distance == [1.0, 1.0, 1.5]
 

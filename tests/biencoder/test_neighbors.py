@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biencoder import neighbors
-from biencoder.neighbors import nearest
+from biencoder.neighbors import SEARCHES, nearest
+
+every_engine = pytest.mark.parametrize("engine", SEARCHES)
 
 
 def nobody(query, candidate):
@@ -33,38 +36,80 @@ grids = st.integers(1, 60).flatmap(
 )
 
 
+@every_engine
 @settings(max_examples=150, deadline=None)
 @given(candidates=grids, queries=grids, k=st.integers(1, 12), modulus=st.integers(1, 5))
 def test_the_neighbours_are_those_of_a_plain_loop_with_ties_and_exclusions(
-    candidates, queries, k, modulus
+    engine, candidates, queries, k, modulus
 ):
     def excluded(query, candidate):
         return (query + candidate) % modulus == 1
 
-    candidates = np.array(candidates, dtype=np.float32)
-    queries = np.array(queries, dtype=np.float32)
-    rows, distances = nearest(candidates, queries, k, excluded)
-    np.testing.assert_array_equal(rows, plain_loop(candidates, queries, k, excluded))
+    candidates = torch.tensor(candidates, dtype=torch.float32)
+    queries = torch.tensor(queries, dtype=torch.float32)
+    rows, distances = nearest(candidates, queries, k, excluded, engine)
+    expected = plain_loop(candidates.numpy(), queries.numpy(), k, excluded)
+    np.testing.assert_array_equal(rows, expected)
     assert (np.isinf(distances) == (rows < 0)).all()
 
 
-def test_collapsed_embeddings_give_the_first_candidates():
-    rows, distances = nearest(np.ones((100, 3), np.float32), np.ones((2, 3), np.float32), 4, nobody)
+def clusters(count, size, spread, offset=0.0, seed=0):
+    """Candidates in tight clusters, some of them twice, far from the origin if need be."""
+    draw = torch.Generator().manual_seed(seed)
+    centres = torch.randn(count // 8, size, generator=draw)
+    candidates = centres.repeat(8, 1) + spread * torch.randn(count // 8 * 8, size, generator=draw)
+    return torch.cat([candidates, candidates[::5]]) + offset
+
+
+@pytest.mark.parametrize("spread", [1.0, 1e-3, 1e-6, 0.0])
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_the_engines_agree_however_close_and_far_off_the_candidates_lie(spread, offset):
+    candidates = clusters(2000, 128, spread, offset)
+    found = [
+        nearest(candidates, candidates[::7], 10, lambda query, row: row == 7 * query, engine)
+        for engine in SEARCHES
+    ]
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+    np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12)
+
+
+def test_an_outlier_hides_no_neighbour():
+    candidates = clusters(800, 16, 0.1)
+    candidates[3] = 1e6
+    found = [nearest(candidates, candidates[:50], 5, nobody, engine) for engine in SEARCHES]
+    np.testing.assert_array_equal(found[0][0], found[1][0])
+
+
+@pytest.mark.parametrize("columns", [5, 700, 705])
+def test_the_smallest_of_long_rows_are_those_of_a_sort(columns):
+    values = torch.randn(9, columns, generator=torch.Generator().manual_seed(0))
+    smallest, places = neighbors._smallest(values, 5)
+    assert torch.equal(smallest, values.sort(1).values[:, :5])
+    assert torch.equal(values.gather(1, places), smallest)
+
+
+@every_engine
+def test_collapsed_embeddings_give_the_first_candidates(engine):
+    rows, distances = nearest(torch.ones(100, 3), torch.ones(2, 3), 4, nobody, engine)
     assert rows.tolist() == [[0, 1, 2, 3]] * 2
     assert (distances == 0).all()
 
 
-def test_blocks_change_nothing(monkeypatch):
-    rng = np.random.default_rng(0)
-    candidates, queries = rng.random((200, 8), np.float32), rng.random((50, 8), np.float32)
-    at_once = nearest(candidates, queries, 5, nobody)
-    monkeypatch.setattr(neighbors, "BLOCK", 100)
-    in_blocks = nearest(candidates, queries, 5, nobody)
+@every_engine
+def test_blocks_change_nothing(engine, monkeypatch):
+    draw = torch.Generator().manual_seed(0)
+    candidates, queries = torch.rand(200, 8, generator=draw), torch.rand(50, 8, generator=draw)
+    at_once = nearest(candidates, queries, 5, nobody, engine)
+    monkeypatch.setattr(neighbors, "BLOCK", 1000)
+    in_blocks = nearest(candidates, queries, 5, nobody, engine)
     np.testing.assert_array_equal(at_once[0], in_blocks[0])
 
 
+@every_engine
 @pytest.mark.parametrize("k", [3, 5])
-def test_places_that_no_candidate_fills_hold_minus_one(k):
-    candidates = np.array([[0.0], [1.0], [2.0]], np.float32)
-    rows, _ = nearest(candidates, candidates[:1], k, lambda query, candidate: candidate == 0)
+def test_places_that_no_candidate_fills_hold_minus_one(engine, k):
+    candidates = torch.tensor([[0.0], [1.0], [2.0]])
+    rows, _ = nearest(
+        candidates, candidates[:1], k, lambda query, candidate: candidate == 0, engine
+    )
     assert rows.tolist() == [[1, 2] + [-1] * (k - 2)]

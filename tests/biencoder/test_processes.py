@@ -79,8 +79,8 @@ def changed(folder, code):
 #: Every process leaves the negatives of each epoch in a file.
 KEEPING_NEGATIVES = """
 mine = trainer.mine
-def keep(split, vectors, ratio, seed, epoch):
-    mined = mine(split, vectors, ratio, seed, epoch)
+def keep(split, sim, ratio, seed, epoch, neighbors):
+    mined = mine(split, sim, ratio, seed, epoch, neighbors)
     np.save(f"negatives-{epoch}-{rank}.npy", mined.text_ids)
     return mined
 trainer.mine = keep

@@ -75,12 +75,12 @@ def test_another_seed_trains_another_model(settings):
 
 def test_the_switches_change_neither_order_nor_negatives_nor_shared_parameters():
     split = make_split([(f"p{number}", f"c{number}") for number in range(20)])
-    vectors = np.random.default_rng(0).random((40, 128), np.float32)
+    sim = torch.rand(40, 128, generator=torch.Generator().manual_seed(0))
     orders, negatives, initial = [], [], []
     for name in VARIANTS:
         config = Config(variant=name)
         orders.append([batch.tolist() for batch in trainer.batches(config, split, epoch=3)])
-        mined = mine(split, vectors, 0.5, config.seed, epoch=3)
+        mined = mine(split, sim, 0.5, config.seed, epoch=3)
         negatives.append(mined.text_ids.tolist())
         initial.append(make_model(layernorm=config.layernorm, relu=config.relu).state_dict())
     assert all(order == orders[0] for order in orders)
