@@ -13,17 +13,18 @@ Only tensors and JSON are ever read back: no pickle.
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from biencoder import encoder
-from biencoder.config import Config
+from biencoder.config import RUN_ID, Config
 from biencoder.files import whole_file, whole_folder
 from biencoder.model import BiEncoder, build
 from commandline import RunError
@@ -35,6 +36,26 @@ MODEL, TRAINING, STATE, CHECKSUMS = (
     "state.json",
     "checksums.json",
 )
+
+_NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
+
+
+class BestState(BaseModel):
+    """The best evaluation so far, if there has been one."""
+
+    epoch: int | None
+    top1: dict[str, float]
+
+
+class State(BaseModel):
+    """What `state.json` holds."""
+
+    run_id: str = Field(pattern=RUN_ID)
+    config: Config
+    epoch: int = Field(ge=0)
+    step: int = Field(ge=0)
+    stage: Literal["trained", "evaluated", "mined"]
+    best: BestState
 
 
 class CheckpointError(RunError):
@@ -53,11 +74,11 @@ def save(
     """Write the model as `state` describes it and make it the last, and perhaps the best.
 
     The folder appears whole or not at all, and what it replaces goes only afterwards. One that is
-    there already was written at the same point of the same run and holds the same. Raises
+    there, undamaged, was written at the same point of the same run and holds the same. Raises
     `FileError`.
     """
     name = f"epoch-{state['epoch']:04d}-step-{state['step']:06d}-{state['stage']}"
-    if not (run_dir / name).is_dir():
+    if not _is_intact(run_dir / name):
         with whole_folder(run_dir / name) as folder:
             save_file(_on_host(model.state_dict()), folder / MODEL)
             save_file(_on_host(training), folder / TRAINING)
@@ -75,36 +96,47 @@ def save(
 def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
     """(the newest undamaged checkpoint to go on from or None, names of damaged ones).
 
-    A damaged checkpoint is set aside as `<name>.damaged`.
+    A damaged checkpoint is set aside as `<name>.damaged`. Where it is the best one there is nothing
+    to go on from: nobody else knows what the run ends with.
     """
     index = read_index(run_dir)
-    damaged: list[str] = []
-    for role in ("last", "previous"):
-        folder = run_dir / index.get(role, "none")
-        if not folder.is_dir():
-            continue
-        try:
-            verify(folder)
-            return folder, damaged
-        except CheckpointError:
-            set_aside = folder.with_name(f"{folder.name}.damaged")
-            shutil.rmtree(set_aside, ignore_errors=True)
-            folder.rename(set_aside)
-            damaged.append(folder.name)
-    return None, damaged
+    names = {role: index[role] for role in ("best", "last", "previous") if role in index}
+    damaged = [name for name in dict.fromkeys(names.values()) if not _is_intact(run_dir / name)]
+    for name in damaged:
+        set_aside = run_dir / f"{name}.damaged"
+        shutil.rmtree(set_aside, ignore_errors=True)
+        if (run_dir / name).exists():
+            (run_dir / name).rename(set_aside)
+    best, last, previous = (names.get(role) for role in ("best", "last", "previous"))
+    newest_whole = previous if last in damaged else last
+    if best is None or newest_whole is None or {best, newest_whole} & set(damaged):
+        return None, damaged
+    if damaged:
+        _write_index(run_dir, {"best": best, "last": newest_whole})
+    return run_dir / newest_whole, damaged
 
 
 def verify(folder: Path) -> None:
     """Raises `CheckpointError` where a file of the checkpoint is not as it was written."""
     try:
-        expected = json.loads((folder / CHECKSUMS).read_text("utf-8"))
-        damaged = [name for name, found in _checksums(folder).items() if expected[name] != found]
-        damaged += [name for name in (MODEL, STATE) if name not in expected]
-        damaged += [name for name in expected if not (folder / name).is_file()]
-    except (OSError, ValueError, KeyError, TypeError):
-        damaged = [CHECKSUMS]
-    if damaged:
-        raise CheckpointError(f"{folder / damaged[0]}: damaged; use another checkpoint")
+        expected = dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        expected = {}
+    for name in (MODEL, STATE, *expected) if expected else (CHECKSUMS,):
+        try:
+            is_as_written = _digest(folder / name) == expected.get(name)
+        except (OSError, ValueError):
+            is_as_written = False
+        if not is_as_written:
+            raise CheckpointError(f"{folder / name}: damaged or missing; use another checkpoint")
+
+
+def _is_intact(folder: Path) -> bool:
+    try:
+        verify(folder)
+    except CheckpointError:
+        return False
+    return True
 
 
 def find(reference: str, checkpoint_dir: Path) -> Path:
@@ -128,12 +160,23 @@ def load(folder: Path) -> tuple[BiEncoder, Any, dict[str, Any]]:
 
     Raises `CheckpointError`.
     """
+    verify(folder)
     state = read_state(folder)
     config = Config(**state["config"])
-    skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling)
+    skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling, config.max_length)
     model = build(config, skeleton)
-    model.load_state_dict(read_tensors(folder / MODEL))
+    put_weights(model, folder)
     return model, tokenizer, state
+
+
+def put_weights(model: BiEncoder, folder: Path) -> None:
+    """Load all of a checkpoint's weights into `model`. Raises `CheckpointError`."""
+    try:
+        model.load_state_dict(read_tensors(folder / MODEL))
+    except RuntimeError:
+        raise CheckpointError(
+            f"{folder / MODEL}: these weights do not fit the encoder and config beside them"
+        ) from None
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -141,14 +184,14 @@ def read_state(folder: Path) -> dict[str, Any]:
     path = folder / STATE
     try:
         state = json.loads(path.read_text("utf-8"))
-        Config(**state["config"])
+        State.model_validate(state)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise CheckpointError(
-            f"{path}: its config is not one of this version ({field}: {first['msg']})"
+            f"{path}: not the state of a checkpoint of this version ({field}: {first['msg']})"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error!r})") from None
     return dict(state)
 
@@ -167,6 +210,7 @@ def initialise(model: BiEncoder, folder: Path) -> list[str]:
     Those are the pair head where its shape differs (another fusion) and LayerNorms that the
     checkpoint's variant does not have. Raises `CheckpointError` where the encoder differs.
     """
+    verify(folder)
     saved = read_tensors(folder / MODEL)
     own = model.state_dict()
     fitting = {
@@ -185,13 +229,22 @@ def initialise(model: BiEncoder, folder: Path) -> list[str]:
 
 
 def read_index(run_dir: Path) -> dict[str, str]:
-    """Role ('best', 'last', 'previous') → checkpoint name; {} where there is no index."""
+    """Role ('best', 'last', 'previous') → checkpoint name; {} where there is no index.
+
+    Raises `CheckpointError` where there is one that cannot be read.
+    """
+    path = run_dir / INDEX
     try:
-        index = json.loads((run_dir / INDEX).read_text("utf-8"))
-    except (OSError, ValueError):
+        index = json.loads(path.read_text("utf-8"))
+        # A name leads to a checkpoint of this run and nowhere else.
+        return {role: name for role, name in index.items() if _NAME.fullmatch(name)}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    # A name leads to a folder of this run and nowhere else.
-    return {role: Path(str(name)).name for role, name in dict(index).items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        raise CheckpointError(
+            f"{path}: damaged; restore it, or name a checkpoint's own folder; a run cannot be gone "
+            "on with (--resume=never starts a new one)"
+        ) from None
 
 
 def drop_training_state(run_dir: Path) -> None:
@@ -201,9 +254,9 @@ def drop_training_state(run_dir: Path) -> None:
     _write_index(run_dir, index)
     for name in set(index.values()):
         folder = run_dir / name
-        (folder / TRAINING).unlink(missing_ok=True)
         with whole_file(folder / CHECKSUMS) as path:
-            _write_json(path, _checksums(folder))
+            _write_json(path, _checksums(folder, without=TRAINING))
+        (folder / TRAINING).unlink(missing_ok=True)
 
 
 def _write_index(run_dir: Path, index: dict[str, str]) -> None:
@@ -217,15 +270,15 @@ def _write_index(run_dir: Path, index: dict[str, str]) -> None:
             shutil.rmtree(folder)
 
 
-def _checksums(folder: Path) -> dict[str, str]:
+def _checksums(folder: Path, without: str = "") -> dict[str, str]:
     """SHA-256 of every file below `folder` but the checksums themselves."""
-    digests = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != CHECKSUMS:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            digests[str(path.relative_to(folder))] = digest
-    return digests
+    names = (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
+    return {name: _digest(folder / name) for name in names if name not in (CHECKSUMS, without)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _on_host(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

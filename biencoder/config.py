@@ -18,6 +18,9 @@ NEGATIVES = {
     "only_hard": (1.0, 0.0),
 }
 
+#: What a run may be called: a name that stays in its folder and prints as it is.
+RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
+
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 VariantName = Literal[
@@ -78,9 +81,9 @@ class Config(BaseModel):
 
     epochs: int = Field(5, ge=0, description="Passes over the training pairs.")
     batch_size: Count = Field(8, description="Triplets an optimiser step.")
-    lr: float = Field(1e-4, gt=0, description="Adam's learning rate, constant.")
+    lr: float = Field(1e-4, gt=0, le=1, description="Adam's learning rate, constant.")
     margin: float = Field(
-        1.0, ge=0, description="Triplet margin, in Euclidean distance between embeddings."
+        1.0, gt=0, description="Triplet margin, in Euclidean distance between embeddings."
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."
@@ -112,7 +115,7 @@ class Config(BaseModel):
     log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")
     checkpoint_every: str = Field(
         "1epoch",
-        pattern=r"^[1-9]\d{0,8}(epoch|step)s?$",
+        pattern=r"^[1-9][0-9]{0,8}(epoch|step)s?$",
         description="Distance of checkpoints to resume from, in epochs or steps: 2epochs, "
         "500steps.",
     )
@@ -127,7 +130,7 @@ class Config(BaseModel):
     )
     run_id: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",
+        pattern=RUN_ID,
         description="Name of the run's files: letters, digits, '.', '_', '-'; unset: time, "
         "variant and seed.",
     )

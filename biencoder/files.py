@@ -53,6 +53,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         _flush(unfinished)
         replaced = path.with_name(f".{path.name}.old")
         if path.exists():
+            shutil.rmtree(replaced, ignore_errors=True)  # left by a killed process
             path.rename(replaced)
         unfinished.rename(path)
         _flush(path.parent)

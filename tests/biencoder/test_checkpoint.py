@@ -1,3 +1,4 @@
+import contextlib
 import json
 from types import SimpleNamespace
 
@@ -18,8 +19,8 @@ def save_epoch(tmp_path, model):
     def save_one(epoch, *, best=False, **switches):
         bi_encoder = model(**switches)
         bi_encoder.encoder.config = SimpleNamespace(save_pretrained=writer.save_pretrained)
-        state = {"epoch": epoch, "step": 10 * epoch, "stage": "evaluated"}
-        state["config"] = Config().to_json()
+        state = {"run_id": "run", "epoch": epoch, "step": 10 * epoch, "stage": "evaluated"}
+        state |= {"config": Config().to_json(), "best": {"epoch": 0, "top1": {}}}
         training = {"negatives": torch.arange(3)}
         return save(tmp_path / "run", bi_encoder, writer, state, training, best=best)
 
@@ -84,8 +85,24 @@ def test_a_reference_to_nothing_is_named(tmp_path):
 
 def test_an_index_cannot_lead_out_of_the_run(tmp_path, save_epoch):
     save_epoch(0, best=True)
-    (tmp_path / "run" / "checkpoints.json").write_text('{"best": "../../etc"}')
-    assert find("run", tmp_path) == tmp_path / "run" / "etc"
+    index = tmp_path / "run" / "checkpoints.json"
+    for outside in ("../../etc", "..", ".", "", name(0) + "/..", 7):
+        index.write_text(json.dumps({"best": outside, "last": outside}))
+        with pytest.raises(CheckpointError):
+            find("run", tmp_path)
+        with contextlib.suppress(CheckpointError):
+            assert newest(tmp_path / "run") == (None, [])
+        assert saved(tmp_path / "run") == [name(0)]
+
+
+@pytest.mark.parametrize("content", ["", "{", "5", "[1]", '{"best": 5}', "[" * 100_000])
+def test_a_damaged_index_is_one_line_and_costs_no_checkpoint(tmp_path, save_epoch, content):
+    save_epoch(0, best=True)
+    (tmp_path / "run" / "checkpoints.json").write_text(content)
+    for use in (lambda: newest(tmp_path / "run"), lambda: save_epoch(1)):
+        with pytest.raises(CheckpointError, match=r"checkpoints.json: damaged; restore it"):
+            use()
+    assert name(0) in saved(tmp_path / "run")
 
 
 def test_a_head_of_another_fusion_starts_fresh(save_epoch, model):
@@ -128,6 +145,40 @@ def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_it_used(
     assert (tmp_path / "run" / f"{name(1)}.damaged").is_dir()
 
 
+def test_the_checkpoint_before_a_damaged_one_is_kept_until_another_is_whole(tmp_path, save_epoch):
+    for epoch, best in ((0, True), (1, False), (2, False)):
+        save_epoch(epoch, best=best)
+    (tmp_path / "run" / name(2) / "state.json").write_text("{}")
+    newest(tmp_path / "run")
+    save_epoch(3)
+    index = json.loads((tmp_path / "run" / "checkpoints.json").read_text())
+    assert index == {"best": name(0), "last": name(3), "previous": name(1)}
+    assert {name(0), name(1), name(3)} < set(saved(tmp_path / "run"))
+
+
+def test_without_the_best_checkpoint_there_is_nothing_to_go_on_from(tmp_path, save_epoch):
+    save_epoch(0, best=True)
+    save_epoch(1)
+    (tmp_path / "run" / name(0) / "model.safetensors").unlink()
+    assert newest(tmp_path / "run") == (None, [name(0)])
+    assert name(1) in saved(tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_written_anew_and_a_whole_one_is_not(save_epoch):
+    weights = save_epoch(0, best=True) / "model.safetensors"
+    before = weights.stat().st_ino
+    save_epoch(0, best=True)
+    assert weights.stat().st_ino == before
+    weights.write_bytes(b"damaged")
+    verify(save_epoch(0, best=True))
+
+
+def test_a_file_that_others_left_in_a_checkpoint_is_no_damage(save_epoch):
+    folder = save_epoch(0)
+    (folder / ".DS_Store").write_text("")
+    verify(folder)
+
+
 def test_nothing_is_left_to_go_on_from_where_all_are_damaged(tmp_path, save_epoch):
     for epoch in (0, 1):
         (save_epoch(epoch) / "checksums.json").write_text("[]")
@@ -155,21 +206,34 @@ def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path, save_epoch)
     assert saved(tmp_path / "run") == [name(0)]
 
 
-def test_damaged_weights_are_named(save_epoch, model):
+@pytest.mark.parametrize("damage", ["torn", "one bit"])
+def test_damaged_weights_are_used_for_nothing(save_epoch, model, damage):
     folder = save_epoch(0)
-    (folder / "model.safetensors").write_bytes(b"torn")
-    with pytest.raises(CheckpointError, match="model.safetensors: cannot be read"):
-        initialise(model(), folder)
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(b"torn" if damage == "torn" else content)
+    for use in (lambda: initialise(model(), folder), lambda: checkpoint.load(folder)):
+        with pytest.raises(CheckpointError, match="model.safetensors: damaged or missing"):
+            use()
+
+
+def test_weights_that_do_not_fit_are_one_line(save_epoch, model):
+    folder = save_epoch(0, fusion="only_cls")
+    with pytest.raises(CheckpointError, match="weights do not fit the encoder and config"):
+        checkpoint.put_weights(model(fusion="concatenated"), folder)
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
         ("{", "state.json: cannot be read"),
-        ("[1]", "state.json: cannot be read"),
-        ('{"epoch": 1}', "state.json: cannot be read"),
-        ('{"config": {"epochs": "x"}}', r"not one of this version \(epochs: Input should be"),
-        ('{"config": {"former_flag": 1}}', r"not one of this version \(former_flag: Extra"),
+        ("[" * 100_000, "state.json: cannot be read"),
+        ("[1]", "not the state of a checkpoint"),
+        ('{"run_id": "r"}', r"of this version \(config: Field required"),
+        ('{"run_id": "../r"}', r"of this version \(run_id: String should match pattern"),
+        ('{"run_id": "r", "config": {"epochs": "x"}}', r"\(config.epochs: Input should be"),
+        ('{"run_id": "r", "config": {"former_flag": 1}}', r"\(config.former_flag: Extra"),
     ],
 )
 def test_a_state_that_cannot_be_used_is_one_line(save_epoch, text, line):

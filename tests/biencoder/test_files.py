@@ -33,6 +33,9 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
 
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
     path = tmp_path / "model"
+    left_by_a_killed_process = tmp_path / ".model.old"
+    left_by_a_killed_process.mkdir()
+    (left_by_a_killed_process / "file").write_text("")
     for text in ("old", "new"):
         with whole_folder(path) as unfinished:
             (unfinished / text).write_text(text)
