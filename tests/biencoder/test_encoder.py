@@ -1,8 +1,12 @@
+import json
+import shutil
+
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import DistilBertConfig, DistilBertModel
 
-from biencoder.encoder import EncoderError, load
+from biencoder.encoder import EncoderError, from_folder, load
 
 
 def test_a_local_folder_is_loaded_with_its_tokenizer(tiny_encoder):
@@ -50,6 +54,66 @@ def test_a_length_that_the_encoder_cannot_read_is_refused(tiny_encoder):
 def test_a_folder_without_a_model_is_named(tmp_path):
     with pytest.raises(EncoderError, match="holds no model that can be loaded: there is no config"):
         load(str(tmp_path), "mean", 64)
+
+
+@pytest.fixture
+def damaged(tiny_encoder, tmp_path):
+    """A copy of the tiny encoder to damage."""
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    return folder
+
+
+def refused(folder, reason):
+    with pytest.raises(EncoderError, match=reason) as error:
+        load(str(folder), "mean", 64)
+    assert "\n" not in str(error.value)
+
+
+def test_weights_under_other_names_are_not_replaced_by_random_ones(damaged):
+    weights = load_file(damaged / "model.safetensors")
+    save_file(
+        {f"foo.{name}": tensor for name, tensor in weights.items()},
+        damaged / "model.safetensors",
+        {"format": "pt"},
+    )
+    refused(damaged, "of its weights are missing, embeddings.LayerNorm.bias for one")
+
+
+def test_pickled_weights_are_not_loaded(damaged):
+    torch.save(load_file(damaged / "model.safetensors"), damaged / "pytorch_model.bin")
+    (damaged / "model.safetensors").unlink()
+    refused(damaged, "no weights as .safetensors in it .pickles are not loaded")
+
+
+def test_torn_weights_are_named(damaged):
+    content = (damaged / "model.safetensors").read_bytes()
+    (damaged / "model.safetensors").write_bytes(content[:1000])
+    refused(damaged, "holds no model that can be loaded: ")
+
+
+def test_a_strangers_code_is_neither_run_nor_asked_about(damaged, monkeypatch):
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
+    config = json.loads((damaged / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
+    (damaged / "config.json").write_text(json.dumps(config))
+    (damaged / "evil.py").write_text("raise SystemExit('it ran')")
+    refused(damaged, "holds no model that can be loaded")
+    with pytest.raises(EncoderError, match="holds no encoder configuration"):
+        from_folder(damaged, "mean", 64)
+
+
+def test_a_vocabulary_smaller_than_the_tokenizers_is_found_out_at_once(damaged):
+    config = json.loads((damaged / "config.json").read_text()) | {"vocab_size": 50}
+    (damaged / "config.json").write_text(json.dumps(config))
+    weights = load_file(damaged / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    save_file(
+        weights | {name: weights[name][:50].clone()},
+        damaged / "model.safetensors",
+        {"format": "pt"},
+    )
+    refused(damaged, "cannot read 64 tokens of its tokenizer")
 
 
 def test_a_path_to_nothing_is_named(tmp_path):
