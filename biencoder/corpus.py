@@ -5,6 +5,7 @@ Layout: `<root>/{training,validation,test}/<domain>/<debate title>/{pro,con}/<st
 are those of the ArguAna Counterargs corpus (Wachsmuth, Syed, Stein, ACL 2018).
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ import pandas as pd
 from commandline import RunError
 
 SPLITS = ("training", "validation", "test")
-_FILE_NAME = re.compile(r"(pro|con)(\d+)(?:(a)-point|(b)-counter)\.txt")
+_FILE_NAME = re.compile(r"(pro|con)([0-9]+)(?:(a)-point|(b)-counter)\.txt")
 _PAIR_KEY = ["domain", "title", "stance", "number"]
 
 
@@ -104,6 +105,15 @@ class Corpus:
     def splits(self) -> tuple[Split, Split, Split]:
         return self.training, self.validation, self.test
 
+    @cached_property
+    def digest(self) -> str:
+        """A hash over every pair and its texts: corpora that share it are the same."""
+        content = hashlib.sha256()
+        for split in self.splits:
+            for texts in (split.pair_ids, split.pairs["point"], split.pairs["counter"]):
+                content.update("\0".join(texts).encode() + b"\0\0")
+        return content.hexdigest()[:16]
+
 
 def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
     """Read a corpus; None means the sample that the package carries.
@@ -121,7 +131,6 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
                 f"{root}: every training pair stands in validation or test too; "
                 "pass --leaked_pairs=keep to train on them all the same"
             )
-    _check_negatives(root, training)
     return Corpus(training, validation, test)
 
 
@@ -145,12 +154,12 @@ def _check_root(root: Path) -> None:
     )
 
 
-def _check_negatives(root: Path, training: Split) -> None:
-    """Every point needs at least one text that is neither its own nor its counter's."""
+def check_negatives(data_dir: Path | None, training: Split) -> None:
+    """Every point needs a text that is neither its own nor its counter's. Raises `CorpusError`."""
     own = np.where(training.point_ids == training.counter_ids, 1, 2)
     if len(training.texts) <= own.max():
         raise CorpusError(
-            f"{root / 'training'}: {len(training.texts)} distinct texts leave a point without any "
+            f"{data_dir}/training: {len(training.texts)} distinct texts leave a point without any "
             "negative; training needs at least two different pairs"
         )
 
@@ -185,8 +194,16 @@ def _text_files(split_dir: Path) -> Iterator[tuple[str, str, str, int, str, Path
                 for path in _entries(stance, folders=False):
                     match = _FILE_NAME.fullmatch(path.name)
                     if match and match[1] == stance.name:
+                        _check_name(path)
                         role = "point" if match[3] else "counter"
                         yield domain.name, title.name, stance.name, int(match[2]), role, path
+
+
+def _check_name(path: Path) -> None:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise CorpusError(f"{path!a}: this name is not UTF-8; rename the file or folder") from None
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from biencoder import processes
+from commandline import RunError
 
 #: Tokens, padding included, that one embedding batch may hold: bounds memory at any text length.
 BATCH_TOKENS = 8_192
@@ -22,6 +23,10 @@ class Embeddings:
 
     sim: Tensor
     h: Tensor
+
+
+class NotFiniteError(RunError):
+    """A model that gives embeddings without a place: not a number, or infinite."""
 
 
 class Tokens:
@@ -53,7 +58,7 @@ def embed(
     """Embed every text by a model that returns (sim, h), without dropout; stays on `device`.
 
     The processes of a run share the batches, and each gets all embeddings; `heed` is called after
-    every round of them.
+    every round of them. Raises `NotFiniteError`.
     """
     model.eval()
     batches = _batches(tokens.lengths)
@@ -71,7 +76,10 @@ def embed(
             heed()
     rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
     total = len(tokens.lengths)
-    return Embeddings(_of_all(sim, rows, total), _of_all(h, rows, total))
+    embeddings = Embeddings(_of_all(sim, rows, total), _of_all(h, rows, total))
+    if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
+        raise NotFiniteError(f"the model's embeddings of {label} are not finite")
+    return embeddings
 
 
 def _of_all(parts: list[Tensor], rows: Tensor, total: int) -> Tensor:

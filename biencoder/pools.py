@@ -96,8 +96,9 @@ def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retriev
     blocks = _blocks(len(split))
     for rows in (blocks[number] for number in processes.share(len(blocks))):
         points = sim[torch.from_numpy(split.point_ids[rows]).to(sim.device)]
-        # Copies of one text get one distance, so that their tie is exact and broken by order.
-        to_texts = torch.cdist(points, sim)
+        # Copies of one text get one distance, so that their tie is exact and broken by order. By
+        # differences: a matrix product would lose what tells close embeddings apart.
+        to_texts = torch.cdist(points, sim, compute_mode="donot_use_mm_for_euclid_dist")
         by_distance, order_on_device = to_texts[:, pool_texts].sort(dim=1, stable=True)
         order = order_on_device.cpu().numpy()
         kind = np.take_along_axis(kinds(split, rows), order, axis=1)

@@ -33,7 +33,9 @@ class RunLog:
             log_dir.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
         except OSError as error:
-            raise RunError(f"--log_dir={log_dir}: cannot be written ({error.strerror})") from None
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another --log_dir"
+            ) from None
         try:
             # The lock dies with its holder, however that ends.
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -44,6 +46,9 @@ class RunLog:
                 "choose another run_id"
             ) from None
         self._drop_torn_line()
+        if resumed and _is_completed(_first_and_last_record(self.path)[1]):
+            os.close(self._descriptor)
+            raise RunError(f"run {run_id} was completed by another process in the meantime")
         if not resumed and os.fstat(self._descriptor).st_size:
             os.close(self._descriptor)
             raise RunError(
@@ -104,6 +109,7 @@ class FormerRun(NamedTuple):
 
     run_id: str
     completed: bool
+    corpus_digest: str | None
 
 
 def find_run(log_dir: Path, identity: str, run_id: str | None) -> FormerRun | None:
@@ -119,10 +125,14 @@ def find_run(log_dir: Path, identity: str, run_id: str | None) -> FormerRun | No
         if not path.is_file():
             continue
         start, end = _first_and_last_record(path)
-        completed = end.get("event") == "run_end" and end.get("status") == "completed"
-        if start.get("identity") == identity and (run_id or not completed):
-            found.append((str(start["time"]), path.stem, completed))
-    return FormerRun(*max(found)[1:]) if found else None
+        former = FormerRun(path.stem, _is_completed(end), start.get("corpus_digest"))
+        if start.get("identity") == identity and (run_id or not former.completed):
+            found.append((str(start.get("time")), former))
+    return max(found)[1] if found else None
+
+
+def _is_completed(last_record: dict[str, Any]) -> bool:
+    return last_record.get("event") == "run_end" and last_record.get("status") == "completed"
 
 
 def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -137,7 +147,7 @@ def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 def _record(line: bytes) -> dict[str, Any]:
     try:
         record = json.loads(line) if line.endswith(b"\n") else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return record if isinstance(record, dict) else {}
 

@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
+import commandline
 from biencoder import checkpoint, corpus, encoder, environment, final, predictions, processes
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
-from biencoder.embedding import Embeddings, Tokens, embed
+from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed
 from biencoder.evaluation import metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
@@ -112,11 +113,14 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
     started = time.monotonic()
     former, run_id = choose_run(config)
     if former and former.completed:
+        if processes.leads():
+            checkpoint.drop_training_state(config.checkpoint_dir / run_id)
         say(f"run {run_id} is completed already; choose another --run_id for a new one")
         return 0
     data = corpus.load(config.data_dir, config.leaked_pairs)
+    corpus.check_negatives(config.data_dir, data.training)
     if processes.leads():
-        environment.check_writable(config.log_dir, config.checkpoint_dir)
+        check_place(config, run_id, former, data)
     torch.manual_seed(config.seed)
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     model = build(config, pretrained).to(device)
@@ -165,9 +169,10 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
                     top1=run.progress.best.top1,
                     seconds=time.monotonic() - started,
                 )
-    if processes.leads():
-        # Only now: a run that is killed before its log says completed must find it all again.
-        checkpoint.drop_training_state(run.folder)
+        if log is not None:
+            # Only now: a run that is killed before its log says completed must find it all again.
+            with interruption.winding_up():
+                checkpoint.drop_training_state(run.folder)
     best = run.progress.best
     say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
     return 0
@@ -181,6 +186,23 @@ def choose_run(config: Config) -> tuple[FormerRun | None, str]:
     run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
     chosen = json.loads(processes.from_lead(json.dumps([former, run_id]).encode()))
     return chosen[0] and FormerRun(*chosen[0]), chosen[1]
+
+
+def check_place(config: Config, run_id: str, former: FormerRun | None, data: Corpus) -> None:
+    """Raises `RunError` where a run cannot write its files, or would mix them with others'."""
+    environment.check_writable(config.log_dir, config.checkpoint_dir)
+    if former and former.corpus_digest != data.digest:
+        raise RunError(
+            f"{config.data_dir}: has changed since run {run_id} began; restore it, or start a new "
+            "run by --resume=never"
+        )
+    folder = config.checkpoint_dir / run_id
+    is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
+    if is_new and folder.is_dir() and any(folder.iterdir()):
+        raise RunError(
+            f"{folder}: holds checkpoints of another run; choose another --run_id or "
+            "--checkpoint_dir, or remove it"
+        )
 
 
 def initialise(config: Config, model: BiEncoder) -> list[str]:
@@ -199,6 +221,7 @@ def start(run: Run, fresh: list[str]) -> None:
         identity=config.identity,
         variant=config.variant,
         corpus={split.name: split.counts for split in run.data.splits},
+        corpus_digest=run.data.digest,
         versions=environment.versions(),
         device=environment.describe(run.device),
         processes=processes.count(),
@@ -245,7 +268,7 @@ def read_newest(run: Run) -> tuple[dict[str, Tensor], str | None]:
         return {}, None
     state = checkpoint.read_state(folder)
     tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
-    run.model.load_state_dict(checkpoint.read_tensors(folder / checkpoint.MODEL))
+    checkpoint.put_weights(run.model, folder)
     best = Best(**state["best"])
     run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
     return tensors, folder.name
@@ -501,8 +524,14 @@ def save(run: Run, *, best: bool = False) -> None:
 
 
 def embed_split(run: Run, name: str) -> Embeddings:
-    """The embeddings of a split's texts by the model as it stands."""
-    return embed(run.model, run.tokens[name], run.device, name, run.interruption.heed)
+    """The embeddings of a split's texts by the model as it stands. Raises `RunError`."""
+    try:
+        return embed(run.model, run.tokens[name], run.device, name, run.interruption.heed)
+    except NotFiniteError as error:
+        raise RunError(
+            f"{error} after step {run.progress.step} (epoch {run.progress.epoch}); a lower --lr "
+            "often helps"
+        ) from None
 
 
 def warn(run: Run, message: str, action: str, **details: Any) -> None:
@@ -520,7 +549,11 @@ def warn(run: Run, message: str, action: str, **details: Any) -> None:
 def say(line: str) -> None:
     """Print a line for the person who watches, without tearing a progress bar."""
     if processes.leads():
-        tqdm.write(line)
+        try:
+            tqdm.write(line)
+        except OSError:
+            # Nobody reads any more (a closed pipe, a full disk): the log holds all of it.
+            commandline.silence()
 
 
 def _all_finite(

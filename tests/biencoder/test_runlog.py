@@ -81,7 +81,7 @@ def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatc
 
 def run_of(tmp_path, run_id, identity, *ends):
     with RunLog(tmp_path, run_id) as log:
-        log.write("run_start", identity=identity)
+        log.write("run_start", identity=identity, corpus_digest="abc")
         for status in ends:
             log.write("run_end", status=status)
 
@@ -93,17 +93,26 @@ def test_the_newest_unfinished_run_of_the_same_identity_is_found(tmp_path):
     run_of(tmp_path, "d", "another's")
     (tmp_path / "e.jsonl").write_bytes(b"\xff torn")
     (tmp_path / "f.jsonl").write_text("[1]\n")
-    assert find_run(tmp_path, "mine", None) == ("c", False)
-    assert find_run(tmp_path, "mine", "a") == ("a", False)
-    assert find_run(tmp_path, "mine", "b") == ("b", True)
+    (tmp_path / "g.jsonl").write_text("[" * 100_000 + "\n")
+    assert find_run(tmp_path, "mine", None) == ("c", False, "abc")
+    assert find_run(tmp_path, "mine", "a") == ("a", False, "abc")
+    assert find_run(tmp_path, "mine", "b") == ("b", True, "abc")
     assert find_run(tmp_path, "mine", "d") is None
     assert find_run(tmp_path, "nobody's", None) is None
     assert find_run(tmp_path / "absent", "mine", None) is None
 
 
+def test_a_run_that_another_process_has_completed_meanwhile_is_not_written_to(tmp_path):
+    run_of(tmp_path, "a", "mine", "completed")
+    before = (tmp_path / "a.jsonl").read_bytes()
+    with pytest.raises(RunError, match="run a was completed by another process"):
+        RunLog(tmp_path, "a", resumed=True)
+    assert (tmp_path / "a.jsonl").read_bytes() == before
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match="--log_dir=.*file/logs: cannot be written"):
+    with pytest.raises(RunError, match=r"logs/r1.jsonl: cannot be written .*another --log_dir"):
         RunLog(tmp_path / "file" / "logs", "r1")
 
 

@@ -1,6 +1,10 @@
 import json
+import os
+import shutil
 import signal
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +18,8 @@ from biencoder.negatives import mine
 from biencoder.trainer import Best
 from biencoder.variants import VARIANTS
 from commandline import RunError
+
+SAMPLE = Path(trainer.__file__).parent / "sample_corpus"
 
 #: Fields that differ between two runs of one seed: when, how fast, and where files went.
 OF_THE_MOMENT = ("time", "seconds", "triplets_per_second", "path")
@@ -273,6 +279,83 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
     resumed = next(line for line in read_log(config) if line["event"] == "resume")
     assert resumed["checkpoint"] != last.name
     assert read_log(config)[-1]["status"] == "completed"
+
+
+def interrupted_run(config, monkeypatch):
+    """Start a run and let a signal end it in its first epoch."""
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_dropout_seed", _interrupt)
+        assert train(config) == 143
+
+
+def _interrupt(*_):
+    raise Interrupted(signal.SIGTERM)
+
+
+def test_a_corpus_that_has_changed_is_not_gone_on_with(settings, monkeypatch, tmp_path):
+    root = tmp_path / "corpus"
+    shutil.copytree(SAMPLE, root)
+    config = Config(**settings | {"data_dir": root})
+    interrupted_run(config, monkeypatch)
+    point = next(root.glob("training/*/*/*/*a-point.txt"))
+    text = point.read_text("utf-8")
+    point.write_text("something else", "utf-8")
+    with pytest.raises(RunError, match="corpus: has changed since run run began; restore it"):
+        train(config)
+    point.write_text(text, "utf-8")
+    assert train(config) == 0
+
+
+def test_a_new_run_takes_over_no_checkpoint_of_another(settings, tmp_path):
+    train(Config(**settings | {"epochs": 0}))
+    with pytest.raises(RunError, match="run: holds checkpoints of another run; choose another"):
+        train(Config(**settings | {"epochs": 0, "seed": 1, "log_dir": tmp_path / "other"}))
+
+
+def test_a_run_whose_best_checkpoint_is_damaged_begins_anew(settings, monkeypatch):
+    config = Config(**settings)
+    interrupted_run(config, monkeypatch)
+    run_dir = config.checkpoint_dir / "run"
+    best = checkpoint.read_index(run_dir)["best"]
+    (run_dir / best / "model.safetensors").write_bytes(b"damaged")
+    assert train(config) == 0
+    (resumed,) = [line for line in read_log(config) if line["event"] == "resume"]
+    assert (resumed["step"], resumed["checkpoint"]) == (0, None)
+    checkpoint.verify(run_dir / checkpoint.read_index(run_dir)["best"])
+
+
+@pytest.mark.parametrize("on_nan", ["stop", "skip"])
+def test_weights_that_overflow_stop_the_run_in_one_line(settings, on_nan, monkeypatch):
+    step = torch.optim.Adam.step
+
+    def overflow(optimizer):
+        step(optimizer)
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", overflow)
+    config = Config(**settings | {"on_nan": on_nan, "batch_size": 200})
+    with pytest.raises(RunError, match=r"embeddings of training are not finite after step 1 "):
+        train(config)
+    assert read_log(config)[-1]["status"] == "failed"
+
+
+def test_a_run_goes_on_where_nobody_reads_what_it_prints(settings):
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    command = [sys.executable, str(SAMPLE.parents[1] / "train.py"), *flags]
+    for place in ("/dev/full", "a pipe that is closed"):
+        with Path(place).open("w") if place == "/dev/full" else _closed_pipe() as stdout:
+            answer = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
+        assert (answer.returncode, answer.stderr) == (0, "")
+        shutil.rmtree(settings["checkpoint_dir"])
+        shutil.rmtree(settings["log_dir"])
+
+
+def _closed_pipe():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w")
 
 
 @pytest.fixture
