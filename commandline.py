@@ -8,6 +8,8 @@ fire then splits the tokens without guessing, pydantic validates, and only then 
 
 import difflib
 import inspect
+import io
+import os
 import sys
 import textwrap
 import types
@@ -49,17 +51,45 @@ def main(
     Exit status: the job's own (None is 0), 1 for `RunError`, 2 for `UsageError`.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    if "--help" in arguments or "-h" in arguments:
-        print(help_text(options, prog, positional))
-        sys.exit(0)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal of few characters
     try:
-        sys.exit(job(parse(options, arguments, positional)))
+        if "--help" in arguments or "-h" in arguments:
+            print(help_text(options, prog, positional))
+            sys.exit(0)
+        status = job(parse(options, arguments, positional))
+        sys.stdout.flush()
+        sys.exit(status)
     except UsageError as error:
-        print(f"{prog}: {error} ({prog} --help lists the flags)", file=sys.stderr)
+        _complain(prog, f"{error} ({prog} --help lists the flags)")
         sys.exit(2)
-    except RunError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        silence()  # as `| head` would have it
         sys.exit(1)
+    except RunError as error:
+        _complain(prog, str(error))
+        sys.exit(1)
+    except OSError as error:
+        _complain(prog, str(error))
+        silence()  # it may be standard output that is full
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _complain(prog, "interrupted by SIGINT")
+        sys.exit(130)
+
+
+def silence() -> None:
+    """Let whatever is still printed go nowhere: nobody reads it, or it cannot be written."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+
+
+def _complain(prog: str, message: str) -> None:
+    """One line on stderr, whatever a flag or a file's name holds."""
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+    print(f"{prog}: {shown}", file=sys.stderr)
 
 
 def commands(
@@ -87,6 +117,9 @@ def commands(
 def parse(options: type[Options], argv: list[str], positional: str | None = None) -> Options:
     """Read `argv` into the options model. Raises `UsageError` naming the flag at fault."""
     collected: dict[str, Any] = {}
+    for token in argv:
+        if any("\ud800" <= character <= "\udfff" for character in token):
+            raise UsageError(f"{token!a} is not UTF-8")
 
     @SetParseFn(str)
     def collect(*words: str, **flags: str) -> None:

@@ -66,7 +66,7 @@ class RetrieveOptions(BaseModel):
     checkpoint: str = CHECKPOINT
     checkpoint_dir: Path = CHECKPOINT_DIR
     text: str | None = Field(None, description="The point to counter; unset: standard input.")
-    top: int = Field(5, ge=1, description="How many counter-arguments to print.")
+    top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
     corpus: Path | None = Field(
         None, description="Corpus to search; unset: the one that the model was trained on."
     )
@@ -97,13 +97,22 @@ def zero_shot(options: ZeroShotOptions) -> None:
 
 def retrieve(options: RetrieveOptions) -> None:
     """The `retrieve` command."""
-    text = sys.stdin.read() if options.text is None else options.text
+    text = _standard_input() if options.text is None else options.text
     if not text.strip():
         raise UsageError("--text: there is no point to counter; give one, or pipe one in")
     from biencoder.saved import SavedModel
 
     saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
     saved.retrieve(text.strip(), options.top, options.corpus)
+
+
+def _standard_input() -> str:
+    try:
+        text = sys.stdin.read() if sys.stdin else ""  # None: closed by the shell
+        text.encode()
+    except UnicodeError:
+        raise UsageError("standard input is not UTF-8") from None
+    return text
 
 
 def main() -> None:

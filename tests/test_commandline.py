@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -5,6 +9,8 @@ from pydantic import BaseModel, Field
 
 import commandline
 from commandline import RunError, UsageError, closest, help_text, parse
+
+ROOT = Path(__file__).parents[1]
 
 
 class Options(BaseModel):
@@ -15,6 +21,46 @@ class Options(BaseModel):
     name: str | None = Field(None, description="A name.")
     mode: Literal["fast", "slow"] | None = Field(None, description="How.")
     paths: list[str] = Field([], description="Files to read.")
+
+
+PROGRAM = """
+import sys, pydantic, commandline
+def job(options):
+    {job}
+commandline.main(job, type("Options", (pydantic.BaseModel,), {{}}), prog="tool")
+"""
+
+
+def tool(job, stdout=subprocess.PIPE):
+    """(exit status, standard output, error) of a program that does `job`."""
+    command = [sys.executable, "-c", PROGRAM.format(job=job)]
+    answer = subprocess.run(command, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True)
+    return answer.returncode, answer.stdout, answer.stderr
+
+
+def test_a_reader_that_leaves_ends_the_program_without_a_word():
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert tool("print('more')", stdout=writer) == (1, None, "")
+    os.close(writer)
+
+
+def test_standard_output_that_cannot_be_written_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        status, _, printed = tool("print('more')", stdout=full)
+    assert (status, printed) == (1, "tool: [Errno 28] No space left on device\n")
+
+
+def test_an_error_of_the_system_is_one_line_that_names_the_file():
+    assert tool("open('/absent/file')") == (
+        1,
+        "",
+        "tool: [Errno 2] No such file or directory: '/absent/file'\n",
+    )
+
+
+def test_an_interrupt_is_one_line_and_the_shells_status():
+    assert tool("raise KeyboardInterrupt") == (130, "", "tool: interrupted by SIGINT\n")
 
 
 @pytest.mark.parametrize("off", ["=false", "=False", "=0", "=off", "=no", " false"])

@@ -31,6 +31,11 @@ WRONG_INVOCATIONS = [
     ("with_relu", "'with_relu' is not a flag"),
     ("- x", "'-' is not a flag"),
     ("--no-relu=1", "--no-relu takes no value"),
+    ("--lr=1e30", "--lr=1e30: must be less than or equal to 1"),
+    ("--margin=0", "--margin=0: must be greater than 0"),
+    ("--checkpoint_every=3٣steps", "--checkpoint_every=3٣steps does not fit"),
+    ("--neighbors=faiss", "--neighbors=faiss: must be 'exact' or 'ball_tree'"),
+    ("--encoder=\udcff", "'--encoder=\\udcff' is not UTF-8"),
 ]
 
 GOOD = {
@@ -118,6 +123,26 @@ def test_a_broken_corpus_is_one_line_that_names_the_path_and_status_1(
     assert str(tmp_path) in printed
     assert printed.count("\n") == 1
     assert not logs.exists()
+
+
+def test_a_value_of_several_lines_is_shown_in_one(monkeypatch, capsys):
+    status, printed = run(monkeypatch, capsys, "--run_id=a\nb\x1b[31m")
+    assert (status, printed.count("\n")) == (2, 1)
+    assert r"--run_id=a\nb\x1b[31m does not fit" in printed
+
+
+@pytest.mark.parametrize("flag", ["data_dir", "log_dir", "encoder", "init_from"])
+def test_a_path_too_long_for_the_system_is_one_line(tiny_encoder, tmp_path, flag):
+    flags = {"encoder": tiny_encoder, "max_length": 24, "log_dir": tmp_path / "l"}
+    flags |= {"checkpoint_dir": tmp_path / "c", flag: tmp_path / ("x" * 300)}
+    answer = subprocess.run(
+        [sys.executable, "train.py", *(f"--{name}={value}" for name, value in flags.items())],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1), answer.stderr
+    assert "xxx" in answer.stderr
 
 
 @pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("--layernrom=False", 2)])
