@@ -222,7 +222,11 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
         for name in fields
         if name in SHARES
     ]
-    doubts += [pl.when(pl.col(n) < 1).then(pl.lit(f"{n} is not positive")) for n in sizes]
+    # Of the points that a run trained on none is unseen: a share of nothing, which is no value.
+    doubts += [
+        pl.when(pl.col(n) < (0 if n == "n_unseen" else 1)).then(pl.lit(f"{n} is not positive"))
+        for n in sizes
+    ]
     records = records.with_columns(reason=pl.coalesce(doubts))
     doubtful = records.filter(pl.col("reason").is_not_null())
     rejections += [Rejection(*row) for row in doubtful.select("line", "reason").iter_rows()]
@@ -247,6 +251,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
         # A field that is null because its number is not finite is a row; one that is absent is not.
         .filter(value.is_not_null() | pl.col("nonfinite").list.contains(metric).fill_null(False))
         .with_columns(event=pl.lit(event), n=size)
+        .filter(pl.col("n").is_null() | (pl.col("n") > 0))
     )
     if "pool" in place:
         values = values.with_columns(metric=pl.concat_str("metric", "pool", separator="_"))

@@ -91,6 +91,13 @@ def test_unseen_figures_have_a_sample_size_of_their_own():
     ]
 
 
+def test_an_evaluation_on_training_points_of_which_none_is_unseen_is_kept():
+    line = evaluation(1, 0.5, "training") | {"top1_unseen": None, "n_unseen": 0}
+    log = parse([line | {"nonfinite": ["top1_unseen"]}])
+    assert log.rejected.is_empty()
+    assert log.metrics.select("metric", "value", "n").rows() == [("top1", 0.5, 20)]
+
+
 def test_a_number_that_is_not_finite_is_a_null_and_an_absent_one_no_row():
     log = parse([record("step", epoch=0, step=10, loss=None, lr=0.5, nonfinite=["loss"])])
     assert log.metrics.select("metric", "value").rows() == [("loss", None), ("lr", 0.5)]
