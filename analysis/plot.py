@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import health, intervals, output, sources, summary, verdict
+from analysis import diagnosis, health, intervals, output, queries, sources, summary, verdict
 from analysis.output import printable
 from analysis.summary import FORMATS, MEASURES, SPLITS, Tables
 from analysis.tables import Log
@@ -65,6 +65,9 @@ RUNS_A_PAGE, MOST_RUNS = 6, 24
 #: Points that a loss curve is thinned to, at least one an epoch.
 LOSS_POINTS = 120
 
+#: Rows of one panel: of more domains the largest are drawn.
+MOST_GROUPS = 20
+
 #: Evaluations beyond which a curve counts as dense.
 DENSE = 60
 
@@ -77,8 +80,8 @@ LOSSES = {
 
 
 class Options(BaseModel):
-    """Draw run logs: top-1 curves, their comparison, convergence and loss, as PNG and SVG, beside
-    the summary tables; verdicts and health notes are printed.
+    """Draw run logs: top-1 curves, their comparison, convergence, loss and answers, as PNG and SVG,
+    beside their tables; verdicts and health notes are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -375,14 +378,52 @@ def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None)
     return ax
 
 
+def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":
+    """Draw shares of groups, a frame as of `diagnosis.diagnose`: a row a group, in it a mark and
+    its 95 % interval for each configuration. A rule stands between aspects.
+    """
+    ax = ax or _new_axes()
+    names = shares["configuration"].unique(maintain_order=True).to_list()
+    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n")
+    places = groups.select("aspect", "group").with_row_index("row")
+    # A row is one high; its configurations share the middle 0.7 of it.
+    shifts = {name: 0.7 * ((i + 0.5) / len(names) - 0.5) for i, name in enumerate(names)}
+    for (name,), ours in shares.join(places, on=["aspect", "group"]).group_by(
+        "configuration", maintain_order=True
+    ):
+        style, row = looks[str(name)], ours["row"] + shifts[str(name)]
+        ax.hlines(row, ours["low"], ours["high"], color=style.color, linewidth=2.5, alpha=0.5)
+        look: dict[str, Any] = {"color": style.color, "markersize": 7, "label": name}
+        ax.plot(ours["share"], row, style.marker, linestyle="none", zorder=4, **look)
+    ax.set_yticks(
+        range(groups.height),
+        [
+            f"{_wrapped(group, 19)}\nn = {diagnosis.count(n)}"
+            for group, n in groups.select("group", "n").iter_rows()
+        ],
+        fontsize=11,
+    )
+    aspects = groups["aspect"].to_list()
+    for edge in range(1, len(aspects)):
+        within = aspects[edge] == aspects[edge - 1]
+        rule = {"alpha": 0.3, "linewidth": 0.6} if within else {"linewidth": 1.2}
+        ax.axhline(edge - 0.5, color=MUTED, zorder=0, **rule)
+    ax.set_ylim(groups.height - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_formatter(_percent)
+    ax.grid(axis="x", color=MUTED, alpha=0.25)
+    return ax
+
+
 def pictures(log: Log, tables: Tables, smooth: int = 1) -> "dict[str, Figure]":
     """All pictures that the logs have figures for: file name without ending → figure.
 
-    Comparison, convergence and loss show the configurations that the verdicts compare.
+    All but the runs show the configurations that the verdicts compare.
     """
     import matplotlib
 
-    compared = pl.col("configuration").is_in(verdict.compared(tables.runs))
+    names = verdict.compared(tables.runs)
+    compared = pl.col("configuration").is_in(names)
     drawn = Tables(
         tables.runs.filter(compared), tables.configurations.filter(compared), tables.pools
     )
@@ -390,6 +431,7 @@ def pictures(log: Log, tables: Tables, smooth: int = 1) -> "dict[str, Figure]":
     looks = styles(tables.configurations.filter(~compared)) | styles(drawn.configurations)
     curves = summary.curves(log.metrics)
     loss = losses(log.metrics, drawn.runs)
+    diagnosed = diagnosis.shown(diagnosis.diagnose(log.predictions, tables.runs), names)
     found = {}
     with matplotlib.rc_context(RC):
         if curves.height:
@@ -397,6 +439,8 @@ def pictures(log: Log, tables: Tables, smooth: int = 1) -> "dict[str, Figure]":
             found["convergence"] = _convergence(drawn, looks)
         if loss.height:
             found["loss"] = _loss(drawn, loss, hard_ratios(log.metrics, drawn.runs), looks)
+        if diagnosed.height:
+            found["diagnosis"] = _diagnosis(diagnosed, looks)
         pages = list(_pages_of_runs(tables.runs, curves, looks, smooth))
         for number, page in enumerate(pages, 1):
             found["runs" if len(pages) == 1 else f"runs-{number}"] = page
@@ -523,6 +567,40 @@ def _loss(
     return figure
 
 
+def _diagnosis(diagnosed: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
+    """Picture (e): what is answered by domain, by kind of point, and what the wrong answers are."""
+    titles = {
+        "top-1 by domain": ["domain"],
+        "top-1 by kind of point": ["all points", "length of the point", "leakage"],
+        "of the wrong answers": ["wrong answer from", "wrong answer is"],
+    }
+    size = pl.col("n").max().over("group")
+    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
+    shares = diagnosed.filter(large)
+    drawn = [shares.filter(pl.col("aspect").is_in(aspects)) for aspects in titles.values()]
+    # Top-1 has one scale.
+    ends = [max(panel["high"].to_list(), default=1) for panel in drawn]
+    ends[:2] = [max(ends[:2])] * 2
+    names = shares["configuration"].unique()
+    most = max(panel["group"].n_unique() for panel in drawn)
+    header = 0.85 + 0.3 * _legend_rows(names)
+    figure, (block,) = _blocks([header + 1.05 + most * (0.4 + 0.07 * len(names))])
+    panels = _panels(block, 1, 3, header=header, title=0.4, left=1.6, between=2.2)
+    for ax, title, panel, end in zip(panels, titles, drawn, ends, strict=True):
+        if panel.is_empty():  # no error at all
+            ax.remove()
+            continue
+        plot_shares(panel, looks, ax)
+        ax.set_title(title, loc="left")
+        ax.set_xlim(-0.03 * end, 1.03 * end)
+    note = (
+        "Mark: share over all runs of a configuration. Bar: Wilson's 95 % interval of n points or "
+        "errors."
+    )
+    _head(block, f"Answers on {diagnosed['split'][0]}, at the best epoch", note, panels)
+    return figure
+
+
 def _blocks(heights: Sequence[float]) -> "tuple[Figure, list[SubFigure]]":
     """A figure of slide width, cut into blocks of these heights in inches."""
     from matplotlib.figure import Figure
@@ -540,12 +618,13 @@ def _panels(
     header: float,
     title: float,
     left: float = 0.85,
+    between: float = 0.75,
     below: float = 0.65,
 ) -> "list[Axes]":
-    """Axes in rows and columns, with inches kept for the header, each title and what is below."""
+    """Axes in rows and columns, with inches kept for the header, each title and what is around."""
     height = block.bbox.height / block.figure.dpi
     inner = (height - header) / rows - title - below
-    wide = (WIDTH - left - 0.25) / columns
+    wide = (WIDTH - left - 0.25 - (columns - 1) * between) / columns
     grid = block.subplots(
         rows,
         columns,
@@ -556,7 +635,7 @@ def _panels(
             "top": 1 - (header + title) / height,
             "bottom": below / height,
             "hspace": (title + below) / inner,
-            "wspace": 0.75 / (wide - 0.75),
+            "wspace": between / wide,
         },
     )
     return list(grid.flat)
@@ -676,12 +755,19 @@ def _draw(options: Options) -> None:
     log = sources.read(options.paths)
     summary.tell(log)
     tables = summary.measure(log)
-    verdicts = verdict.verdicts(log.runs, tables.runs)
+    verdicts = verdict.verdicts(log.runs, tables.runs, log.predictions)
     print(summary.terminal_text(tables))
     print(verdict.text(verdicts, tables.runs))
+    compared = queries.compare(log.predictions, tables.runs)
+    diagnosed = diagnosis.diagnose(log.predictions, tables.runs)
+    print(queries.text(compared), end="")
+    print(diagnosis.text(diagnosis.shown(diagnosed, verdict.compared(tables.runs))), end="")
     print(health.text(health.notes(log.runs, log.metrics)))
     folder = output.folder(options.paths, options.out)
     written = summary.write(tables, folder)
+    for name, table in (("queries", queries.differing(compared)), ("diagnosis", diagnosed)):
+        if log.predictions.height:
+            written.append(output.write(folder / f"{name}.csv", table.write_csv()))
     for name, figure in pictures(log, tables, options.smooth).items():
         for ending in ("png", "svg"):
             written.append(output.write(folder / f"{name}.{ending}", rendered(figure, ending)))

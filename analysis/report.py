@@ -16,7 +16,17 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import configurations, health, output, plot, sources, summary, verdict
+from analysis import (
+    configurations,
+    diagnosis,
+    health,
+    output,
+    plot,
+    queries,
+    sources,
+    summary,
+    verdict,
+)
 from analysis.output import printable
 from analysis.summary import FORMATS, MEASURES
 from analysis.tables import RUNS, Log
@@ -26,6 +36,7 @@ CAPTIONS = {
     "comparison": "Configurations compared: top-1 by split.",
     "convergence": "How fast a configuration converges, and where it ends.",
     "loss": "Loss with its parts, and the share of hard negatives.",
+    "diagnosis": "Which points are answered, and what the wrong answers are.",
 }
 
 PAGE = """<!doctype html>
@@ -83,7 +94,7 @@ class Options(BaseModel):
 def page(log: Log) -> str:
     """The whole report as HTML."""
     tables = summary.measure(log)
-    verdicts = verdict.verdicts(log.runs, tables.runs)
+    verdicts = verdict.verdicts(log.runs, tables.runs, log.predictions)
     labelled = configurations.label(log.runs)
     parts = [
         "<h1>Training runs compared</h1>",
@@ -98,6 +109,7 @@ def page(log: Log) -> str:
         *(_figure(name, figure) for name, figure in plot.pictures(log, tables).items()),
         "<h2>Summary</h2>",
         *_summary(tables),
+        *_answers(log, tables),
         "<h2>How configurations differ</h2>",
         *_differences(configurations.differences(labelled)),
         "<h2>Health</h2>",
@@ -141,8 +153,21 @@ def _summary(tables: summary.Tables) -> Iterator[str]:
     if tables.pools.height:
         yield f"<h3>{escape(summary.POOLS_HEADING)}</h3>"
         yield _table(summary.pool_rows(tables.pools))
-    yield _paragraph(f"{summary.NOTATION} {summary.CURVE}", small=True)
+    yield _paragraph(" ".join([*summary.notation(tables), summary.CURVE]), small=True)
     yield _list([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True)
+
+
+def _answers(log: Log, tables: summary.Tables) -> Iterator[str]:
+    """Tables of the predictions; nothing where no run left any."""
+    diagnosed = diagnosis.diagnose(log.predictions, tables.runs)
+    shown = diagnosis.shown(diagnosed, verdict.compared(tables.runs))
+    if shown.height:
+        yield f"<h2>{escape(diagnosis.HEADING)}</h2>"
+        yield _table(diagnosis.rows(shown))
+        yield _paragraph(diagnosis.NOTATION, small=True)
+    if (compared := queries.compare(log.predictions, tables.runs)).height:
+        yield f"<h3>{escape(queries.HEADING)}</h3>"
+        yield _table(queries.rows(compared))
 
 
 def _differences(table: pl.DataFrame) -> Iterator[str]:

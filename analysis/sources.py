@@ -3,6 +3,7 @@
     log = read(["logs/"])                                   # every event
     log = read(["logs/*.jsonl", "old/"], events=("eval",))  # without the many losses: much faster
     log.runs, log.metrics, log.rejected, log.warnings       # tables, see analysis.tables
+    log.predictions                                         # where train left them beside its logs
     log.notes                                               # sentences, each names its file
 
 Nothing is printed but a progress bar, on a terminal alone: showing the notes is for the caller.
@@ -21,7 +22,7 @@ from typing import Literal, NamedTuple
 import polars as pl
 from tqdm import tqdm
 
-from analysis import legacy, runlog
+from analysis import legacy, predictions, runlog
 from analysis.tables import Log
 from commandline import RunError
 
@@ -75,12 +76,16 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
         taken = {run_id for log in logs for run_id in log.runs["run_id"]}
         names = _legacy_names([path for batch in batches for path in batch], taken, notes)
         logs += _shown(pool.map(read_legacy, batches), len(batches))
+    runs = pl.concat([log.runs for log in logs])
+    metrics = pl.concat([log.metrics for log in logs])
+    answers, passed_over = predictions.read(runs, metrics)
     return Log(
-        runs=pl.concat([log.runs for log in logs]),
-        metrics=pl.concat([log.metrics for log in logs]),
+        runs=runs,
+        metrics=metrics,
         rejected=pl.concat([log.rejected for log in logs]),
         warnings=pl.concat([log.warnings for log in logs]),
-        notes=(*notes, *(note for log in logs for note in log.notes)),
+        notes=(*notes, *(note for log in logs for note in log.notes), *passed_over),
+        predictions=answers,
     )
 
 
@@ -139,6 +144,8 @@ def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
     """The format of each log among `files`, as its content shows it."""
     formats: dict[Path, Format] = {}
     for path, named in files:
+        if path.name.endswith(predictions.ENDING) or path.parent.suffix == ".trec":
+            continue  # what a run leaves beside its log: no log
         try:
             content = _content(path)
         except OSError as error:

@@ -14,7 +14,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import configurations, intervals, output, sources
+from analysis import configurations, intervals, output, sources, verdict
 from analysis.output import printable
 from analysis.tables import Log
 
@@ -70,6 +70,10 @@ SHARES = {
     "last_test": "test",
 }
 
+#: Where training kept leaked pairs: a held-out split → the heading of its top-1 at the best epoch
+#: over the points that share no text with training.
+UNSEEN = {"validation": "best validation, unseen %", "test": "test there, unseen %"}
+
 #: The measures that a terminal has room for, and those shown there with their interval.
 TERMINAL = ("best_validation", "best_epoch", "test_at_best", "epochs_to_95", "last_validation")
 WITH_INTERVAL = ("best_validation", "test_at_best")
@@ -81,6 +85,7 @@ FORMATS = {
 }
 
 CURVE = "v(e) is the validation top-1 after e epochs."
+UNSEEN_NOTE = "unseen: over the points of which training held no text; (hits of n)."
 POOLS_HEADING = "Top-1 in each pool of candidates, at the best epoch"
 NOTATION = (
     "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
@@ -94,7 +99,7 @@ MOST_SHOWN = 40
 
 class Options(BaseModel):
     """Summarise run logs: a row for each run and each configuration over its seeds, printed and
-    written to summary.csv and summary.md.
+    written to summary.csv and summary.md; verdicts on their differences are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -145,7 +150,8 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
     The measures are those that MEASURES defines. Shares lie in 0 to 1 and have Wilson's interval
     in <measure>_low and <measure>_high where the number of points, n_<split>, is known. A figure
-    that the log does not support is null.
+    that the log does not support is null. Where a run kept leaked pairs, the table also has
+    unseen_<split>, hits_unseen_<split> and n_unseen_<split> of `UNSEEN`.
 
     `counted` says whether the run stands for its configuration: where a configuration has
     completed runs, those that did not complete are left out, and of several runs with one seed the
@@ -186,6 +192,9 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     )
     identity = ("configuration", "format", "variant", "run_id", "seed", "status", "started")
     table = configurations.label(runs).select(identity).join(measured, on="run_id", how="left")
+    if (unseen := _unseen(metrics)).height:
+        unseen = unseen.rename({"epoch": "best_epoch"})
+        table = table.join(unseen, on=["run_id", "best_epoch"], how="left")
     return (
         table.with_columns(counted=_counted())
         .sort("format", "configuration", "seed", "started", "run_id")
@@ -239,6 +248,25 @@ def pools(by_run: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _unseen(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Top-1 over unseen points: run_id, epoch, then for each of `UNSEEN` share, hits and n."""
+    found = metrics.filter((pl.col("event") == "eval") & (pl.col("metric") == "top1_unseen"))
+    share, n = pl.col("value"), pl.col("n")
+    return (
+        found.filter(pl.col("split").is_in(list(UNSEEN)))
+        .group_by("run_id", "epoch")
+        .agg(
+            column.filter(pl.col("split") == split).last().alias(f"{name}unseen_{split}")
+            for split in UNSEEN
+            for name, column in (
+                ("", share),
+                ("hits_", (share * n).round().cast(pl.Int64)),
+                ("n_", n),
+            )
+        )
+    )
+
+
 def _counted() -> pl.Expr:
     """Whether a row of the run table stands for its configuration, as `per_run` defines it."""
     completed = (pl.col("status") == "completed").fill_null(False)
@@ -281,8 +309,9 @@ def configuration_rows(
 
 def run_rows(table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)) -> list[list[str]]:
     """The table of `per_run` as text, headings first; n is training / validation / test."""
+    unseen = [split for split in UNSEEN if f"unseen_{split}" in table.columns]
     heads = ["run", "configuration", "status", "n", "epochs", *(_heading(m) for m in measures)]
-    return [heads] + [
+    return [heads + [UNSEEN[split] for split in unseen]] + [
         [
             printable(row["run_id"]),
             row["configuration"],
@@ -290,6 +319,7 @@ def run_rows(table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)) -> 
             " / ".join(_number(row[f"n_{split}"], False) for split in SPLITS),
             _number(row["last_epoch"], False),
             *(_cell(row, name) for name in measures),
+            *(_unseen_cell(row, split) for split in unseen),
         ]
         for row in table.iter_rows(named=True)
     ]
@@ -333,7 +363,12 @@ def terminal_text(tables: Tables) -> str:
             parts += [f"… and {runs.height - MOST_SHOWN:,} more runs in summary.md", ""]
     if not tables.pools.is_empty():
         parts += [POOLS_HEADING, "", terminal(pool_rows(tables.pools)), ""]
-    return "\n".join([*parts, NOTATION, ""])
+    return "\n".join([*parts, *notation(tables), ""])
+
+
+def notation(tables: Tables) -> list[str]:
+    """What the cells of the tables mean."""
+    return [NOTATION] + [UNSEEN_NOTE] * ("unseen_test" in tables.runs.columns)
 
 
 def markdown_text(tables: Tables) -> str:
@@ -344,7 +379,7 @@ def markdown_text(tables: Tables) -> str:
         parts += [markdown(run_rows(runs))]
     if not tables.pools.is_empty():
         parts += [f"## {POOLS_HEADING}", markdown(pool_rows(tables.pools))]
-    parts += ["## Columns", NOTATION, CURVE]
+    parts += ["## Columns", *notation(tables), CURVE]
     parts += ["\n".join(f"- {m.heading}: {m.definition}" for m in MEASURES.values())]
     return "\n\n".join(parts) + "\n"
 
@@ -401,6 +436,11 @@ def _cell(row: dict[str, Any], measure: str) -> str:
     return text
 
 
+def _unseen_cell(row: dict[str, Any], split: str) -> str:
+    share, hits, n = (row[f"{name}unseen_{split}"] for name in ("", "hits_", "n_"))
+    return "–" if share is None else f"{_number(share, True)} ({hits:,} of {n:,})"
+
+
 def _number(value: float | None, percent: bool) -> str:
     if value is None:
         return "–"
@@ -413,6 +453,7 @@ def _summarise(options: Options) -> None:
     tell(log)
     tables = measure(log)
     print(terminal_text(tables))
+    print(verdict.text(verdict.verdicts(log.runs, tables.runs, log.predictions), tables.runs))
     for path in write(tables, output.folder(options.paths, options.out)):
         print(f"wrote {path}")
 

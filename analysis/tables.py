@@ -1,10 +1,11 @@
 """The tidy tables that every reader returns and every summary, verdict and plot takes.
 
-`RUNS` has one row a run, `METRICS` one row a measured value. A value that a log does not hold is
-null, never 0. What could not be read stands beside them, in `REJECTED`; a `Log` holds all of it.
+`RUNS` has one row a run, `METRICS` one row a measured value, `PREDICTIONS` one row a point that a
+run answered. A value that a log does not hold is null, never 0. What could not be read stands
+beside them, in `REJECTED`; a `Log` holds all of it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 from polars.datatypes import DataType, DataTypeClass
@@ -55,6 +56,21 @@ WARNINGS: dict[str, DataType | DataTypeClass] = {
     "action": pl.String,  # what was done about it
 }
 
+#: One row a point of a split, of the runs beside whose log `train` left its answers. They are those
+#: of the best epoch, out of all counters and other points of the split. (run_id, split, pair_id) is
+#: unique.
+PREDICTIONS: dict[str, DataType | DataTypeClass] = {
+    "run_id": pl.String,  # as in RUNS
+    "split": pl.String,
+    "pair_id": pl.String,  # 'domain/title/stance/number'
+    "leaked": pl.Boolean,  # the pair shares a text across the border of training and held-out
+    "point_words": pl.Int64,  # length of the point
+    "nearest_rank": pl.Int64,  # place of the own counter by distance among all candidates, from 1
+    "rescored_rank": pl.Int64,  # its place after the pair head, 1 to 10; null: not among those
+    "hit": pl.Boolean,  # the answer is the own counter
+    "answer": pl.String,  # a pair_id and '/counter' or '/point'
+}
+
 
 @dataclass(frozen=True)
 class Log:
@@ -65,6 +81,9 @@ class Log:
     rejected: pl.DataFrame  # schema REJECTED, in the order of source and line
     warnings: pl.DataFrame  # schema WARNINGS, in the order of the log
     notes: tuple[str, ...] = ()  # sentences for the user, each names its file: 'torn last line'
+    predictions: pl.DataFrame = field(  # schema PREDICTIONS
+        default_factory=lambda: pl.DataFrame(schema=PREDICTIONS)
+    )
 
 
 def conform(frame: pl.DataFrame, schema: dict[str, DataType | DataTypeClass]) -> pl.DataFrame:

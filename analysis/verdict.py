@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from analysis import configurations
+from analysis import configurations, predictions
 
 LEVEL = 0.05
 RESAMPLES = 10_000
@@ -79,13 +79,11 @@ class Evidence(NamedTuple):
     p: float | None
 
 
-def verdicts(
-    runs: pl.DataFrame, by_run: pl.DataFrame, outcomes: pl.DataFrame | None = None
-) -> pl.DataFrame:
+def verdicts(runs: pl.DataFrame, by_run: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Compare configurations pairwise: columns VERDICTS.
 
-    `runs`: columns RUNS. `by_run`: the table of `summary.per_run`. `outcomes`: one row a query with
-    run_id, split, pair_id and hit (boolean); None where no log has per-query outcomes.
+    `runs`: columns RUNS. `by_run`: the table of `summary.per_run`. `outcomes`: of PREDICTIONS the
+    columns run_id, split, pair_id and hit.
     """
     counted = by_run.filter("counted")
     rows = []
@@ -167,13 +165,12 @@ def remarks(table: pl.DataFrame, by_run: pl.DataFrame) -> list[str]:
 
 
 def _evidence(
-    one: pl.DataFrame, other: pl.DataFrame, aspect: str, outcomes: pl.DataFrame | None
+    one: pl.DataFrame, other: pl.DataFrame, aspect: str, outcomes: pl.DataFrame
 ) -> Evidence:
     """The strongest evidence that the logs hold on two configurations' runs."""
     measure, split = ASPECTS[aspect]
-    of_query = _by_query(one, other, split, outcomes) if split and outcomes is not None else None
     return (
-        of_query
+        (_by_query(one, other, split, outcomes) if split else None)
         or _by_seeds(one, other, measure, split)
         or (_by_intervals(one, other, measure, split) if split else None)
         or Evidence(None, None, _mean(one, measure), _mean(other, measure), None, None, None)
@@ -184,18 +181,14 @@ def _by_query(
     one: pl.DataFrame, other: pl.DataFrame, split: str, outcomes: pl.DataFrame
 ) -> Evidence | None:
     """McNemar's exact test in each shared seed; None where no shared seed has outcomes."""
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    ours = outcomes.filter(pl.col("split") == split).select("run_id", "pair_id", "hit")
-    paired = (
-        one.select("seed", "run_id")
-        .join(other.select("seed", other_id="run_id"), on="seed")
-        .join(ours, on="run_id")
-        .join(ours.rename({"run_id": "other_id", "hit": "other_hit"}), on=["other_id", "pair_id"])
-    )
+    ours = outcomes.filter(pl.col("split") == split).select("run_id", "split", "pair_id", "hit")
+    paired = predictions.paired(ours, one, other)
     if paired.is_empty():
         return None
-    hit, other_hit = pl.col("hit"), pl.col("other_hit")
+    # Only where it is used: it takes longer to import than most logs to read.
+    from statsmodels.stats.contingency_tables import mcnemar
+
+    hit, other_hit = pl.col("hit"), pl.col("hit_other")
     by_seed = paired.group_by("seed").agg(
         hit.mean(),
         other_hit.mean(),
@@ -207,7 +200,7 @@ def _by_query(
         for gained, lost in by_seed.select("gained", "lost").iter_rows()
     )
     agree = (by_seed["gained"] > by_seed["lost"]).n_unique() == 1
-    first, second = _mean(by_seed, "hit"), _mean(by_seed, "other_hit")
+    first, second = _mean(by_seed, "hit"), _mean(by_seed, "hit_other")
     return Evidence("query", by_seed.height, first, second, None, None, p if agree else 1.0)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 LEGACY_NAMES = {"training": "训练集", "validation": "验证集", "test": "测试集"}
@@ -198,6 +199,37 @@ def runlog_text(runlog_lines: Callable[..., list[dict[str, Any]]]) -> Callable[.
     def build(**options: Any) -> str:
         records = runlog_lines(**options)
         return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+
+    return build
+
+
+@pytest.fixture
+def predicted() -> Callable[..., pl.DataFrame]:
+    """`predicted({pair_id: answer, …}, split="test") -> frame`: a file of predictions as `train`
+    writes it. An answer of None is the own counter. `words` and `leaked` may name pairs.
+    """
+
+    def build(
+        answers: Mapping[str, str | None],
+        split: str = "test",
+        words: Mapping[str, int] | None = None,
+        leaked: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        rows = [
+            {
+                "split": split,
+                "pair_id": pair,
+                "leaked": pair in leaked,
+                "point_words": (words or {}).get(pair, 10),
+                "nearest_rank": 1,
+                "rescored_rank": 2 if answer else 1,
+                "candidates": [f"{pair}/counter", answer or "d/other/pro/01/counter"],
+                "distances": [0.5, 0.75],
+                "scores": [1.0, 2.0 if answer else 0.5],
+            }
+            for pair, answer in answers.items()
+        ]
+        return pl.DataFrame(rows)
 
     return build
 

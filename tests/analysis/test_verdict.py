@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis import configurations, intervals, verdict
-from analysis.tables import RUNS
+from analysis.tables import PREDICTIONS, RUNS
 
 BY_RUN = {
     "configuration": pl.String,
@@ -42,7 +42,8 @@ def compared(*given: dict[str, Any], outcomes: pl.DataFrame | None = None) -> pl
     )
     by_run = pl.DataFrame(rows, schema={k: v for k, v in BY_RUN.items() if k != "configuration"})
     by_run = by_run.with_columns(configurations.label(runs)["configuration"])
-    return verdict.verdicts(runs, by_run, outcomes)
+    none = pl.DataFrame(schema=PREDICTIONS)
+    return verdict.verdicts(runs, by_run, none if outcomes is None else outcomes)
 
 
 def seeds(variant: str, values: list[float], measure: str = "test_at_best") -> list[dict[str, Any]]:

@@ -1,0 +1,133 @@
+"""What a run answered to every single point: reader of `<log>.predictions.parquet`.
+
+`train` writes one beside each JSONL log when it has finished: a row a point of every split, as the
+weights of the best epoch answer it. `sources.read` reads them with the logs, and all that compares
+or diagnoses answers takes them from there, as `Log.predictions`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+from polars.datatypes import DataType, DataTypeClass
+
+from analysis.tables import PREDICTIONS, conform
+
+ENDING = ".predictions.parquet"
+
+#: The columns of a file that are read; `candidates` and `scores` give the answer.
+COLUMNS: dict[str, DataType | DataTypeClass] = {
+    "split": pl.String,
+    "pair_id": pl.String,
+    "leaked": pl.Boolean,
+    "point_words": pl.Int64,
+    "nearest_rank": pl.Int64,
+    "rescored_rank": pl.Int64,
+    "candidates": pl.List(pl.String),
+    "scores": pl.List(pl.Float64),
+}
+
+_PAIR_ID = r"^[^/]+/[^/]+/[^/]+/[^/]+"
+
+#: What is wrong with a file → an expression that is true in each row that has it.
+_FLAWS = {
+    "a value is missing": pl.any_horizontal(pl.all().exclude("rescored_rank").is_null()),
+    "a pair_id is not domain/title/stance/number": ~pl.col("pair_id").str.contains(_PAIR_ID + "$"),
+    "an answer is no counter or point of a pair": (
+        ~pl.col("answer").str.contains(_PAIR_ID + "/(counter|point)$")
+    ),
+    "candidates and scores differ in number": (
+        pl.col("candidates").list.len() != pl.col("scores").list.len()
+    ),
+    "a pair comes twice": pl.struct("split", "pair_id").is_duplicated(),
+    "rescored_rank and scores disagree on an answer": (
+        pl.col("hit") != (pl.col("answer") == pl.col("pair_id") + "/counter")
+    ),
+}
+
+
+def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The table PREDICTIONS of these runs (columns RUNS, METRICS), and notes that name files.
+
+    A run beside whose log no such file lies has no rows. A file that is damaged, that does not hold
+    what `train` writes, or that is of another state of the run than its log, is noted and left out.
+    """
+    found = [pl.DataFrame(schema=PREDICTIONS)]
+    notes = []
+    of_train = runs.filter(pl.col("format") == "jsonl")
+    for (source,), ours in of_train.group_by("source", maintain_order=True):
+        path = beside(str(source))
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            notes.append(f"{path}: cannot be read ({error.strerror}), passed over")
+            continue
+        if ours.height > 1:
+            notes.append(f"{path}: of one run, but its log holds several, passed over")
+            continue
+        try:
+            table = _answers(data, ours["run_id"].item())
+            flaw = next(_flaws(table, metrics), None)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            flaw = str(error).split("\n")[0]
+        if flaw:
+            notes.append(f"{path}: not the predictions of this run ({flaw}), passed over")
+        else:
+            found.append(conform(table, PREDICTIONS))
+    return pl.concat(found), notes
+
+
+def beside(source: str) -> Path:
+    """Where the predictions of the run log `source` lie."""
+    path = Path(source)
+    return path.with_name(path.name.removesuffix(".jsonl") + ENDING)
+
+
+def paired(outcomes: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Queries that two runs of one seed both answered: seed, split, pair_id and more.
+
+    `outcomes`: run_id, split, pair_id and what is to be compared, as in PREDICTIONS. `one` and
+    `other`: run_id and seed of the runs to pair; a run of no known seed has no partner. The columns
+    of outcomes come twice: as they are from `one`, with '_other' from `other`.
+    """
+    seeds = one.select("seed", "run_id").join(
+        other.select("seed", pl.col("run_id").alias("run_id_other")), on="seed"
+    )
+    theirs = outcomes.rename({"run_id": "run_id_other"})
+    return seeds.join(outcomes, on="run_id").join(
+        theirs, on=["run_id_other", "split", "pair_id"], suffix="_other"
+    )
+
+
+def _answers(data: bytes, run_id: str) -> pl.DataFrame:
+    """The file with the columns of PREDICTIONS added. Raises polars' errors where it cannot."""
+    # From bytes: polars would take brackets in a path for a pattern.
+    table = conform(pl.read_parquet(data, columns=list(COLUMNS)), COLUMNS)
+    # As `train` ranks: not a number is below all, and the nearer of equals comes first.
+    finite = pl.col("scores").list.eval(pl.element().fill_nan(float("-inf")))
+    return table.with_columns(
+        run_id=pl.lit(run_id),
+        hit=(pl.col("rescored_rank") == 1).fill_null(False),
+        answer=pl.col("candidates").list.get(finite.list.arg_max(), null_on_oob=True),
+    )
+
+
+def _flaws(table: pl.DataFrame, metrics: pl.DataFrame) -> Iterator[str]:
+    """Why a table of `_answers` is not to be used."""
+    for flaw, expression in _FLAWS.items():
+        if table.select(expression.any()).item():
+            yield flaw
+    # `train` counts its widest pool, epa, from the same answers: an exact check. A run that went on
+    # after its end has counted twice, the second time at its new best epoch.
+    logged = metrics.filter(pl.col("event") == "pools", pl.col("metric") == "top1_epa").filter(
+        pl.col("epoch") == pl.col("epoch").max().over("run_id")
+    )
+    ours = table.group_by("run_id", "split").agg(pl.col("hit").sum(), points=pl.len())
+    other = ours.join(logged, on=["run_id", "split"]).filter(
+        (pl.col("points") != pl.col("n"))
+        | (pl.col("hit") != (pl.col("value") * pl.col("n")).round())
+    )
+    if other.height:
+        yield "its hits are not those of the log"

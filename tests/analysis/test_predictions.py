@@ -1,0 +1,172 @@
+"""`analysis.predictions`: what runs answered, read beside their logs, whole or damaged."""
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from analysis import predictions, sources
+from analysis.tables import PREDICTIONS
+
+HIT, MISS = "law/tax/pro/01", "law/tax/con/02"
+ANSWERS = {HIT: None, MISS: "law/tax/con/01/point"}
+
+
+@pytest.fixture
+def read(tmp_path, runlog_text):
+    """`read(table, …)`: the Log of a folder with runs a, b, … and such predictions beside them."""
+
+    def build(*tables, **options):
+        for name, table in zip("abcd", tables, strict=False):
+            text = runlog_text(run_id=name, **{"status": "interrupted", **options})
+            (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+            path = tmp_path / f"{name}.predictions.parquet"
+            if isinstance(table, bytes):
+                path.write_bytes(table)
+            elif table is not None:
+                table.write_parquet(path)
+        return sources.read([tmp_path])
+
+    return build
+
+
+def passed_over(log, reason):
+    """Whether the predictions of run a are left out, by a note that names file and reason."""
+    (note,) = log.notes
+    return log.predictions.is_empty() and "a.predictions.parquet" in note and reason in note
+
+
+def test_each_point_becomes_a_row_of_the_documented_table(read, predicted):
+    log = read(predicted(ANSWERS, words={HIT: 7}, leaked=[MISS]))
+    assert dict(log.predictions.schema) == PREDICTIONS
+    assert log.predictions.rows() == [
+        ("a", "test", HIT, False, 7, 1, 1, True, f"{HIT}/counter"),
+        ("a", "test", MISS, True, 10, 1, 2, False, "law/tax/con/01/point"),
+    ]
+    assert log.notes == ()
+
+
+def test_runs_without_predictions_have_no_rows_and_no_note(read, predicted):
+    log = read(None, predicted(ANSWERS), None)
+    assert set(log.predictions["run_id"]) == {"b"}
+    assert log.notes == ()
+    assert dict(read(None).predictions.schema) == PREDICTIONS
+
+
+def test_an_own_counter_beyond_the_ten_nearest_is_a_miss(read, predicted):
+    table = predicted(ANSWERS).with_columns(
+        rescored_rank=pl.when(pl.col("pair_id") == HIT).then(1),
+        candidates=pl.when(pl.col("pair_id") == HIT)
+        .then("candidates")
+        .otherwise(pl.lit(["law/tax/con/03/counter", "law/tax/con/01/point"])),
+    )
+    log = read(table)
+    assert log.predictions.select("rescored_rank", "hit").rows() == [(1, True), (None, False)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "answer"),
+    [
+        ([1.0, 1.0], f"{HIT}/counter"),  # the nearer of equals
+        ([float("nan"), -5.0], "d/other/pro/01/counter"),  # not a number is below all
+        ([float("nan"), float("nan")], f"{HIT}/counter"),
+    ],
+)
+def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, scores, answer):
+    rank = 1 if answer.startswith(HIT) else 2
+    table = predicted({HIT: None}).with_columns(
+        scores=pl.lit(scores), rescored_rank=pl.lit(rank, pl.Int64)
+    )
+    assert read(table).predictions["answer"].to_list() == [answer]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"pair_id": pl.lit("law/tax")}, "not domain/title/stance/number"),
+        ({"pair_id": pl.lit(HIT)}, "a pair comes twice"),
+        ({"leaked": pl.lit(None, pl.Boolean)}, "a value is missing"),
+        ({"scores": pl.lit([1.0])}, "candidates and scores differ in number"),
+        ({"candidates": pl.lit(["x", "y"])}, "no counter or point of a pair"),
+        ({"candidates": pl.lit([], pl.List(pl.String))}, "a value is missing"),
+        ({"rescored_rank": pl.lit(3)}, "rescored_rank and scores disagree"),
+        ({"point_words": pl.lit("many")}, "conversion"),
+    ],
+)
+def test_a_file_that_train_would_not_write_is_named_and_left_out(read, predicted, change, reason):
+    assert passed_over(read(predicted(ANSWERS).with_columns(**change)), reason)
+
+
+def test_a_file_that_lacks_a_column_is_named_and_left_out(read, predicted):
+    assert passed_over(read(predicted(ANSWERS).drop("scores")), "scores")
+
+
+def test_damaged_files_are_named_and_left_out_and_the_log_is_read(
+    read, predicted, tmp_path, runlog_text
+):
+    predicted(ANSWERS).write_parquet(whole := tmp_path / "whole")
+    data = whole.read_bytes()
+    whole.unlink()
+    for damaged in (b"", b"PAR1", data[:-20], data[: len(data) // 2], b"\0" * 100):
+        log = read(damaged)
+        assert passed_over(log, "")
+        assert log.metrics.height
+
+
+def test_predictions_of_another_state_of_the_run_are_left_out(read, predicted):
+    # The log of a completed run counts 4 hits of 16 points of test in its pool epa.
+    answers = {f"law/tax/pro/{i}": None if i < 4 else "law/tax/con/1/point" for i in range(16)}
+    same = {"status": "completed", "n": {"training": 40, "validation": 16, "test": 16}}
+    assert read(predicted(answers), **same).predictions["hit"].sum() == 4
+    assert passed_over(read(predicted(answers | {HIT: None}), **same), "not those of the log")
+    more = answers | {"law/tax/pro/9": None}
+    assert passed_over(read(predicted(more), **same), "not those of the log")
+
+
+def test_runs_that_are_told_apart_by_folder_keep_their_own_predictions(
+    tmp_path, runlog_text, predicted
+):
+    for folder, answer in (("x", None), ("y", "law/tax/con/01/point")):
+        (tmp_path / folder).mkdir()
+        text = runlog_text(run_id="a", status="failed", seed=ord(folder))
+        (tmp_path / folder / "a.jsonl").write_text(text, encoding="utf-8")
+        predicted({HIT: answer}).write_parquet(tmp_path / folder / "a.predictions.parquet")
+    log = sources.read([tmp_path])
+    assert log.predictions.select("run_id", "hit").rows() == [("x/a", True), ("y/a", False)]
+
+
+def test_a_log_of_several_runs_has_no_predictions(tmp_path, runlog_text, predicted):
+    both = runlog_text(run_id="a") + runlog_text(run_id="b")
+    (tmp_path / "a.jsonl").write_text(both, encoding="utf-8")
+    predicted(ANSWERS).write_parquet(tmp_path / "a.predictions.parquet")
+    assert passed_over(sources.read([tmp_path]), "several")
+
+
+def test_naming_every_file_of_a_folder_reads_as_the_folder(tmp_path, read, predicted):
+    folder = read(predicted(ANSWERS))
+    named = sources.read(sorted(tmp_path.iterdir()))
+    assert_frame_equal(named.predictions, folder.predictions)
+    assert named.notes == ()
+
+
+def test_brackets_in_a_path_are_no_pattern(tmp_path, runlog_text, predicted):
+    path = tmp_path / "[a].jsonl"
+    path.write_text(runlog_text(run_id="a", status=None), encoding="utf-8")
+    predicted(ANSWERS).write_parquet(tmp_path / "x")  # polars would expand the brackets here too
+    (tmp_path / "x").rename(tmp_path / "[a].predictions.parquet")
+    assert sources.read([path]).predictions.height == 2
+
+
+def test_runs_of_one_seed_are_paired_query_by_query():
+    runs = pl.DataFrame({"run_id": ["a", "b", "c", "d"], "seed": [0, 1, 0, None]})
+    outcomes = pl.DataFrame(
+        {
+            "run_id": ["a", "a", "b", "c", "c", "d"],
+            "split": ["test"] * 6,
+            "pair_id": ["p", "q", "p", "q", "r", "p"],
+            "hit": [True, False, True, True, True, True],
+        }
+    )
+    pairs = predictions.paired(outcomes, runs[:2], runs[2:])
+    assert pairs.select("seed", "split", "pair_id", "hit", "hit_other").rows() == [
+        (0, "test", "q", False, True)
+    ]
