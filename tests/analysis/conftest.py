@@ -18,6 +18,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analysis.tables import PREDICTIONS
+
 LEGACY_NAMES = {"training": "训练集", "validation": "验证集", "test": "测试集"}
 TOP1 = {
     "training": [0.2, 0.5, 0.75],
@@ -230,6 +232,37 @@ def predicted() -> Callable[..., pl.DataFrame]:
             for pair, answer in answers.items()
         ]
         return pl.DataFrame(rows)
+
+    return build
+
+
+@pytest.fixture
+def answers() -> Callable[..., pl.DataFrame]:
+    """`answers(run_id, {pair_id: answer, …}, split="test")`: rows of PREDICTIONS; None is the own
+    counter. `words` and `leaked` may name pairs."""
+
+    def build(
+        run_id: str,
+        given: Mapping[str, str | None],
+        split: str = "test",
+        words: Mapping[str, int] | None = None,
+        leaked: Sequence[str] = (),
+    ) -> pl.DataFrame:
+        rows = [
+            {
+                "run_id": run_id,
+                "split": split,
+                "pair_id": pair,
+                "leaked": pair in leaked,
+                "point_words": (words or {}).get(pair, 10),
+                "nearest_rank": 1,
+                "rescored_rank": 1 if answer is None else 2,
+                "hit": answer is None,
+                "answer": answer or f"{pair}/counter",
+            }
+            for pair, answer in given.items()
+        ]
+        return pl.DataFrame(rows, schema=PREDICTIONS)
 
     return build
 
