@@ -585,7 +585,7 @@ def _diagnosis(diagnosed: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
     most = max(panel["group"].n_unique() for panel in drawn)
     header = 0.85 + 0.3 * _legend_rows(names)
     figure, (block,) = _blocks([header + 1.05 + most * (0.4 + 0.07 * len(names))])
-    panels = _panels(block, 1, 3, header=header, title=0.4, left=1.6, between=2.2)
+    panels = _panels(block, 1, 3, header=header, title=0.4, left=1.75, between=2.15)
     for ax, title, panel, end in zip(panels, titles, drawn, ends, strict=True):
         if panel.is_empty():  # no error at all
             ax.remove()

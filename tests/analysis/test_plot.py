@@ -243,6 +243,47 @@ def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log
     assert to_hex(line(run, "validation").get_color()) == "#e69f00"
 
 
+def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
+    shares = pl.DataFrame(
+        {
+            "configuration": ["a", "a", "b"],
+            "aspect": ["domain", "leakage", "domain"],
+            "group": ["law", "leaked", "law"],
+            "n": [10.0, 4.0, 10.0],
+            "share": [0.5, 0.25, 0.7],
+            "low": [0.2, 0.1, 0.4],
+            "high": [0.8, 0.6, 0.9],
+        }
+    )
+    looks = {"a": BLUE, "b": Style("#009E73", "-", "^")}
+    ax = plot.plot_shares(shares, looks)
+    assert points(ax, "a") == [(0.5, pytest.approx(-0.175)), (0.25, pytest.approx(0.825))]
+    assert points(ax, "b") == [(0.7, pytest.approx(0.175))]
+    bars = [segment.tolist() for bar in ax.collections for segment in bar.get_segments()]
+    assert [[x for x, _ in bar] for bar in bars] == [[0.2, 0.8], [0.1, 0.6], [0.4, 0.9]]
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["law\nn = 10", "leaked\nn = 4"]
+
+
+def test_predictions_beside_the_logs_add_the_picture_of_answers(
+    read: Callable[..., Log], predicted: Callable[..., pl.DataFrame], tmp_path: Path
+) -> None:
+    pair = "law/tax/pro/01"
+    for run in ("r0", "r1"):
+        given = {pair: None, "sport/running/pro/01": f"{pair}/point"}
+        predicted(given).write_parquet(tmp_path / f"{run}.predictions.parquet")
+    log = read({"status": "interrupted"}, {"relu": True, "status": "interrupted"})
+    figure = plot.pictures(log, summary.measure(log))["diagnosis"]
+    assert "Answers on test, at the best epoch" in texts(figure)
+    domains, kinds, wrong = all_axes(figure)
+    assert [text.get_text() for text in domains.get_yticklabels()] == [
+        "law\nn = 1",
+        "sport\nn = 1",
+    ]
+    assert domains.get_xlim() == kinds.get_xlim()
+    assert wrong.get_title(loc="left") == "of the wrong answers"
+
+
 def test_no_two_configurations_of_a_format_look_alike() -> None:
     names = [f"c{number}" for number in range(20)]
     variants = ["with_relu"] * 3 + [None] * 17

@@ -1,0 +1,118 @@
+"""`analysis.diagnosis`: which points are answered, and what the wrong answers are."""
+
+import polars as pl
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from analysis import diagnosis
+from analysis.tables import PREDICTIONS
+
+LAW, TAX = "law/tax/pro/01", "law/tax/con/01"
+SPORT = "sport/running/pro/01"
+
+
+def runs(**configurations):
+    """The columns of `summary.per_run` that matter here: run id = its configuration."""
+    return pl.DataFrame(
+        {
+            "run_id": list(configurations),
+            "configuration": list(configurations.values()),
+            "counted": [True] * len(configurations),
+        }
+    )
+
+
+def shares(table, aspect, split="test"):
+    """Group → (n, share) of an aspect, in the table's order."""
+    ours = table.filter(pl.col("aspect") == aspect, pl.col("split") == split)
+    return {group: (n, share) for group, n, share in ours.select("group", "n", "share").iter_rows()}
+
+
+def test_top_1_is_told_by_domain_and_over_all(answers):
+    given = {LAW: None, TAX: f"{LAW}/point", SPORT: None}
+    table = diagnosis.diagnose(answers("a", given), runs(a="x"))
+    assert dict(table.schema) == diagnosis.DIAGNOSIS
+    assert shares(table, "all points") == {"all": (3, pytest.approx(2 / 3))}
+    assert shares(table, "domain") == {"law": (2, 0.5), "sport": (1, 1.0)}
+
+
+def test_wrong_answers_are_told_by_where_they_come_from_and_what_they_are(answers):
+    given = {
+        LAW: "law/tax/pro/02/counter",
+        "law/tax/pro/03": "law/tax/con/02/point",
+        "law/tax/pro/04": "law/fines/pro/01/counter",
+        SPORT: "law/tax/pro/01/point",
+        TAX: None,
+    }
+    table = diagnosis.diagnose(answers("a", given), runs(a="x"))
+    assert shares(table, "wrong answer from") == dict.fromkeys(diagnosis.ORIGINS, (4, 0.25))
+    assert list(shares(table, "wrong answer from")) == list(diagnosis.ORIGINS)
+    assert shares(table, "wrong answer is") == {"a counter": (4, 0.5), "a point": (4, 0.5)}
+
+
+def test_a_debate_of_one_title_in_two_domains_is_two_debates(answers):
+    table = diagnosis.diagnose(answers("a", {LAW: "sport/tax/pro/01/counter"}), runs(a="x"))
+    assert shares(table, "wrong answer from")["elsewhere"] == (1, 1.0)
+
+
+def test_lengths_fall_into_quarters_from_the_shortest_to_the_longest(answers):
+    words = {f"law/tax/pro/{number}": number for number in range(1, 9)}
+    given = {pair: None if length <= 4 else f"{LAW}/point" for pair, length in words.items()}
+    table = diagnosis.diagnose(answers("a", given, words=words), runs(a="x"))
+    assert shares(table, "length of the point") == {
+        "up to 2 words": (2, 1.0),
+        "3 to 4 words": (2, 1.0),
+        "5 to 6 words": (2, 0.0),
+        "7 words and more": (2, 0.0),
+    }
+
+
+def test_leaked_points_stand_beside_the_others(answers):
+    given = {LAW: None, TAX: f"{LAW}/point"}
+    table = diagnosis.diagnose(answers("a", given, leaked=[LAW]), runs(a="x"))
+    assert shares(table, "leakage") == {"leaked": (1, 1.0), "not leaked": (1, 0.0)}
+
+
+def test_runs_of_a_configuration_are_taken_together_with_the_interval_of_one(answers):
+    given = [{LAW: None, TAX: None}, {LAW: None, TAX: f"{LAW}/point"}]
+    both = pl.concat([answers("a", given[0]), answers("b", given[1])])
+    table = diagnosis.diagnose(both, runs(a="x", b="x"))
+    assert shares(table, "all points") == {"all": (2, 0.75)}
+    row = table.filter(pl.col("aspect") == "all points").row(0, named=True)
+    assert row["runs"] == 2
+    assert (row["low"], row["high"]) == pytest.approx(
+        proportion_confint(1.5, 2, method="wilson"), abs=1e-9
+    )
+
+
+def test_runs_that_do_not_count_have_no_say(answers):
+    table = runs(a="x", b="x").with_columns(counted=pl.col("run_id") == "a")
+    both = pl.concat([answers("a", {LAW: None}), answers("b", {LAW: f"{TAX}/point"})])
+    assert shares(diagnosis.diagnose(both, table), "all points") == {"all": (1, 1.0)}
+
+
+@pytest.mark.parametrize(
+    ("splits", "expected"),
+    [(("training", "validation", "test"), "test"), (("training", "validation"), "validation")],
+)
+def test_a_person_is_shown_test_where_there_is_one(splits, expected, answers):
+    every = pl.concat([answers("a", {LAW: None}, split) for split in splits])
+    table = diagnosis.shown(diagnosis.diagnose(every, runs(a="x")), ["x"])
+    assert set(table["split"]) == {expected}
+
+
+def test_without_predictions_there_is_nothing_to_tell():
+    table = diagnosis.diagnose(pl.DataFrame(schema=PREDICTIONS), runs(a="x"))
+    assert table.is_empty()
+    assert diagnosis.text(diagnosis.shown(table, ["x"])) == ""
+
+
+def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_group(answers):
+    one = answers("a", {LAW: None})
+    other = answers("b", {LAW: f"{TAX}/point", SPORT: None})
+    table = diagnosis.diagnose(pl.concat([one, other]), runs(a="x", b="y"))
+    head, *lines = diagnosis.rows(table)
+    assert head == ["test %", "", "n", "x", "y"]
+    assert ["domain", "sport", "1", "–", "100.0 [20.7, 100.0]"] in lines
+    assert ["all points", "all", "1–2", "100.0 [20.7, 100.0]", "50.0 [9.5, 90.5]"] in lines
+    assert "sport" not in diagnosis.text(table)  # a terminal has no room for every domain
