@@ -87,8 +87,9 @@ USER ${APP_UID}:${APP_GID}
 ENTRYPOINT []
 CMD ["train", "--help"]
 
-# Last, because it changes with every commit.
+# Last, because it changes with every commit. The run log tells it.
 ARG REVISION=unknown
+ENV REVISION=${REVISION}
 LABEL org.opencontainers.image.title="counterargument-biencoder" \
       org.opencontainers.image.description="Bi-encoders for best counter-argument retrieval" \
       org.opencontainers.image.revision="${REVISION}"

@@ -69,7 +69,12 @@ def versions() -> dict[str, str | None]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source tree that is running, None outside a checkout."""
+    """The commit of the source that is running: of the checkout, or of the image it was built from.
+
+    None where neither is known.
+    """
+    if revision := os.environ.get("REVISION"):
+        return revision if revision != "unknown" else None
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None

@@ -44,5 +44,12 @@ def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
     assert environment.git_commit() is None
 
 
+def test_in_an_image_the_commit_is_the_one_that_it_was_built_from(monkeypatch):
+    monkeypatch.setenv("REVISION", "a" * 40)
+    assert environment.git_commit() == "a" * 40
+    monkeypatch.setenv("REVISION", "unknown")
+    assert environment.git_commit() is None
+
+
 def test_the_description_tells_the_kind_of_device():
     assert environment.describe(torch.device("cpu"))["type"] == "cpu"

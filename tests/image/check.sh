@@ -18,9 +18,9 @@ die() {
 }
 
 [ "$(id -u)" = 0 ] || die "needs root, for debootstrap and buildah's chroot isolation"
-for tool in buildah debootstrap; do
+for tool in buildah debootstrap ip; do
     command -v "$tool" >/dev/null \
-        || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$tool"; } \
+        || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "${tool/#ip/iproute2}"; } \
             >/dev/null 2>&1 \
         || die "$tool is missing, and apt-get cannot install it"
 done
@@ -133,8 +133,10 @@ print(f"{sum(sizes):8.1f} MB  in all, uncompressed")
 title "use: as the image's user, without network, logs/ and checkpoints/ mounted"
 mkdir -m 1777 "$work"/{logs,checkpoints}
 container=$(buildah from localhost/image-check)
-# No network; and whatever it started dies with it.
-inside=(unshare --net --pid --fork --kill-child buildah run
+# No network but the container's own, as with --network=none; whatever it started dies with it.
+# shellcheck disable=SC2016  # the inner shell's own variables
+inside=(unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec "$@"' sh
+    buildah run
     --volume "$work/logs:/app/logs" --volume "$work/checkpoints:/app/checkpoints")
 options=()
 try() { # WANTED LINES COMMAND …
@@ -154,6 +156,7 @@ try 0 5 train --help
 try 2 1 train --layernrom=False
 try 0 12 train --layernorm=False --epochs=1 --run_id=first
 try 0 3 biencoder evaluate --checkpoint=first --split=test
+try 0 3 torchrun --standalone --nproc-per-node=2 --no-python train --epochs=0 --run_id=shared
 try 0 12 plot logs/
 
 # Somebody without a line in /etc/passwd, as `docker run --user` and some clusters have it.
