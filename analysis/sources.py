@@ -34,7 +34,7 @@ Format = Literal["jsonl", "legacy"]
 _JSONL_MARK = rb'\{[^\n]*"run_id"'
 _MARKS = re.compile(b"(%s)|%s" % (_JSONL_MARK, b"|".join(map(str.encode, legacy.FRAGMENTS))))
 _HEAD = 64 * 1024  # bytes that nearly always show the format
-_BATCH = 12 * 1024 * 1024  # bytes of legacy text that are parsed together
+_BATCH = 24 * 1024 * 1024  # bytes of legacy text that are parsed together
 _WORKERS = min(4, os.cpu_count() or 1)  # each holds one batch
 _MANY = 30  # pieces of work that are worth a progress bar
 
