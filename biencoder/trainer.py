@@ -134,7 +134,7 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
             model=model,
             tokenizer=tokenizer,
             tokens={s.name: Tokens(s.texts, tokenizer, config.max_length) for s in data.splits},
-            optimizer=torch.optim.Adam(model.parameters(), lr=config.lr),
+            optimizer=torch.optim.Adam(model.parameters(), lr=config.lr, fused=True),
             device=device,
             run_id=run_id,
             log=log,
