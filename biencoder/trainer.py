@@ -193,8 +193,8 @@ def check_place(config: Config, run_id: str, former: FormerRun | None, data: Cor
     environment.check_writable(config.log_dir, config.checkpoint_dir)
     if former and former.corpus_digest != data.digest:
         raise RunError(
-            f"{config.data_dir}: has changed since run {run_id} began; restore it, or start a new "
-            "run by --resume=never"
+            f"{config.data_dir or 'the sample corpus'}: has changed since run {run_id} began; "
+            "restore it, or start a new run by --resume=never"
         )
     folder = config.checkpoint_dir / run_id
     is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
