@@ -13,8 +13,10 @@ IMAGE ?= counterargument-biencoder
 BASE_IMAGE ?=
 GPUS ?= all
 DATA ?=
-# The processes that share a run: one a GPU, where GPUS is a number above one.
+# The processes that share a run: one a GPU, where GPUS is a number above one. They meet at
+# localhost, because not every machine's own name leads to itself.
 SHARED = $(filter-out all 1,$(GPUS))
+TORCHRUN = torchrun --standalone --local-addr=localhost --nproc-per-node=$(SHARED)
 VARIANTS := with_layernorm_relu with_layernorm with_relu without_layernorm_relu
 
 BIN := .venv/bin
@@ -34,7 +36,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 --seed=1" GPUS=2
-	$(if $(SHARED),$(BIN)/torchrun --standalone --nproc-per-node=$(SHARED) train.py,$(BIN)/train) \
+	$(if $(SHARED),$(BIN)/$(TORCHRUN) train.py,$(BIN)/train) \
 		$(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
 test: $(READY) ## run the tests
@@ -74,7 +76,7 @@ docker-train: ## train in the image: make docker-train VARIANT=without_relu GPUS
 		-v "$(CURDIR)/logs:/app/logs" -v "$(CURDIR)/checkpoints:/app/checkpoints" \
 		$(if $(DATA),-v "$$(realpath -e "$(DATA)"):/data:ro") \
 		$(if $(SHARED),--ipc=host) $(IMAGE) \
-		$(if $(SHARED),torchrun --standalone --nproc-per-node=$(SHARED) --no-python) train \
+		$(if $(SHARED),$(TORCHRUN) --no-python) train \
 		$(if $(DATA),--data_dir=/data) $(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
 image-check: $(READY) ## build and try the image without a Docker engine: root, Debian or Ubuntu

@@ -36,6 +36,7 @@ def test_the_versions_name_what_decides_a_result():
 
 
 def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
+    monkeypatch.delenv("REVISION", raising=False)
     commit = environment.git_commit()
     assert commit is None or len(commit) == 40
     monkeypatch.setattr(

@@ -18,7 +18,10 @@ from biencoder import processes
 from commandline import RunError
 
 ROOT = Path(__file__).parents[2]
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")
+TORCHRUN = (
+    *(sys.executable, "-m", "torch.distributed.run"),
+    *("--standalone", "--local-addr=localhost", "--nproc-per-node=2"),
+)
 
 
 @pytest.fixture(scope="module")

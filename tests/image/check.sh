@@ -29,7 +29,12 @@ for tool in buildah debootstrap ip; do
         || pass_over "$tool is missing, and apt-get cannot install it"
 done
 
-work=$(mktemp -d "${TMPDIR:-/var/tmp}/image-check.XXXXXX")
+unshare --net --pid --fork true 2>/dev/null || pass_over "unshare may make no namespaces here"
+place=${TMPDIR:-/var/tmp}
+[ "$(df --output=avail -BG "$place" | tail -n 1 | tr -dc 0-9)" -ge 8 ] \
+    || pass_over "$place has less than 8 GB free; TMPDIR may name another folder"
+
+work=$(mktemp -d "$place/image-check.XXXXXX")
 training=
 cleanup() {
     [ -z "$training" ] || kill -KILL "$training" 2>/dev/null || true
@@ -81,7 +86,7 @@ sources=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' \
 mirror=$(awk '{ print $1; exit }' <<<"$sources")
 components=$(awk '!seen[$3]++ { print $3 }' <<<"$sources" | paste -sd,)
 debootstrap --variant=minbase --components="$components" "$codename" "$work/base" "$mirror" \
-    >"$work/log" 2>&1 || { lines 20; die "debootstrap failed"; }
+    >"$work/log" 2>&1 || { lines 20; pass_over "debootstrap cannot make a base here"; }
 container=$(buildah from scratch)
 buildah add --quiet "$container" "$work/base" / >/dev/null
 buildah commit --quiet --rm "$container" localhost/base >/dev/null
@@ -160,7 +165,7 @@ try 0 5 train --help
 try 2 1 train --layernrom=False
 try 0 12 train --layernorm=False --epochs=1 --run_id=first
 try 0 3 biencoder evaluate --checkpoint=first --split=test
-try 0 3 torchrun --standalone --nproc-per-node=2 --no-python train --epochs=0 --run_id=shared
+try 0 3 torchrun --standalone --local-addr=localhost --nproc-per-node=2 --no-python train --epochs=0 --run_id=shared
 try 0 12 plot logs/
 
 # Somebody without a line in /etc/passwd, as `docker run --user` and some clusters have it.
