@@ -31,6 +31,8 @@ def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
     transformers.logging.disable_progress_bar()
     hub_logging.set_verbosity_error()
     if source == name and not Path(name).exists():
+        if Path(name).is_absolute() or name.startswith("."):
+            raise EncoderError(f"--encoder={name}: no such folder")
         print(f"asking the model hub for {name}", file=sys.stderr)  # it may take a minute to fail
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
@@ -113,8 +115,6 @@ def _why_not(name: str, error: Exception) -> str:
         else:
             problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         return f"--encoder={name}: this folder holds no model that can be loaded: {problem}"
-    if folder.is_absolute() or name.startswith("."):
-        return f"--encoder={name}: no such folder"
     return (
         f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
         f"the name and the connection (HF_HUB_OFFLINE=1 where it is cached), or use the packaged "

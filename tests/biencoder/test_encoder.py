@@ -116,9 +116,10 @@ def test_a_vocabulary_smaller_than_the_tokenizers_is_found_out_at_once(damaged):
     refused(damaged, "cannot read 64 tokens of its tokenizer")
 
 
-def test_a_path_to_nothing_is_named(tmp_path):
+def test_a_path_to_nothing_is_named_and_the_hub_not_asked(tmp_path, capsys):
     with pytest.raises(EncoderError, match="nothing: no such folder"):
         load(str(tmp_path / "nothing"), "mean", 64)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_hub_that_does_not_answer_is_one_clear_line(monkeypatch):
