@@ -100,23 +100,29 @@ def diagnose(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
         .join(runs, on=place)
         .with_columns(share=pl.col("count") / pl.col("n"), n=pl.col("n") / pl.col("runs"))
         .with_columns(low=low, high=high)
+        # Configurations last: where they answer different points, the groups of all keep one order.
         .sort(
-            "configuration",
             pl.col("split").replace_strict(order),
             pl.col("aspect").replace_strict(order),
             pl.when(pl.col("aspect") == "length of the point").then("shortest"),
             pl.col("group").replace_strict(order, default=None),
             "group",
+            "configuration",
         )
         .select(pl.col(name).cast(dtype) for name, dtype in DIAGNOSIS.items())
     )
 
 
 def shown(table: pl.DataFrame, compared: list[str]) -> pl.DataFrame:
-    """Of DIAGNOSIS what a person is shown: these configurations, on test, else on validation."""
+    """Of DIAGNOSIS what a person is shown: these configurations, on test, else on validation.
+
+    Leakage is shown where there is any: else it would say again what all points say.
+    """
     ours = table.filter(pl.col("configuration").is_in(compared))
     splits = set(ours["split"])
-    return ours.filter(pl.col("split") == next((s for s in SHOWN if s in splits), ""))
+    of_split = ours.filter(pl.col("split") == next((s for s in SHOWN if s in splits), ""))
+    any_leaked = (pl.col("group") == "leaked").any()
+    return of_split.filter((pl.col("aspect") != "leakage") | any_leaked)
 
 
 def rows(table: pl.DataFrame, whole: bool = True) -> list[list[str]]:

@@ -1,5 +1,7 @@
 """`analysis.diagnosis`: which points are answered, and what the wrong answers are."""
 
+import random
+
 import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
@@ -73,6 +75,64 @@ def test_leaked_points_stand_beside_the_others(answers):
     assert shares(table, "leakage") == {"leaked": (1, 1.0), "not leaked": (1, 0.0)}
 
 
+def test_every_share_is_that_of_a_plain_loop_over_points_and_runs(answers):
+    draw = random.Random(0)
+    pairs = [
+        f"{domain}/{title}/{stance}/{number}"
+        for domain in ("law", "sport")
+        for title in ("tax", "fines")
+        for stance in ("pro", "con")
+        for number in (1, 2, 3)
+    ]
+    words = {pair: draw.randrange(20) for pair in pairs}
+    leaked = [pair for pair in pairs if draw.random() < 0.3]
+    given = {
+        run: {
+            pair: None
+            if draw.random() < 0.4
+            else draw.choice([p for p in pairs if p != pair]) + draw.choice(["/counter", "/point"])
+            for pair in pairs
+        }
+        for run in "abc"
+    }
+    table = diagnosis.diagnose(
+        pl.concat(answers(run, g, words=words, leaked=leaked) for run, g in given.items()),
+        runs(a="x", b="x", c="y"),
+    )
+
+    def origin(pair, answer):
+        alike = [a == b for a, b in zip(pair.split("/"), answer.split("/"), strict=False)]
+        return diagnosis.ORIGINS[3 - (alike[:3] + [False]).index(False)]
+
+    def group(aspect, pair, answer):
+        match aspect:
+            case "all points":
+                return "all"
+            case "domain":
+                return pair.split("/")[0]
+            case "leakage":
+                return "leaked" if pair in leaked else "not leaked"
+            case "wrong answer from":
+                return origin(pair, answer)
+            case "wrong answer is":
+                return "a " + answer.split("/")[-1]
+
+    for row in table.filter(pl.col("aspect") != "length of the point").iter_rows(named=True):
+        told = [
+            (group(row["aspect"], pair, answer), answer)
+            for run in {"x": "ab", "y": "c"}[row["configuration"]]
+            for pair, answer in given[run].items()
+            if answer or not row["aspect"].startswith("wrong")
+        ]
+        if row["aspect"].startswith("wrong"):
+            part, whole = [g for g, _ in told if g == row["group"]], told
+        else:
+            whole = [answer for g, answer in told if g == row["group"]]
+            part = [answer for answer in whole if answer is None]
+        assert row["share"] == pytest.approx(len(part) / len(whole)), row
+        assert row["n"] == pytest.approx(len(whole) / row["runs"]), row
+
+
 def test_runs_of_a_configuration_are_taken_together_with_the_interval_of_one(answers):
     given = [{LAW: None, TAX: None}, {LAW: None, TAX: f"{LAW}/point"}]
     both = pl.concat([answers("a", given[0]), answers("b", given[1])])
@@ -99,6 +159,25 @@ def test_a_person_is_shown_test_where_there_is_one(splits, expected, answers):
     every = pl.concat([answers("a", {LAW: None}, split) for split in splits])
     table = diagnosis.shown(diagnosis.diagnose(every, runs(a="x")), ["x"])
     assert set(table["split"]) == {expected}
+
+
+@pytest.mark.parametrize(("leaked", "found"), [([], []), ([LAW], ["leaked", "not leaked"])])
+def test_a_person_is_shown_leakage_where_there_is_any(leaked, found, answers):
+    table = diagnosis.diagnose(answers("a", {LAW: None, TAX: None}, leaked=leaked), runs(a="x"))
+    shown = diagnosis.shown(table, ["x"])
+    assert shown.filter(pl.col("aspect") == "leakage")["group"].to_list() == found
+    assert shares(table, "leakage")  # the table has it all the same
+
+
+def test_groups_keep_one_order_where_configurations_answer_different_points(answers):
+    both = pl.concat([answers("a", {SPORT: None}), answers("b", {LAW: None})])
+    lines = diagnosis.rows(diagnosis.diagnose(both, runs(a="x", b="y")))[1:]
+    assert [line[:2] for line in lines if line[0] == "domain"] == [
+        ["domain", "law"],
+        ["domain", "sport"],
+    ]
+    aspects = [line[0] for line in lines]
+    assert aspects == sorted(aspects, key=diagnosis.ASPECTS.index)
 
 
 def test_without_predictions_there_is_nothing_to_tell():
