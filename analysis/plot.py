@@ -65,7 +65,7 @@ RUNS_A_PAGE, MOST_RUNS = 6, 24
 #: Points that a loss curve is thinned to, at least one an epoch.
 LOSS_POINTS = 120
 
-#: Rows of one panel: of more domains the largest are drawn.
+#: Rows of one panel: of more domains the largest are drawn, and the title says so.
 MOST_GROUPS = 20
 
 #: Evaluations beyond which a curve counts as dense.
@@ -569,28 +569,34 @@ def _loss(
 
 def _diagnosis(diagnosed: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
     """Picture (e): what is answered by domain, by kind of point, and what the wrong answers are."""
+    size = pl.col("n").max().over("aspect", "group")
+    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
+    shares = diagnosed.filter(large)
+    largest = f", the largest {MOST_GROUPS}" if shares.height < diagnosed.height else ""
     titles = {
-        "top-1 by domain": ["domain"],
+        f"top-1 by domain{largest}": ["domain"],
         "top-1 by kind of point": ["all points", "length of the point", "leakage"],
         "of the wrong answers": ["wrong answer from", "wrong answer is"],
     }
-    size = pl.col("n").max().over("group")
-    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
-    shares = diagnosed.filter(large)
     drawn = [shares.filter(pl.col("aspect").is_in(aspects)) for aspects in titles.values()]
     # Top-1 has one scale.
     ends = [max(panel["high"].to_list(), default=1) for panel in drawn]
     ends[:2] = [max(ends[:2])] * 2
     names = shares["configuration"].unique()
-    most = max(panel["group"].n_unique() for panel in drawn)
+    heights = [panel["group"].n_unique() for panel in drawn]
+    most = max(heights)
     header = 0.85 + 0.3 * _legend_rows(names)
     figure, (block,) = _blocks([header + 1.05 + most * (0.4 + 0.07 * len(names))])
-    panels = _panels(block, 1, 3, header=header, title=0.4, left=1.75, between=2.15)
-    for ax, title, panel, end in zip(panels, titles, drawn, ends, strict=True):
+    panels = _panels(block, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
+    for ax, title, panel, end, height in zip(panels, titles, drawn, ends, heights, strict=True):
         if panel.is_empty():  # no error at all
             ax.remove()
             continue
         plot_shares(panel, looks, ax)
+        # A row is as high in every panel; below a shorter one the paper stays blank.
+        box = ax.get_position()
+        part = box.height * height / most
+        ax.set_position((box.x0, box.y1 - part, box.width, part))
         ax.set_title(title, loc="left")
         ax.set_xlim(-0.03 * end, 1.03 * end)
     note = (

@@ -12,7 +12,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import plot, sources, summary
+from analysis import diagnosis, plot, queries, sources, summary
 from analysis.plot import Style
 from analysis.tables import Log
 
@@ -22,6 +22,9 @@ CURVE = {
     "validation": [0.0, 0.3, 0.4, 0.3],
     "test": [0.0, 0.5, 0.3, 0.35],
 }
+
+#: A run whose log does not say how many points of each pool were hit: any predictions fit it.
+INTERRUPTED = {"status": "interrupted"}
 
 
 @pytest.fixture
@@ -33,6 +36,22 @@ def read(tmp_path: Path, runlog_text: Callable[..., str]) -> Callable[..., Log]:
             arguments = {"run_id": f"r{number}", "top1": CURVE, **run}
             (tmp_path / f"r{number}.jsonl").write_text(runlog_text(**arguments), encoding="utf-8")
         return sources.read([tmp_path])
+
+    return build
+
+
+@pytest.fixture
+def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable[..., None]:
+    """`answered(domain, …)`: predictions beside runs r0 and r1, a point for each name of a domain.
+
+    r0 answers all but the first, r1 none.
+    """
+
+    def build(*domains: str) -> None:
+        pairs = [f"{domain}/tax/pro/{number}" for number, domain in enumerate(domains)]
+        wrong = {pair: f"{pairs[0]}/point" for pair in pairs}
+        for run, given in (("r0", wrong | dict.fromkeys(pairs[1:])), ("r1", wrong)):
+            predicted(given).write_parquet(tmp_path / f"{run}.predictions.parquet")
 
     return build
 
@@ -266,22 +285,59 @@ def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
 
 
 def test_predictions_beside_the_logs_add_the_picture_of_answers(
-    read: Callable[..., Log], predicted: Callable[..., pl.DataFrame], tmp_path: Path
+    read: Callable[..., Log], answered: Callable[..., None]
 ) -> None:
-    pair = "law/tax/pro/01"
-    for run in ("r0", "r1"):
-        given = {pair: None, "sport/running/pro/01": f"{pair}/point"}
-        predicted(given).write_parquet(tmp_path / f"{run}.predictions.parquet")
-    log = read({"status": "interrupted"}, {"relu": True, "status": "interrupted"})
+    answered("law", "sport")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = plot.pictures(log, summary.measure(log))["diagnosis"]
     assert "Answers on test, at the best epoch" in texts(figure)
+    assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
     domains, kinds, wrong = all_axes(figure)
-    assert [text.get_text() for text in domains.get_yticklabels()] == [
-        "law\nn = 1",
-        "sport\nn = 1",
-    ]
+    names = [text.get_text() for text in domains.get_yticklabels()]
+    assert names == ["law\nn = 1", "sport\nn = 1"]
+    assert [x for x, _ in points(domains, "with_layernorm")] == [0, 1]
+    assert [x for x, _ in points(kinds, "with_layernorm_relu")] == [0, 0]
     assert domains.get_xlim() == kinds.get_xlim()
     assert wrong.get_title(loc="left") == "of the wrong answers"
+
+
+def test_rows_are_as_high_in_every_panel_of_answers(
+    answered: Callable[..., None], read: Callable[..., Log]
+) -> None:
+    answered(*(f"domain{number:02}" for number in range(9)))
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    figure = plot.pictures(log, summary.measure(log))["diagnosis"]
+    heights = [
+        ax.get_position().height / len(ax.get_yticks()) for ax in all_axes(figure) if ax.lines
+    ]
+    assert len(heights) == 3
+    assert heights == pytest.approx([heights[0]] * 3)
+    assert len({ax.get_position().y1 for ax in all_axes(figure)}) == 1
+
+
+def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
+    answered: Callable[..., None],
+    read: Callable[..., Log],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(plot, "MOST_GROUPS", 4)
+    answered("a", "b", "c", "d", "e", "e")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    figure = plot.pictures(log, summary.measure(log))["diagnosis"]
+    domains = all_axes(figure)[0]
+    assert domains.get_title(loc="left") == "top-1 by domain, the largest 4"
+    names = [text.get_text().split("\n")[0] for text in domains.get_yticklabels()]
+    assert len(names) == 4
+    assert names[-1] == "e"
+
+
+def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
+    predicted: Callable[..., pl.DataFrame], read: Callable[..., Log], tmp_path: Path
+) -> None:
+    predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
+    log = read(INTERRUPTED)
+    figure = plot.pictures(log, summary.measure(log))["diagnosis"]
+    assert "of the wrong answers" not in texts(figure)
 
 
 def test_no_two_configurations_of_a_format_look_alike() -> None:
@@ -368,30 +424,59 @@ def test_names_with_dollars_controls_and_far_letters_are_drawn_as_they_are(
     assert "x" * 61 not in svg
 
 
-def test_the_command_writes_both_kinds_of_picture_and_loads_no_torch(
-    read: Callable[..., Log], tmp_path: Path
-) -> None:
-    read({}, {"relu": True})
+def run_command(folder: Path, out: Path) -> str:
+    """What the command printed; its last line says whether it imported what is slow or foreign."""
     code = (
         "import sys; sys.argv = ['plot', *sys.argv[1:]]\n"
         "from analysis import plot\n"
+        "slow = ('torch', 'biencoder', 'matplotlib.pyplot', 'statsmodels')\n"
         "try: plot.main()\n"
-        "finally: print([name in sys.modules for name in ('torch', 'matplotlib.pyplot')])"
+        "finally: print([name for name in slow if name in sys.modules])"
     )
-    out = tmp_path / "results"
     ended = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), f"--out={out}"], capture_output=True, text=True
+        [sys.executable, "-c", code, str(folder), f"--out={out}"], capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
+    read: Callable[..., Log], tmp_path: Path
+) -> None:
+    read({}, {"relu": True})
+    out = tmp_path / "results"
+    printed = run_command(tmp_path, out)
     pictures = ("comparison", "convergence", "loss", "runs")
     expected = [f"{name}.{ending}" for name in pictures for ending in ("png", "svg")]
     assert sorted(path.name for path in out.iterdir()) == sorted(
         [*expected, "summary.csv", "summary.md"]
     )
-    assert "[False, False]" in ended.stdout
-    assert "no difference shown" in ended.stdout
-    assert "Health: nothing to note." in ended.stdout
-    assert f"wrote {out / 'comparison.svg'}" in ended.stdout
+    assert printed.endswith("[]\n")
+    assert "no difference shown" in printed
+    assert "Health: nothing to note." in printed
+    assert f"wrote {out / 'comparison.svg'}" in printed
+
+
+def test_with_predictions_the_command_pairs_queries_and_writes_what_they_show(
+    read: Callable[..., Log], answered: Callable[..., None], tmp_path: Path
+) -> None:
+    read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    answered("law", *["sport"] * 12)
+    out = tmp_path / "results"
+    printed = run_command(tmp_path, out)
+    assert "ends higher than with_layernorm_relu: 92.3 % against 0.0 % (McNemar's" in printed
+    assert queries.HEADING in printed
+    assert diagnosis.HEADING in printed
+    assert "['statsmodels']" in printed  # McNemar's alone
+    found = pl.read_csv(out / "queries.csv")
+    assert set(found["answered_by"]) == {"with_layernorm"}
+    assert found.height == 12
+    shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
+    assert shares.select("configuration", "n", "share").rows() == [
+        ("with_layernorm", 12, 1.0),
+        ("with_layernorm_relu", 12, 0.0),
+    ]
+    assert {"diagnosis.png", "diagnosis.svg"} <= {path.name for path in out.iterdir()}
 
 
 @pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3"])
