@@ -1,5 +1,8 @@
 """`analysis.queries`: what one configuration answers and another does not."""
 
+import random
+from itertools import combinations
+
 import polars as pl
 import pytest
 
@@ -50,6 +53,53 @@ def test_both_directions_are_listed(compared):
     table = compared(x0={P: None, Q: WRONG}, y0={P: WRONG, Q: None})
     found = queries.differing(table).select("answered_by", "missed_by", "pair_id").rows()
     assert found == [("x", "y", P), ("y", "x", Q)]
+
+
+def test_counts_are_those_of_a_plain_loop_over_pairs_of_configurations(answers):
+    draw = random.Random(0)
+    pairs = [f"law/tax/pro/{number:02}" for number in range(20)]
+    names = {"x": 0.8, "y": 0.5, "z": 0.2}  # share of right answers, and order of comparison
+    given = {
+        (name, seed): {pair: None if draw.random() < right else WRONG for pair in pairs}
+        for seed in (2, 0, 1)
+        for name, right in names.items()
+    }
+    by_run = pl.DataFrame(
+        [(f"{n}{s}", n, "jsonl", s, True, names[n]) for n, s in given],
+        schema=["run_id", "configuration", "format", "seed", "counted", "best_validation"],
+        orient="row",
+    )
+    table = queries.compare(pl.concat(answers(f"{n}{s}", g) for (n, s), g in given.items()), by_run)
+
+    def hits(name, pair):
+        return sum(given[name, seed][pair] is None for seed in range(3))
+
+    expected = {
+        (a, b, pair): (3, hits(a, pair), hits(b, pair))
+        for a, b in combinations(names, 2)
+        for pair in pairs
+    }
+    columns = ("first", "second", "pair_id", "seeds", "first_hits", "second_hits")
+    assert {row[:3]: row[3:] for row in table.select(columns).rows()} == expected
+    lost = [
+        (*sides, pair)
+        for a, b in combinations(names, 2)
+        for sides in ((a, b), (b, a))
+        for pair in pairs
+        if (hits(sides[0], pair), hits(sides[1], pair)) == (3, 0)
+    ]
+    found = queries.differing(table).select("answered_by", "missed_by", "pair_id").rows()
+    assert lost
+    assert sorted(found) == sorted(lost)
+
+
+def test_the_wrong_answer_is_that_of_the_first_shared_seed(answers, by_run):
+    other = f"{Q}/counter"
+    given = [("y1", other), ("x1", None), ("y0", WRONG), ("x0", None)]
+    table = queries.compare(
+        pl.concat(answers(run, {P: answer}) for run, answer in given), by_run.reverse()
+    )
+    assert queries.differing(table)["wrong_answer"].to_list() == [WRONG]
 
 
 def test_seeds_that_only_one_side_has_do_not_count(compared):

@@ -6,9 +6,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from analysis import report, sources
+from analysis import diagnosis, queries, report, sources
 from analysis.tables import Log
 
 HOSTILE = (
@@ -75,6 +76,53 @@ def test_a_difference_that_is_shown_is_in_bold(read: Callable[..., Log]) -> None
     low = {split: [0.1, 0.2] for split in n}
     page = report.page(read({"top1": high, "n": n}, {"top1": low, "n": n, "relu": True}))
     assert "<li><strong>On test, with_layernorm ends higher than with_layernorm_relu" in page
+
+
+@pytest.fixture
+def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable[[str], None]:
+    """`answered(domain)`: predictions beside runs r0, which is right, and r1, which is wrong."""
+
+    def build(domain: str) -> None:
+        for run, answer in (("r0", None), ("r1", "sport/tax/pro/01/point")):
+            given = {f"{domain}/tax/pro/01": answer}
+            predicted(given).write_parquet(tmp_path / f"{run}.predictions.parquet")
+
+    return build
+
+
+def test_predictions_add_what_is_answered_as_table_and_picture(
+    read: Callable[..., Log], answered: Callable[[str], None]
+) -> None:
+    answered("law")
+    page = report.page(read({"status": "failed"}, {"status": "failed", "relu": True}))
+    tags = Tags(page)
+    for words in (
+        "Which points are answered, and what the wrong answers are.",
+        diagnosis.HEADING,
+        "wrong answer from",
+        queries.HEADING,
+        "McNemar's exact test by query",
+    ):
+        assert words in tags.text, words
+    assert "<td>domain</td><td>law</td><td>1</td><td>100.0 [" in page
+    assert [tag for tag, _ in tags.found].count("figure") == 5
+    assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
+
+
+def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
+    text = Tags(report.page(read({}, {"relu": True}))).text
+    assert diagnosis.HEADING not in text
+    assert queries.HEADING not in text
+
+
+def test_no_name_of_a_folder_becomes_markup(
+    read: Callable[..., Log], answered: Callable[[str], None]
+) -> None:
+    hostile = HOSTILE.replace("/", "|")
+    answered(hostile)
+    tags = Tags(report.page(read({"status": "failed"}, {"status": "failed", "relu": True})))
+    assert hostile in tags.text
+    assert not {tag for tag, _ in tags.found} & {"script", "img"}
 
 
 def test_nothing_is_loaded_from_elsewhere(read: Callable[..., Log]) -> None:

@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,47 @@ def test_of_two_runs_with_one_seed_the_longer_counts(read: Callable[..., Log]) -
     log = read({"config": {"epochs": 4}}, {"top1": short, "config": {"epochs": 4}})
     counted = summary.measure(log).runs.filter("counted")
     assert counted["run_id"].to_list() == ["r0"]
+
+
+@pytest.fixture
+def with_unseen(
+    tmp_path: Path, runlog_lines: Callable[..., list[dict[str, Any]]]
+) -> Callable[..., Log]:
+    """The Log of run `keep`, whose evaluations after e epochs on test also say that e of 8 unseen
+    points were hit, and of run `drop`, which logged no such thing."""
+
+    def build() -> Log:
+        for name in ("keep", "drop"):
+            records = runlog_lines(run_id=name, top1=CURVE, config={"leaked_pairs": name})
+            for record in records:
+                if name == "keep" and record["event"] == "eval" and record["split"] == "test":
+                    hits = record["epoch"]
+                    record |= {"top1_unseen": hits / 8, "hits_unseen": hits, "n_unseen": 8}
+            text = "".join(json.dumps(record) + "\n" for record in records)
+            (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        return sources.read([tmp_path])
+
+    return build
+
+
+def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
+    with_unseen: Callable[..., Log],
+) -> None:
+    tables = summary.measure(with_unseen())
+    head, *lines = summary.run_rows(tables.runs)
+    cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+    assert cells["keep"]["at epoch"] == "3"
+    assert cells["keep"]["test there, unseen %"] == "37.5 (3 of 8)"
+    assert cells["keep"]["best validation, unseen %"] == "–"  # not logged: no 0
+    assert cells["drop"]["test there, unseen %"] == "–"
+    for text in (summary.terminal_text(tables), summary.markdown_text(tables)):
+        assert "37.5 (3 of 8)" in text
+        assert summary.UNSEEN_NOTE in text
+
+
+def test_without_unseen_figures_no_table_speaks_of_them(read: Callable[..., Log]) -> None:
+    tables = summary.measure(read({}))
+    assert "unseen" not in summary.terminal_text(tables) + summary.markdown_text(tables)
 
 
 def test_pools_are_averaged_over_seeds_in_the_order_of_the_literature(

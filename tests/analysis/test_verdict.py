@@ -114,6 +114,14 @@ def test_outcomes_of_runs_without_a_shared_seed_are_passed_over() -> None:
     assert found["method"] == "intervals"
 
 
+def test_a_split_without_outcomes_is_compared_by_what_the_logs_hold() -> None:
+    outcomes = pl.concat([answers("r0", "1" * 20), answers("r1", "0" * 20)])
+    table = compared({**A, "seed": 0}, {**B, "seed": 0}, outcomes=outcomes)
+    assert row(table, "test")["method"] == "query"
+    assert row(table, "validation")["method"] == "intervals"
+    assert row(table, "speed")["method"] is None
+
+
 def test_shared_seeds_are_paired_and_p_is_at_least_that_of_the_paired_t_test() -> None:
     ours, theirs = [0.40, 0.42, 0.45, 0.41], [0.38, 0.39, 0.44, 0.40]
     found = row(compared(*seeds("with_relu", ours), *seeds("with_layernorm", theirs)))
