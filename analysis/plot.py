@@ -586,7 +586,8 @@ def _diagnosis(diagnosed: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
     heights = [panel["group"].n_unique() for panel in drawn]
     most = max(heights)
     header = 0.85 + 0.3 * _legend_rows(names)
-    figure, (block,) = _blocks([header + 1.05 + most * (0.4 + 0.07 * len(names))])
+    row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks
+    figure, (block,) = _blocks([header + 1.05 + most * row])
     panels = _panels(block, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
     for ax, title, panel, end, height in zip(panels, titles, drawn, ends, heights, strict=True):
         if panel.is_empty():  # no error at all
