@@ -142,6 +142,11 @@ class Config(BaseModel):
         description="auto: go on with the newest unfinished run of the same identity, if any; "
         "never: start a new one.",
     )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="What the encoder computes in; auto: bfloat16 on a GPU that has it, else "
+        "float32.",
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes a GPU where there is one."
     )

@@ -22,7 +22,14 @@ class BiEncoder(nn.Module):
     """
 
     def __init__(
-        self, encoder: nn.Module, *, pooling: str, layernorm: bool, relu: bool, fusion: str
+        self,
+        encoder: nn.Module,
+        *,
+        pooling: str,
+        layernorm: bool,
+        relu: bool,
+        fusion: str,
+        precision: str = "float32",
     ) -> None:
         super().__init__()
         self.encoder: Any = encoder
@@ -30,6 +37,7 @@ class BiEncoder(nn.Module):
         hidden: int = config.hidden_size
         self.pooling = pooling
         self.fusion = fusion
+        self.precision = precision
         self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
         self.sim_norm = nn.LayerNorm(SIMILARITY_SIZE) if layernorm else nn.Identity()
         self.pooled_norm = nn.LayerNorm(hidden) if layernorm else nn.Identity()
@@ -41,10 +49,19 @@ class BiEncoder(nn.Module):
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).
 
-        `sim` is the only vector that distances and neighbours use; `h` is the pooled vector.
+        `sim` is the only vector that distances and neighbours use; `h` is the pooled vector. What
+        follows the encoder is in float32 whatever that computes in.
         """
-        pooled = pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
+        device = input_ids.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=self.in_bfloat16(device)):
+            pooled = pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
+
+    def in_bfloat16(self, device: torch.device) -> bool:
+        """Whether the encoder computes in bfloat16 on a device."""
+        if self.precision == "auto":
+            return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        return self.precision == "bfloat16"
 
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".
@@ -70,16 +87,17 @@ def build(config: Config, encoder: nn.Module) -> BiEncoder:
         layernorm=config.layernorm,
         relu=config.relu,
         fusion=config.fusion,
+        precision=config.precision,
     )
 
 
 def pooled_vector(encoder: Any, input_ids: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
-    """Token ids and mask, [B, L] each → one vector a text, [B, H]."""
+    """Token ids and mask, [B, L] each → one vector a text, [B, H], in float32."""
     output = encoder(input_ids=input_ids, attention_mask=attention_mask)
     if pooling == "pooler":
-        pooled: Tensor = output.pooler_output
+        pooled: Tensor = output.pooler_output.float()
         return pooled
-    return pool(output.last_hidden_state, attention_mask, pooling)
+    return pool(output.last_hidden_state.float(), attention_mask, pooling)
 
 
 def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:

@@ -224,6 +224,7 @@ def start(run: Run, fresh: list[str]) -> None:
         corpus_digest=run.data.digest,
         versions=environment.versions(),
         device=environment.describe(run.device),
+        precision="bfloat16" if run.model.in_bfloat16(run.device) else "float32",
         processes=processes.count(),
         seed=config.seed,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
