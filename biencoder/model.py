@@ -43,7 +43,8 @@ class BiEncoder(nn.Module):
         self.pooled_norm = nn.LayerNorm(hidden) if layernorm else nn.Identity()
         with_sim, with_pooled = FUSIONS[fusion]
         features = 3 * (SIMILARITY_SIZE * with_sim + hidden * with_pooled)
-        self.activation = nn.ReLU() if relu else nn.Identity()
+        # In place: the features are made for the head alone.
+        self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from biencoder.corpus import Split
-from biencoder.neighbors import nearest
+from biencoder.neighbors import Indices, first_where, nearest
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,18 @@ def mine(
     seed: int,
     epoch: int,
     neighbors: str = "exact",
+    retrieved: Indices | None = None,
 ) -> Negatives:
     """Give every pair of `split` a new negative.
 
     `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
     searches them. A hard negative is the nearest text among all points and counters of the split
-    whose text is neither the point's nor its counter's; a random one is uniform over the same.
-    Which pairs get which, and the random texts themselves, depend on seed and epoch alone, not on
-    the model.
+    whose text is neither the point's nor its counter's, and of several as near the first, counters
+    before points; a random one is uniform over the same. Which pairs get which, and the random
+    texts themselves, depend on seed and epoch alone, not on the model.
+
+    Where the split has been evaluated with the same `sim`, its `Ranking.candidates` are `retrieved`
+    [N, K]; they change nothing, and mostly spare the search.
     """
     rng = np.random.default_rng([seed, epoch, 1])
     is_hard = rng.random(len(split)) < hard_ratio
@@ -61,7 +65,9 @@ def mine(
     hard_pairs = np.flatnonzero(is_hard)
     passed_over = 0
     if len(hard_pairs):
-        text_ids[hard_pairs], passed_over = _hard_negatives(split, sim, hard_pairs, neighbors)
+        text_ids[hard_pairs], passed_over = _hard_negatives(
+            split, sim, hard_pairs, neighbors, retrieved
+        )
     vectors = sim.cpu().numpy()
     points = vectors[split.point_ids]
     return Negatives(
@@ -85,29 +91,41 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def _hard_negatives(
-    split: Split, sim: Tensor, pairs: npt.NDArray[np.int64], neighbors: str
-) -> tuple[npt.NDArray[np.int64], int]:
-    """(text ids [P], texts passed over) for the pairs with the given rows.
+    split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
+) -> tuple[Indices, int]:
+    """(text ids [P], texts passed over) for the pairs with the given rows."""
+    pool = split.candidate_ids
 
-    Distinct texts are searched, since copies of one text are one argument.
-    """
+    def is_own(pair: Indices, candidate: Indices) -> npt.NDArray[np.bool_]:
+        text = pool[candidate]
+        return (text == split.point_ids[pair]) | (text == split.counter_ids[pair])
+
+    found = np.full(len(pairs), -1)
+    if retrieved is not None:
+        # Evaluation passes over no text but these two, so what it found nearest is nearest here.
+        near = retrieved[pairs]
+        found = first_where((near >= 0) & ~is_own(pairs[:, None], near), near, 1)[:, 0]
+    if len(rest := np.flatnonzero(found < 0)):
+        queries = sim[split.point_ids[pairs[rest]]]
+        rows, _ = nearest(
+            sim[pool], queries, 1, lambda query, row: is_own(pairs[rest][query], row), neighbors
+        )
+        found[rest] = rows[:, 0]
+    text_ids = pool[found]
+    return text_ids, _passed_over(split, sim, pairs, text_ids)
+
+
+def _passed_over(split: Split, sim: Tensor, pairs: Indices, negatives: Indices) -> int:
     points, counters = split.point_ids[pairs], split.counter_ids[pairs]
-    found, distances = nearest(
-        sim,
-        sim[points],
-        1,
-        lambda query, text: (text == points[query]) | (text == counters[query]),
-        neighbors,
-    )
     vectors = sim.cpu().numpy()
     copies = np.bincount(split.candidate_ids, minlength=len(vectors))
     # The point itself lies at distance 0, so its copies always stand nearer; the counter's only
     # where the counter does.
     counter_distance = np.linalg.norm(vectors[points] - vectors[counters], axis=1)
-    counter_nearer = (counter_distance < distances[:, 0]) & (points != counters)
+    negative_distance = np.linalg.norm(vectors[points] - vectors[negatives], axis=1)
+    counter_nearer = (counter_distance < negative_distance) & (points != counters)
     own = np.where(points == counters, 2, 1)
-    passed_over = (copies[points] - own).sum() + (copies[counters] - 1)[counter_nearer].sum()
-    return found[:, 0], int(passed_over)
+    return int((copies[points] - own).sum() + (copies[counters] - 1)[counter_nearer].sum())
 
 
 def _quartiles(differences: npt.NDArray[np.float32]) -> list[float]:

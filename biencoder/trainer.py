@@ -21,7 +21,7 @@ from biencoder import checkpoint, corpus, encoder, environment, final, predictio
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed
-from biencoder.evaluation import metrics, rank
+from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, total_loss
@@ -307,11 +307,12 @@ def begin_epoch(run: Run) -> dict[str, Embeddings]:
     epoch = progress.epoch
     is_last = epoch == config.epochs
     embeddings: dict[str, Embeddings] = {}
+    rankings: dict[str, Ranking] = {}
     if progress.step > epoch * run.steps_per_epoch:
         return embeddings  # taken up again in the middle of the epoch
     if progress.stage == "trained":
         evaluates = is_last or epoch % config.eval_every == 0
-        top1 = evaluate_all(run, embeddings) if evaluates else None
+        top1 = evaluate_all(run, embeddings, rankings) if evaluates else None
         with run.interruption.held():
             is_best = top1 is not None and progress.best.update(epoch, top1)
             progress.stage = "evaluated"
@@ -319,19 +320,22 @@ def begin_epoch(run: Run) -> dict[str, Embeddings]:
                 save(run, best=is_best)
     if progress.stage == "evaluated" and not is_last:
         if epoch % config.mine_every == 0:
-            mine_negatives(run, embeddings)
+            mine_negatives(run, embeddings, rankings.get("training"))
         else:
             progress.stage = "mined"  # with the negatives of an earlier epoch
     return embeddings
 
 
-def evaluate_all(run: Run, embeddings: dict[str, Embeddings]) -> dict[str, float]:
-    """Embed and score the three splits; adds to `embeddings` and returns top-1 of each."""
+def evaluate_all(
+    run: Run, embeddings: dict[str, Embeddings], rankings: dict[str, Ranking]
+) -> dict[str, float]:
+    """Embed, rank and score the three splits; adds to the two by split, returns top-1 of each."""
     epoch, top1 = run.progress.epoch, {}
     for split in run.data.splits:
         clock = time.monotonic()
-        embeddings[split.name] = embed_split(run, split.name)
-        figures = evaluate(split, embeddings[split.name], run.model, run.data, run.config)
+        found = embeddings[split.name] = embed_split(run, split.name)
+        ranking = rankings[split.name] = rank(split, found, run.model, run.config.neighbors)
+        figures = figures_of(ranking, split, run)
         seconds = time.monotonic() - clock
         run.record("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
         top1[split.name] = figures["top1"]
@@ -339,20 +343,19 @@ def evaluate_all(run: Run, embeddings: dict[str, Embeddings]) -> dict[str, float
     return top1
 
 
-def evaluate(
-    split: Split, embeddings: Embeddings, model: BiEncoder, data: Corpus, config: Config
-) -> dict[str, float]:
+def figures_of(ranking: Ranking, split: Split, run: Run) -> dict[str, float]:
     """The figures of an `eval` event; with leaked pairs kept also those of unseen points."""
-    ranking = rank(split, embeddings, model, config.neighbors)
     figures = metrics(ranking)
-    if config.leaked_pairs == "keep":
-        among_unseen = metrics(ranking, corpus.unseen(split, data.training))
+    if run.config.leaked_pairs == "keep":
+        among_unseen = metrics(ranking, corpus.unseen(split, run.data.training))
         figures |= {f"{name}_unseen": among_unseen[name] for name in ("top1", "hits", "n")}
     return figures
 
 
-def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
-    """Give every training pair a new negative; embeds the training split where that is not done."""
+def mine_negatives(run: Run, embeddings: dict[str, Embeddings], ranking: Ranking | None) -> None:
+    """Give every training pair a new negative, from the training split's embeddings and ranking
+    as far as those were made for its evaluation.
+    """
     clock = time.monotonic()
     config, epoch = run.config, run.progress.epoch
     if "training" not in embeddings:
@@ -361,7 +364,8 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings]) -> None:
     if float((sim.amax(0) - sim.amin(0)).max()) <= 1e-6 * float(sim.abs().max()):
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
-    mined = mine(run.data.training, sim, ratio, config.seed, epoch, config.neighbors)
+    retrieved = ranking.candidates if ranking else None
+    mined = mine(run.data.training, sim, ratio, config.seed, epoch, config.neighbors, retrieved)
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     with run.interruption.held():

@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
-from handmade import make_split
+from handmade import HIDDEN, make_model, make_split
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from biencoder.embedding import Embeddings
+from biencoder.evaluation import rank
+from biencoder.model import SIMILARITY_SIZE
 from biencoder.negatives import hard_ratio_at, mine
 
 letters = st.sampled_from("abcdefg")
@@ -44,6 +47,28 @@ def test_copies_that_stand_nearer_are_passed_over_and_counted():
     # Each of the two equal pairs passes over the other's point and counter; q passes over nothing.
     assert mined.passed_over == 4
     assert [split.texts[text] for text in mined.text_ids] == ["q", "q", "c"]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_evaluation_retrieved_gives_the_same_hard_negatives_as_a_search(seed):
+    rng = np.random.default_rng(seed)
+    # Few texts for many pairs: most candidates are copies of a pair's own texts, many at a tie.
+    pairs = [(f"p{p}", f"c{c}") for p, c in rng.integers(4 if seed % 2 else 30, size=(40, 2))]
+    split = make_split(pairs)
+    sim = torch.zeros(len(split.texts), SIMILARITY_SIZE)
+    sim[:, :2] = torch.from_numpy(rng.integers(3, size=(len(sim), 2)))
+    ranking = rank(split, Embeddings(sim, torch.zeros(len(sim), HIDDEN)), make_model())
+    searched, reused = (
+        mine(split, sim, 1.0, 0, 0, retrieved=retrieved) for retrieved in (None, ranking.candidates)
+    )
+    assert reused.text_ids.tolist() == searched.text_ids.tolist()
+    assert reused.figures == searched.figures
+
+
+def test_of_equally_near_texts_the_first_counter_is_the_hard_negative():
+    split = make_split([("p0", "c0"), ("p1", "c1"), ("p2", "c2")])
+    mined = mine(split, torch.zeros(6, 2), 1.0, seed=0, epoch=0)
+    assert [split.texts[text] for text in mined.text_ids] == ["c1", "c0", "c0"]
 
 
 def test_random_negatives_are_spread_over_points_and_counters():

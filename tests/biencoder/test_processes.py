@@ -82,8 +82,8 @@ def changed(folder, code):
 #: Every process leaves the negatives of each epoch in a file.
 KEEPING_NEGATIVES = """
 mine = trainer.mine
-def keep(split, sim, ratio, seed, epoch, neighbors):
-    mined = mine(split, sim, ratio, seed, epoch, neighbors)
+def keep(split, sim, ratio, seed, epoch, *rest):
+    mined = mine(split, sim, ratio, seed, epoch, *rest)
     np.save(f"negatives-{epoch}-{rank}.npy", mined.text_ids)
     return mined
 trainer.mine = keep
