@@ -13,8 +13,12 @@ from tqdm import tqdm
 from biencoder import processes
 from commandline import RunError
 
-#: Tokens, padding included, that one embedding batch may hold: bounds memory at any text length.
-BATCH_TOKENS = 8_192
+Rows = npt.NDArray[np.int64]
+
+#: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
+#: memory at any text length; on a CPU what is in work should also fit into its caches.
+GROUP_TOKENS = {"cpu": 1_024}
+GROUP_TOKENS_ELSEWHERE = 16_384
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,38 @@ class Tokens:
         self.ids = [torch.tensor(ids) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
 
-    def batch(self, rows: npt.NDArray[np.int64], device: torch.device) -> tuple[Tensor, Tensor]:
+    def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
         """(input_ids, attention_mask), [B, L] each, of the texts numbered `rows`."""
         chosen = [self.ids[row] for row in rows]
         input_ids = torch.nn.utils.rnn.pad_sequence(chosen, True, self.pad_id)
         lengths = torch.from_numpy(self.lengths[rows])
-        mask = torch.arange(input_ids.shape[1]) < lengths[:, None]
-        return input_ids.to(device), mask.long().to(device)
+        mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
+        if device.type == "cuda":  # from pinned memory the copy need not be waited for
+            input_ids, mask = input_ids.pin_memory(), mask.pin_memory()
+        return input_ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)
+
+    def groups(
+        self, rows: Rows, device: torch.device
+    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """The texts numbered `rows` in batches of like length.
+
+        Returns the batches, and where in their sequence each of `rows` stands, [len(rows)].
+        """
+        groups = by_length(self.lengths[rows], device)
+        places = torch.from_numpy(np.argsort(np.concatenate(groups)))
+        return [self.batch(rows[group], device) for group in groups], places.to(device)
+
+
+def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows]:
+    """Texts in groups of like length, which wastes no work on padding and changes no result."""
+    limit = GROUP_TOKENS.get(device.type, GROUP_TOKENS_ELSEWHERE)
+    longest_first = np.argsort(lengths, kind="stable")[::-1]  # so that memory peaks early
+    groups, start = [], 0
+    while start < len(longest_first):
+        count = max(1, limit // lengths[longest_first[start]])
+        groups.append(longest_first[start : start + count])
+        start += count
+    return groups
 
 
 @torch.no_grad()
@@ -61,7 +90,7 @@ def embed(
     every round of them. Raises `NotFiniteError`.
     """
     model.eval()
-    batches = _batches(tokens.lengths)
+    batches = by_length(tokens.lengths, device)
     own = [batches[number] for number in processes.share(len(batches))]
     sim, h = [], []
     quiet = None if processes.leads() else True
@@ -90,14 +119,3 @@ def _of_all(parts: list[Tensor], rows: Tensor, total: int) -> Tensor:
         vectors[rows] = torch.cat(parts).float()
     processes.combine(vectors)
     return vectors
-
-
-def _batches(lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.int64]]:
-    """Rows of like length together, which wastes no work on padding and changes no result."""
-    by_length = np.argsort(lengths, kind="stable")[::-1]  # longest first: memory peaks early
-    batches, start = [], 0
-    while start < len(by_length):
-        count = max(1, BATCH_TOKENS // lengths[by_length[start]])
-        batches.append(by_length[start : start + count])
-        start += count
-    return batches

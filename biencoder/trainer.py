@@ -380,9 +380,10 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.margin = model, margin
 
-    def forward(self, input_ids: Tensor, mask: Tensor) -> Loss:
-        """The loss of B triplets given as [3B, L]."""
-        return triplet_step(self.model, input_ids, mask, self.margin)
+    def forward(self, groups: list[tuple[Tensor, Tensor]], places: Tensor) -> Loss:
+        """The loss of B triplets, their 3B texts given as `Tokens.groups` does."""
+        sim, h = zip(*(self.model(input_ids, mask) for input_ids, mask in groups), strict=True)
+        return triplet_step(self.model, torch.cat(sim)[places], torch.cat(h)[places], self.margin)
 
 
 def train_epoch(run: Run, objective: nn.Module) -> None:
@@ -452,16 +453,15 @@ def backward(run: Run, objective: nn.Module, pairs: npt.NDArray[np.int64]) -> Lo
     weight = len(own) * processes.count() / len(pairs)
     own = own if len(own) else pairs[:1]
     texts = np.concatenate([split.point_ids[own], split.counter_ids[own], run.negatives[own]])
-    loss: Loss = objective(*run.tokens["training"].batch(texts, run.device))
+    loss: Loss = objective(*run.tokens["training"].groups(texts, run.device))
     (loss.total * weight).backward()
     parts = torch.stack(loss).detach() * (weight / processes.count())
     processes.combine(parts)
     return Loss(*parts)
 
 
-def triplet_step(model: BiEncoder, input_ids: Tensor, mask: Tensor, margin: float) -> Loss:
-    """The loss of B triplets given as [3B, L]: their points, then counters, then negatives."""
-    sim, h = model(input_ids, mask)
+def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Loss:
+    """The loss of B triplets by sim [3B, S] and h [3B, H]: points, counters, then negatives."""
     sim_p, sim_c, sim_n = sim.chunk(3)
     h_p, h_c, h_n = h.chunk(3)
     is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)

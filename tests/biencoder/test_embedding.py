@@ -25,7 +25,7 @@ def test_a_batch_is_padded_to_its_longest_text_and_masked():
 
 
 def test_each_text_gets_the_embedding_it_has_alone(model, monkeypatch):
-    monkeypatch.setattr(embedding, "BATCH_TOKENS", 12)
+    monkeypatch.setitem(embedding.GROUP_TOKENS, "cpu", 12)
     texts = ["abc", "z", "hello", "to be", "abcabcabc", "q"]
     tokens = Tokens(texts, CharTokenizer(), max_length=8)
     bi_encoder, device = model(), torch.device("cpu")

@@ -13,6 +13,7 @@ from handmade import make_model, make_split
 
 from biencoder import checkpoint, corpus, trainer
 from biencoder.config import Config
+from biencoder.embedding import Tokens
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.negatives import mine
 from biencoder.trainer import Best
@@ -101,13 +102,13 @@ def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
     settings, monkeypatch
 ):
     seen = {}
-    step = trainer.triplet_step
+    groups = Tokens.groups
 
-    def spy(model, input_ids, mask, margin):
-        seen[config.variant].append(input_ids.tolist())
-        return step(model, input_ids, mask, margin)
+    def spy(tokens, rows, device):
+        seen[config.variant].append(rows.tolist())
+        return groups(tokens, rows, device)
 
-    monkeypatch.setattr(trainer, "triplet_step", spy)
+    monkeypatch.setattr(Tokens, "groups", spy)
     for name in VARIANTS:
         config = Config(**settings | {"variant": name, "negatives": "only_random", "run_id": name})
         seen[name] = []
