@@ -20,6 +20,7 @@ import commandline
 from biencoder import checkpoint, corpus, encoder, environment, final, predictions, processes
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
+from biencoder.dropout import QuickDropout
 from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed
 from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
@@ -382,7 +383,8 @@ class Objective(nn.Module):
 
     def forward(self, groups: list[tuple[Tensor, Tensor]], places: Tensor) -> Loss:
         """The loss of B triplets, their 3B texts given as `Tokens.groups` does."""
-        sim, h = zip(*(self.model(input_ids, mask) for input_ids, mask in groups), strict=True)
+        with QuickDropout():
+            sim, h = zip(*(self.model(input_ids, mask) for input_ids, mask in groups), strict=True)
         return triplet_step(self.model, torch.cat(sim)[places], torch.cat(h)[places], self.margin)
 
 
