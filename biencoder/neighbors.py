@@ -21,8 +21,11 @@ Floats = npt.NDArray[np.float64]
 #: (query rows [Q, 1], candidate rows [Q, m]) → True where the query must not be given the candidate
 Excluded = Callable[[Indices, Indices], npt.NDArray[np.bool_]]
 
-#: Numbers held at a time while searching (4 or 8 bytes each): bounds memory on any corpus.
-BLOCK = 32_000_000
+#: Numbers held at a time while searching (4 or 8 bytes each), few enough for a CPU's caches; but
+#: never fewer queries than a matrix product needs to be worth its while. So memory grows with the
+#: candidates, not with their square.
+BLOCK = 8_000_000
+LEAST_QUERIES = 128
 
 
 class Search(Protocol):
@@ -51,13 +54,19 @@ class ExactSearch:
     def __init__(self, candidates: Tensor) -> None:
         self.candidates = candidates
         self.centre = candidates.double().mean(0)
-        self.centred = (candidates.double() - self.centre).float()
+        centred = (candidates.double() - self.centre).float()
         self.slack = 2 * (candidates.shape[1] + 16) * torch.finfo(torch.float32).eps
-        self.norms = (1 - self.slack) * self.centred.square().sum(1)
+        norms = (1 - self.slack) * centred.square().sum(1, keepdim=True)
+        #: (−2 c, |c|²) · (q, 1): one product, without a pass over the result to add the norms.
+        self.extended = torch.cat([-2 * centred, norms], 1)
+        self.bounds = centred.new_empty(0)
 
     def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
         centred = (queries.double() - self.centre).float()
-        bounds = torch.addmm(self.norms, centred, self.centred.T, alpha=-2)
+        if len(self.bounds) < len(queries):  # kept, since fresh memory costs as much as the product
+            self.bounds = centred.new_empty(len(queries), len(self.candidates))
+        extended = torch.cat([centred, torch.ones_like(centred[:, :1])], 1)
+        bounds = torch.mm(extended, self.extended.T, out=self.bounds[: len(queries)])
         lowest, rows = _smallest(bounds, min(fetch, len(self.candidates)))
         offsets = self.candidates[rows].double() - queries.double()[:, None]
         distances = offsets.square().sum(2).sqrt()
@@ -109,8 +118,8 @@ def nearest(
     fetch = k + 8
     while len(pending):
         unsettled = []
-        held = len(pending) * search.numbers(fetch)
-        for block in np.array_split(pending, -(-held // BLOCK)):
+        together = max(LEAST_QUERIES, BLOCK // search.numbers(fetch))
+        for block in np.array_split(pending, -(-len(pending) // together)):
             on_device = torch.from_numpy(block).to(queries.device)
             found, found_distances, horizon = search.query(queries[on_device], fetch)
             order = np.lexsort((found, found_distances))
