@@ -74,3 +74,35 @@ def test_a_switch_changes_no_shared_parameter(model):
             assert torch.equal(state[name], states[-1][name]), name
         added = set(state) - set(states[-1])
         assert all("norm" in name for name in added)
+
+
+def test_in_bfloat16_the_encoder_alone_is_less_exact(model):
+    exact, rough = (model(layernorm=False, precision=p) for p in ("float32", "bfloat16"))
+    product = torch.nn.Linear(6, 6)
+    for bi_encoder in (exact, rough):  # a table alone has nothing to round
+        bi_encoder.encoder.states = torch.nn.Sequential(bi_encoder.encoder.states, product)
+    for there, here in zip(exact(IDS, MASK), rough(IDS, MASK), strict=True):
+        assert here.dtype == torch.float32
+        assert not torch.equal(here, there)
+        torch.testing.assert_close(here, there, atol=0.05, rtol=0.05)
+    sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
+    assert torch.equal(rough.pair_logits(*sides), exact.pair_logits(*sides))
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind", "expected"),
+    [
+        ("auto", "cpu", False),
+        ("auto", "mps", False),
+        ("float32", "cuda", False),
+        ("bfloat16", "cpu", True),
+    ],
+)
+def test_bfloat16_is_for_gpus_or_who_asks_for_it(model, precision, kind, expected):
+    assert model(precision=precision).in_bfloat16(torch.device(kind)) is expected
+
+
+@pytest.mark.parametrize("has_it", [True, False])
+def test_a_gpu_computes_in_bfloat16_where_it_has_it(model, monkeypatch, has_it):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    assert model(precision="auto").in_bfloat16(torch.device("cuda")) is has_it
