@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.int64]
 #: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
 #: memory at any text length; on a CPU what is in work should also fit into its caches.
 GROUP_TOKENS = {"cpu": 1_024}
-GROUP_TOKENS_ELSEWHERE = 16_384
+GROUP_TOKENS_ELSEWHERE = 8_192
 
 
 @dataclass(frozen=True)
