@@ -1,6 +1,6 @@
 # `make` alone prints this list; every target builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture check ablation plot clean \
+.PHONY: help setup train test torture bench check ablation plot clean \
 	image docker-train image-check
 .DELETE_ON_ERROR:
 
@@ -44,6 +44,16 @@ test: $(READY) ## run the tests
 
 torture: $(READY) ## kill a run fifty times and compare with one left in peace: some minutes
 	TORTURE_KILLS=50 $(BIN)/python -m pytest -s tests/test_torture.py
+
+# The training benchmark runs a peer's trainer, which needs packages that nothing else does.
+bench: $(READY) ## measure speed beside the peers': ten minutes, on a corpus by DATA=folder
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python tests/benchmarks/bench_startup.py
+	$(BIN)/python tests/benchmarks/bench_search.py
+	$(BIN)/python tests/benchmarks/bench_analysis_read.py 100
+	$(BIN)/python tests/benchmarks/bench_device.py
+	$(BIN)/python tests/benchmarks/bench_training.py --max_length=256 $(if $(DATA),--data_dir=$(DATA))
+	$(BIN)/python tests/benchmarks/bench_epoch.py $(if $(DATA),--data_dir=$(DATA) --epochs=1)
 
 check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .
