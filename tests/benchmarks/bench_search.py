@@ -138,14 +138,14 @@ def draw(rows: list[list[float]], path: Path) -> None:
     left.plot(pairs, reference_seconds, "s--", label="reference: ball tree, pair by pair")
     left.plot(pairs, our_seconds, "o-", label="exact search, batched")
     left.plot(pairs, our_seconds[1] * (pairs / pairs[1]) ** 2, ":", color="grey", label="quadratic")
-    left.set(
-        xscale="log", yscale="log", xlabel="pairs", ylabel="seconds", title="mine and evaluate"
-    )
+    left.set(ylabel="seconds", title="mine and evaluate")
     left.legend(fontsize="small")
     right.plot(pairs, megabytes, "o-")
-    right.set(xscale="log", yscale="log", xlabel="pairs", ylabel="MB", title="peak memory")
+    right.set(ylabel="MB", title="peak memory of the whole process")
     for axes in (left, right):
-        axes.grid(alpha=0.3, which="both")
+        axes.set(xscale="log", yscale="log", xlabel="pairs")
+        axes.grid(alpha=0.3)
+    right.set_ylim(100, 10_000)
     figure.savefig(path, dpi=150)
     print(f"drew {path}")
 
