@@ -70,9 +70,9 @@ def main() -> None:
         watch.seconds.clear()
 
     trainer.train_epoch = closing_an_epoch
-    with tempfile.TemporaryDirectory() as folder, Interruption() as interruption:
+    with tempfile.TemporaryDirectory() as folder:
         places = {"log_dir": f"{folder}/logs", "checkpoint_dir": f"{folder}/checkpoints"}
-        trainer.train(Config(**places | flags), interruption)
+        trainer.train(Config(**places | flags), Interruption())
     totals = [sum(epoch.values()) for epoch in epochs]
     print(f"{len(epochs)} epochs; seconds, and share of the epoch in percent")
     print(line("epoch", totals, " s"))

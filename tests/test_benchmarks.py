@@ -1,0 +1,25 @@
+"""That the benchmarks still run; what they measure is looked at by people, on a quiet machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "benchmarks"
+
+
+def run(script, *arguments):
+    command = [sys.executable, FOLDER / script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_reference_way_of_mining_and_evaluating_gives_the_same_answers():
+    printed = run("bench_search.py", "one", 300, 1)
+    assert "times as fast" in printed
+    assert printed.count("identical answers") == printed.count("yes") == 1
+
+
+def test_the_parts_of_an_epoch_are_told_for_the_real_job(tiny_encoder):
+    printed = run("bench_epoch.py", f"--encoder={tiny_encoder}", "--epochs=2", "--max_length=16")
+    assert "2 epochs; seconds" in printed
+    parts = [line.split()[0] for line in printed.split("\n") if line.startswith("  ")]
+    assert {"epoch", "train", "embed", "evaluate", "mine", "checkpoint", "log"} <= set(parts)
