@@ -20,19 +20,18 @@ _LEVELS = 2**16
 class QuickDropout(TorchFunctionMode):
     """While it is entered, `F.dropout` and the dropout of attention are done by `dropout`.
 
-    Whatever the encoder's architecture: it calls torch as ever. Off the CPU nothing changes.
+    Whatever the encoder's architecture: it calls torch as ever, with tensors on the CPU.
     """
 
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if args and isinstance(args[0], Tensor) and args[0].device.type == "cpu":
-            if function is F.dropout and not kwargs.get("inplace"):
-                return _dropout_as_called(*args, **kwargs)
-            if function is F.scaled_dot_product_attention and kwargs.get("dropout_p"):
-                if not kwargs.get("is_causal") and not kwargs.get("enable_gqa"):
-                    return _attention_as_called(*args, **kwargs)
+        if function is F.dropout and not kwargs.get("inplace"):
+            return _dropout_as_called(*args, **kwargs)
+        if function is F.scaled_dot_product_attention and kwargs.get("dropout_p"):
+            if not kwargs.get("is_causal") and not kwargs.get("enable_gqa"):
+                return _attention_as_called(*args, **kwargs)
         return function(*args, **kwargs)
 
 
