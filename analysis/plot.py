@@ -76,6 +76,7 @@ LOSSES = {
     "triplet_loss": "triplet",
     "positive_loss": "positive pairs",
     "negative_loss": "negative pairs",
+    "in_batch_loss": "in batch",
 }
 
 
@@ -347,6 +348,7 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
         "triplet_loss": {"color": INK, "linestyle": "-", "linewidth": 1.2},
         "positive_loss": {"color": INK, "linestyle": (0, (5, 2)), "linewidth": 1.2},
         "negative_loss": {"color": MUTED, "linestyle": (0, (1.5, 1.5)), "linewidth": 1.8},
+        "in_batch_loss": {"color": MUTED, "linestyle": "-", "linewidth": 1.2},
     }
     for metric, look in looks.items():
         line = loss.filter(pl.col("metric") == metric)

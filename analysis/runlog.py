@@ -42,7 +42,7 @@ PLACES: dict[str, Schema] = {
 #: Event → the fields that become metrics. Hits are left out: they are top-1 times n.
 VALUES: dict[str, tuple[str, ...]] = {
     "step": (
-        *("loss", "triplet_loss", "positive_loss", "negative_loss"),
+        *("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss"),
         *("lr", "grad_norm", "triplets_per_second"),
     ),
     "mine": ("hard_ratio", "hard", "random", "passed_over", "seconds"),

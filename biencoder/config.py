@@ -85,6 +85,12 @@ class Config(BaseModel):
     margin: float = Field(
         1.0, gt=0, description="Triplet margin, in Euclidean distance between embeddings."
     )
+    in_batch_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of one more loss: each counter against all other texts of its batch, "
+        "which then holds pairs of one domain.",
+    )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."
     )

@@ -1,4 +1,6 @@
-"""The training objective: a triplet loss on the embeddings, cross-entropy on the pair head."""
+"""The training objective: a triplet loss on the embeddings, cross-entropy on the pair head; and, as
+an option, cross-entropy over all texts of a batch.
+"""
 
 from typing import NamedTuple
 
@@ -6,14 +8,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+#: What cosines are divided by in the in-batch loss: those of texts lie so close together that
+#: undivided they would tell the softmax little. The customary value (Gao et al., SimCSE, 2021).
+TEMPERATURE = 0.05
+
 
 class Loss(NamedTuple):
-    """A scalar each; `total` is the sum of the others and the one to differentiate."""
+    """A scalar each; `total` is the weighted sum of the others and the one to differentiate."""
 
     total: Tensor
     triplet: Tensor
     positive: Tensor
     negative: Tensor
+    in_batch: Tensor
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
@@ -39,11 +46,27 @@ def total_loss(
     negative_logits: Tensor,
     margin: float,
 ) -> Loss:
-    """The objective and its three parts, from embeddings [B, S] and pair logits [B, 2].
+    """The documented objective and its three parts, from embeddings [B, S] and pair logits [B, 2].
 
     They are computed in float32 whatever precision the encoder ran in.
     """
     triplet = triplet_loss(anchor.float(), positive.float(), negative.float(), margin)
     is_counter = pair_loss(positive_logits.float(), True)
     is_not = pair_loss(negative_logits.float(), False)
-    return Loss(triplet + is_counter + is_not, triplet, is_counter, is_not)
+    total = triplet + is_counter + is_not
+    return Loss(total, triplet, is_counter, is_not, in_batch=torch.zeros_like(total))
+
+
+def in_batch_loss(candidates: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
+    """Mean cross-entropy of every anchor's positive among all texts of the batch → a scalar.
+
+    `candidates` [D, S] are the similarity embeddings of the batch's distinct texts, `anchors` and
+    `positives` [B] rows of them; an anchor's own text is no candidate for it. The logits are
+    cosines over `TEMPERATURE`. Henderson et al., Efficient Natural Language Response Suggestion for
+    Smart Reply, 2017, eq. 4, which uses the responses of the other pairs alone.
+    """
+    direction = F.normalize(candidates.float(), dim=1)
+    logits = direction[anchors] @ direction.T / TEMPERATURE
+    number = torch.arange(len(candidates), device=candidates.device)
+    is_own = (number == anchors[:, None]) & (number != positives[:, None])
+    return F.cross_entropy(logits.masked_fill(is_own, -torch.inf), positives)

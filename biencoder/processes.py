@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +90,35 @@ def combine(values: Tensor) -> None:
     """Add up the processes' `values` in place: each holds zeros where another one's part is."""
     if count() > 1:
         dist.all_reduce(values)
+
+
+class _Gathered(torch.autograd.Function):
+    """See `gathered`."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, places: Tensor, total: int) -> Tensor:
+        ctx.save_for_backward(places)
+        rows = values.new_zeros(total, values.shape[1])
+        rows[places] = values
+        combine(rows)
+        return rows
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (places,) = ctx.saved_tensors
+        rows = gradients[0].clone()
+        combine(rows)
+        return rows[places], None, None
+
+
+def gathered(values: Tensor, places: Tensor, total: int) -> Tensor:
+    """The rows [total, S] of all processes; this one gives `values` [G, S] for `places` [G].
+
+    Every process must call it, and differentiate it: the gradient of a row is the sum over the
+    processes, and goes to the one that gave it.
+    """
+    rows: Tensor = _Gathered.apply(values, places, total)
+    return rows
 
 
 def greatest(number: int) -> int:

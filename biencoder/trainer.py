@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,7 @@ from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed
 from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
-from biencoder.loss import Loss, total_loss
+from biencoder.loss import Loss, in_batch_loss, total_loss
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
 from biencoder.runlog import FormerRun, RunLog, find_run, new_run_id
@@ -283,7 +283,7 @@ def fit(run: Run) -> dict[str, Embeddings]:
     nor the one after the last is a special case. A signal leaves a checkpoint of where it struck.
     """
     objective = processes.data_parallel(
-        Objective(run.model, run.config.margin),
+        Objective(run.model, run.config.margin, run.config.in_batch_weight),
         run.device,
         all_used=run.config.fusion != "only_embedding",
     )
@@ -374,18 +374,44 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings], ranking: Ranking
         run.negatives, run.progress.stage = mined.text_ids, "mined"
 
 
+class Batch(NamedTuple):
+    """The texts of a batch's triplets, each distinct one once, as one process needs them.
+
+    `groups` holds the texts that this process encodes, as `Tokens.groups` does: D vectors in all.
+    `triplets` [3, B] are rows of them: the points, counters and negatives of its own pairs.
+
+    The in-batch candidates are the distinct texts of all processes, so each is given by one of
+    them: this one gives the rows `given` as the candidates `given_as`. `anchors` and `positives`
+    [B] are the points and counters of its own pairs among them.
+    """
+
+    groups: list[tuple[Tensor, Tensor]]
+    triplets: Tensor
+    given: Tensor
+    given_as: Tensor
+    candidates: int
+    anchors: Tensor
+    positives: Tensor
+
+
 class Objective(nn.Module):
     """The model and its loss as one forward, all of which `DistributedDataParallel` has to see."""
 
-    def __init__(self, model: BiEncoder, margin: float) -> None:
+    def __init__(self, model: BiEncoder, margin: float, in_batch_weight: float = 0.0) -> None:
         super().__init__()
-        self.model, self.margin = model, margin
+        self.model, self.margin, self.in_batch_weight = model, margin, in_batch_weight
 
-    def forward(self, groups: list[tuple[Tensor, Tensor]], places: Tensor) -> Loss:
-        """The loss of B triplets, their 3B texts given as `Tokens.groups` does."""
-        with QuickDropout() if places.device.type == "cpu" else nullcontext():
-            sim, h = zip(*(self.model(input_ids, mask) for input_ids, mask in groups), strict=True)
-        return triplet_step(self.model, torch.cat(sim)[places], torch.cat(h)[places], self.margin)
+    def forward(self, batch: Batch) -> Loss:
+        """The loss of the batch's B triplets."""
+        with QuickDropout() if batch.triplets.device.type == "cpu" else nullcontext():
+            vectors = [self.model(input_ids, mask) for input_ids, mask in batch.groups]
+        sim, h = (torch.cat(parts) for parts in zip(*vectors, strict=True))
+        loss = triplet_step(self.model, sim[batch.triplets], h[batch.triplets], self.margin)
+        if not self.in_batch_weight:
+            return loss
+        candidates = processes.gathered(sim[batch.given], batch.given_as, batch.candidates)
+        in_batch = in_batch_loss(candidates, batch.anchors, batch.positives)
+        return loss._replace(total=loss.total + self.in_batch_weight * in_batch, in_batch=in_batch)
 
 
 def train_epoch(run: Run, objective: nn.Module) -> None:
@@ -435,6 +461,7 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
                     triplet_loss=loss.triplet.item(),
                     positive_loss=loss.positive.item(),
                     negative_loss=loss.negative.item(),
+                    in_batch_loss=loss.in_batch.item(),
                     lr=config.lr,
                     grad_norm=norm.item(),
                     triplets_per_second=(step - clocked_step) * config.batch_size / seconds,
@@ -450,33 +477,67 @@ def backward(run: Run, objective: nn.Module, pairs: npt.NDArray[np.int64]) -> Lo
     gets what one alone would get for all of them.
     """
     split = run.data.training
-    # A process without a pair takes part for nothing, since the others wait for its gradients.
-    own = pairs[processes.share(len(pairs))]
-    weight = len(own) * processes.count() / len(pairs)
-    own = own if len(own) else pairs[:1]
-    texts = np.concatenate([split.point_ids[own], split.counter_ids[own], run.negatives[own]])
-    loss: Loss = objective(*run.tokens["training"].groups(texts, run.device))
+    weight = len(processes.share(len(pairs))) * processes.count() / len(pairs)
+    texts = np.stack([split.point_ids[pairs], split.counter_ids[pairs], run.negatives[pairs]])
+    loss: Loss = objective(make_batch(texts, run.tokens["training"], run.device))
     (loss.total * weight).backward()
     parts = torch.stack(loss).detach() * (weight / processes.count())
     processes.combine(parts)
     return Loss(*parts)
 
 
+def make_batch(texts: npt.NDArray[np.int64], tokens: Tokens, device: torch.device) -> Batch:
+    """This process' part of the triplets whose points, counters and negatives are `texts` [3, B].
+
+    A process without a pair takes part with the first one, since the others wait for its
+    gradients.
+    """
+    own = processes.share(texts.shape[1])
+    candidates, first, number = np.unique(texts, return_index=True, return_inverse=True)
+    number = number.reshape(texts.shape)
+    # A text that several pairs have is given by the process of the first.
+    given_as = np.flatnonzero(np.isin(first % texts.shape[1], own))
+    own_numbers = number[:, own if len(own) else [0]]
+    encoded = np.unique(own_numbers)
+    groups, places = tokens.groups(candidates[encoded], device)
+
+    def on_device(rows: npt.NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(rows).to(device)
+
+    return Batch(
+        groups=groups,
+        triplets=places[on_device(np.searchsorted(encoded, own_numbers))],
+        given=places[on_device(np.searchsorted(encoded, given_as))],
+        given_as=on_device(given_as),
+        candidates=len(candidates),
+        anchors=on_device(own_numbers[0]),
+        positives=on_device(own_numbers[1]),
+    )
+
+
 def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Loss:
-    """The loss of B triplets by sim [3B, S] and h [3B, H]: points, counters, then negatives."""
-    sim_p, sim_c, sim_n = sim.chunk(3)
-    h_p, h_c, h_n = h.chunk(3)
+    """The loss of B triplets by sim [3, B, S] and h [3, B, H]: points, counters, negatives."""
+    sim_p, sim_c, sim_n = sim
+    h_p, h_c, h_n = h
     is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
     is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
     return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
 
 
 def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
-    """The rows of an epoch's batches, B each (the last may be shorter): every pair once, in an
-    order that depends on seed and epoch alone.
+    """The rows of an epoch's batches, B each (one may be shorter): every pair once, in an order
+    that depends on seed and epoch alone.
+
+    Where the texts of a batch are negatives of each other, its pairs are of one domain, save where
+    one domain ends and the next begins: what shares its subject is hard to tell apart.
     """
-    order = np.random.default_rng([config.seed, epoch, 0]).permutation(len(split))
-    for first in range(0, len(order), config.batch_size):
+    rng = np.random.default_rng([config.seed, epoch, 0])
+    order = rng.permutation(len(split))
+    starts = np.arange(0, len(order), config.batch_size)
+    if config.in_batch_weight:
+        order = order[np.argsort(split.pairs["domain"].to_numpy()[order], kind="stable")]
+        rng.shuffle(starts)
+    for first in starts:
         yield order[first : first + config.batch_size]
 
 

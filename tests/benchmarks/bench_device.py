@@ -27,7 +27,7 @@ from sidebyside import in_turns, line, ratios  # noqa: E402 - the paths must be 
 from biencoder.config import Config  # noqa: E402
 from biencoder.embedding import Tokens  # noqa: E402
 from biencoder.model import build  # noqa: E402
-from biencoder.trainer import Objective  # noqa: E402
+from biencoder.trainer import Objective, make_batch  # noqa: E402
 
 LENGTH, STEPS, TURNS = 256, 5, 5
 
@@ -82,9 +82,9 @@ def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
         wait(device)
         clock = time.perf_counter()
         for _ in range(STEPS):
-            rows = rng.integers(len(lengths), size=3 * config.batch_size)
+            rows = rng.integers(len(lengths), size=(3, config.batch_size))
             optimizer.zero_grad(set_to_none=True)
-            objective(*tokens.groups(rows, device)).total.backward()
+            objective(make_batch(rows, tokens, device)).total.backward()
             get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
             optimizer.step()
             done += int(lengths[rows].sum())

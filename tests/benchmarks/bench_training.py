@@ -53,7 +53,7 @@ def ours(config: Config, split: Split, negatives: np.ndarray, device: torch.devi
             pairs = np.arange(start, start + config.batch_size)
             ids = [split.point_ids[pairs], split.counter_ids[pairs], negatives[pairs]]
             optimizer.zero_grad(set_to_none=True)
-            objective(*tokens.groups(np.concatenate(ids), device)).total.backward()
+            objective(trainer.make_batch(np.stack(ids), tokens, device)).total.backward()
             get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
             optimizer.step()
             if device.type == "cuda":

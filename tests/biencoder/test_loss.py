@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from biencoder.loss import pair_loss, total_loss, triplet_loss
+from biencoder.loss import TEMPERATURE, in_batch_loss, pair_loss, total_loss, triplet_loss
 
 ANCHOR = torch.tensor([[0.0, 0.0]])
 
@@ -46,3 +46,27 @@ def test_the_total_is_the_sum_of_its_parts():
 def test_the_loss_is_float32_where_the_encoder_was_not():
     vectors, logits = torch.randn(3, 4, 5).bfloat16(), torch.randn(2, 4, 2).bfloat16()
     assert all(part.dtype == torch.float32 for part in total_loss(*vectors, *logits, margin=1.0))
+
+
+def test_the_in_batch_loss_is_the_cross_entropy_of_the_positive_among_all_texts_but_the_anchor():
+    torch.manual_seed(0)
+    texts = torch.randn(5, 3)
+    cosine = torch.nn.functional.cosine_similarity(texts[:, None], texts[None], dim=-1)
+    expected = 0.0
+    for anchor, positive in ((0, 3), (2, 1)):
+        weights = {text: math.exp(cosine[anchor, text] / TEMPERATURE) for text in range(5)}
+        expected -= math.log(weights[positive] / (sum(weights.values()) - weights[anchor])) / 2
+    loss = in_batch_loss(texts, torch.tensor([0, 2]), torch.tensor([3, 1]))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_in_batch_loss_does_not_depend_on_the_embeddings_lengths():
+    torch.manual_seed(0)
+    texts, rows = torch.randn(4, 3), (torch.tensor([0]), torch.tensor([1]))
+    longer = texts * torch.tensor([[1.0], [10.0], [0.1], [3.0]])
+    assert in_batch_loss(longer, *rows).item() == pytest.approx(in_batch_loss(texts, *rows).item())
+
+
+def test_a_pair_of_equal_texts_still_has_a_finite_in_batch_loss():
+    loss = in_batch_loss(torch.eye(3), torch.tensor([1]), torch.tensor([1]))
+    assert torch.isfinite(loss)

@@ -40,7 +40,7 @@ def flags(steady_encoder):
     """A run of 2 × 16 steps whose last batch of an epoch, of 3 pairs, is no multiple of 2."""
     return (
         *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
-        *("--log_every=1", "--device=cpu", "--run_id=run"),
+        *("--log_every=1", "--device=cpu", "--run_id=run", "--in_batch_weight=1"),
     )
 
 
@@ -110,7 +110,7 @@ def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
     one, two = (records(folder, "step") for folder in (alone, together))
     assert len(one) == len(two) == 32
     for parts in zip(one, two, strict=True):
-        for name in ("loss", "triplet_loss", "positive_loss", "negative_loss"):
+        for name in ("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss"):
             assert parts[0][name] == pytest.approx(parts[1][name], rel=1e-5, abs=1e-5)
 
 

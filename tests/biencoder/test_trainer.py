@@ -125,6 +125,37 @@ def test_every_epoch_visits_every_pair_once_in_an_order_of_its_own():
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
+def test_in_batch_negatives_come_from_one_domain_and_every_pair_is_still_visited_once():
+    texts = [(f"p{number}", f"c{number}") for number in range(40)]
+    split = make_split(texts)
+    domains = np.array([f"domain{number % 4}" for number in range(40)])
+    split.pairs["domain"] = domains
+    epochs = []
+    for epoch in (0, 1):
+        config = Config(batch_size=5, in_batch_weight=1)
+        found = list(trainer.batches(config, split, epoch))
+        assert all(len(set(domains[batch])) == 1 for batch in found)
+        epochs.append(np.concatenate(found).tolist())
+    assert all(sorted(order) == list(range(40)) for order in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
+    encoder, tokenizer = trainer.encoder.load(str(tiny_encoder), "mean", 24)
+    tokens = Tokens(["one", "two", "three", "four"], tokenizer, 24)
+    texts = np.array([[0, 2], [1, 3], [3, 0]])  # the second counter is the first one's negative
+    batch = trainer.make_batch(texts, tokens, torch.device("cpu"))
+    assert sum(len(ids) for ids, _ in batch.groups) == batch.candidates == 4
+    config = Config(encoder=str(tiny_encoder))
+    model = trainer.build(config, encoder).eval()
+    sim = torch.cat([model(*group)[0] for group in batch.groups])
+    plain = torch.cat([model(*tokens.batch(row, sim.device))[0] for row in np.arange(4)[:, None]])
+    torch.testing.assert_close(sim[batch.triplets], plain[texts])
+    candidates = torch.zeros_like(sim).index_copy(0, batch.given_as, sim[batch.given])
+    torch.testing.assert_close(candidates[batch.anchors], plain[texts[0]])
+    torch.testing.assert_close(candidates[batch.positives], plain[texts[1]])
+
+
 def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
     config = Config(**settings | {"epochs": 5, "eval_every": 3, "mine_every": 2})
     train(config)
@@ -237,7 +268,9 @@ def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
 
 
 def test_negatives_that_no_longer_change_are_warned_of(settings):
-    config = Config(**settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30})
+    config = Config(
+        **settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30}
+    )
     train(config)
     (warning,) = warnings_of(config)
     assert warning["message"].startswith("no negative changed")
