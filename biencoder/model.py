@@ -53,10 +53,14 @@ class BiEncoder(nn.Module):
         `sim` is the only vector that distances and neighbours use; `h` is the pooled vector. What
         follows the encoder is in float32 whatever that computes in.
         """
+        pooled = self.pooled(input_ids, attention_mask)
+        return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
+
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H]."""
         device = input_ids.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.in_bfloat16(device)):
-            pooled = pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
-        return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
+            return pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
 
     def in_bfloat16(self, device: torch.device) -> bool:
         """Whether the encoder computes in bfloat16 on a device."""

@@ -28,6 +28,7 @@ from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, in_batch_loss, total_loss
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
+from biencoder.projection import start_from_principal
 from biencoder.runlog import FormerRun, RunLog, find_run, new_run_id
 from commandline import RunError
 
@@ -146,6 +147,9 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
         try:
             with processes.blame():
                 resume(run) if former else start(run, fresh)
+                if config.init_from is None and run.progress == Progress():
+                    training = run.tokens["training"]
+                    start_from_principal(model, training, device, config.seed)
                 processes.take_weights_of_lead(model)
                 embeddings = fit(run)
                 finish(run, embeddings)

@@ -253,15 +253,11 @@ def test_a_weight_that_is_not_a_number_stops_the_run(settings, monkeypatch):
 
 
 def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
-    build = trainer.build
-
-    def collapsed(*args):
-        model = build(*args)
+    def collapse(model, *_):
         with torch.no_grad():
             model.similarity.weight.zero_()
-        return model
 
-    monkeypatch.setattr(trainer, "build", collapsed)
+    monkeypatch.setattr(trainer, "start_from_principal", collapse)
     config = Config(**settings)
     train(config)
     assert any("have collapsed" in warning["message"] for warning in warnings_of(config))
