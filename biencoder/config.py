@@ -81,7 +81,15 @@ class Config(BaseModel):
 
     epochs: int = Field(5, ge=0, description="Passes over the training pairs.")
     batch_size: Count = Field(8, description="Triplets an optimiser step.")
-    lr: float = Field(1e-4, gt=0, le=1, description="Adam's learning rate, constant.")
+    lr: float = Field(
+        1e-4, gt=0, le=1, description="Adam's learning rate for the encoder, constant."
+    )
+    head_lr: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        description="The same for what is not pretrained: projection, LayerNorms, pair head.",
+    )
     margin: float = Field(
         1.0, gt=0, description="Triplet margin, in Euclidean distance between embeddings."
     )

@@ -136,7 +136,7 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
             model=model,
             tokenizer=tokenizer,
             tokens={s.name: Tokens(s.texts, tokenizer, config.max_length) for s in data.splits},
-            optimizer=torch.optim.Adam(model.parameters(), lr=config.lr, fused=True),
+            optimizer=make_optimizer(model, config),
             device=device,
             run_id=run_id,
             log=log,
@@ -181,6 +181,14 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
     best = run.progress.best
     say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
     return 0
+
+
+def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
+    """Adam over all parameters, in the model's order: the encoder's, then what starts fresh."""
+    pretrained = list(model.encoder.parameters())
+    fresh = list(model.parameters())[len(pretrained) :]
+    groups = [{"params": pretrained, "lr": config.lr}, {"params": fresh, "lr": config.head_lr}]
+    return torch.optim.Adam(groups, fused=True)
 
 
 def choose_run(config: Config) -> tuple[FormerRun | None, str]:

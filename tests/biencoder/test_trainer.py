@@ -125,6 +125,15 @@ def test_every_epoch_visits_every_pair_once_in_an_order_of_its_own():
     assert epochs[0].tolist() != epochs[1].tolist()
 
 
+def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
+    model = make_model()
+    optimizer = trainer.make_optimizer(model, Config(lr=1e-5, head_lr=1e-2))
+    rates = [group["lr"] for group in optimizer.param_groups for _ in group["params"]]
+    named = dict(zip((name for name, _ in model.named_parameters()), rates, strict=True))
+    assert all((rate == 1e-5) == name.startswith("encoder.") for name, rate in named.items())
+    assert named["similarity.weight"] == named["head.weight"] == 1e-2
+
+
 def test_in_batch_negatives_come_from_one_domain_and_every_pair_is_still_visited_once():
     texts = [(f"p{number}", f"c{number}") for number in range(40)]
     split = make_split(texts)
@@ -265,7 +274,7 @@ def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
 
 def test_negatives_that_no_longer_change_are_warned_of(settings):
     config = Config(
-        **settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30}
+        **settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30, "head_lr": 1e-30}
     )
     train(config)
     (warning,) = warnings_of(config)
