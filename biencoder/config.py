@@ -59,6 +59,9 @@ class Config(BaseModel):
         description="The packaged all-MiniLM-L6-v2, a local model folder, or a hub name such as "
         "bert-base-uncased.",
     )
+    layers: Count | None = Field(
+        None, description="Layers of the encoder that stay, from the first on; unset: all."
+    )
     pooling: Literal["mean", "cls", "pooler"] = Field(
         "mean",
         description="How token states become one vector: their mean, the first token's, or that "

@@ -19,8 +19,11 @@ class EncoderError(RunError):
     """An encoder that cannot be loaded; the message names it and what to do."""
 
 
-def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
-    """(encoder, tokenizer) for `--encoder=name`: pretrained weights, in float32.
+def load(
+    name: str, pooling: str, max_length: int, layers: int | None = None
+) -> tuple[nn.Module, Any]:
+    """(encoder, tokenizer) for `--encoder=name`: pretrained weights, in float32, and of its layers
+    the first `layers` or all.
 
     The encoder's own pooler layer stays only where `pooling` uses it, so that every parameter of
     the model is one that training reaches. Raises `EncoderError`.
@@ -36,8 +39,13 @@ def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
         print(f"asking the model hub for {name}", file=sys.stderr)  # it may take a minute to fail
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if layers is not None:
+            deepest = getattr(config, "num_hidden_layers", 0)
+            config.num_hidden_layers = min(layers, deepest)
         encoder, loading = AutoModel.from_pretrained(
             source,
+            config=config,
             dtype="float32",
             trust_remote_code=False,  # neither run a stranger's code nor ask whether to
             use_safetensors=True,  # nor unpickle it
@@ -47,6 +55,10 @@ def load(name: str, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
         raise EncoderError(_why_not(name, error)) from None
     if not getattr(encoder.config, "hidden_size", None):
         raise EncoderError(f"--encoder={name}: not a BERT-type encoder (it has no hidden_size)")
+    if layers is not None and layers > deepest:
+        raise EncoderError(
+            f"--layers={layers}: {name} has {deepest}; name fewer, or none to keep all"
+        )
     longest = getattr(encoder.config, "max_position_embeddings", max_length)
     if max_length > longest:
         raise EncoderError(f"--max_length={max_length}: {name} reads at most {longest} tokens")

@@ -124,7 +124,9 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
     if processes.leads():
         check_place(config, run_id, former, data)
     torch.manual_seed(config.seed)
-    pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
+    pretrained, tokenizer = encoder.load(
+        config.encoder, config.pooling, config.max_length, config.layers
+    )
     model = build(config, pretrained).to(device)
     fresh = initialise(config, model) if processes.leads() and not former else []
 

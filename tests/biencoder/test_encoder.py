@@ -9,6 +9,19 @@ from transformers import DistilBertConfig, DistilBertModel
 from biencoder.encoder import EncoderError, from_folder, load
 
 
+def test_layers_keeps_the_first_ones_of_the_encoder(tiny_encoder):
+    whole, _ = load(str(tiny_encoder), "mean", max_length=24)
+    shorter, _ = load(str(tiny_encoder), "mean", max_length=24, layers=1)
+    assert len(shorter.encoder.layer) == shorter.config.num_hidden_layers == 1
+    kept = shorter.state_dict()
+    assert all(torch.equal(whole.state_dict()[name], tensor) for name, tensor in kept.items())
+
+
+def test_more_layers_than_the_encoder_has_are_refused_by_name(tiny_encoder):
+    with pytest.raises(EncoderError, match="--layers=3: .* has 2; name fewer"):
+        load(str(tiny_encoder), "mean", max_length=24, layers=3)
+
+
 def test_a_local_folder_is_loaded_with_its_tokenizer(tiny_encoder):
     encoder, tokenizer = load(str(tiny_encoder), "mean", max_length=64)
     tokens = tokenizer(["a point"], return_tensors="pt")
