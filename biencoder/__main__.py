@@ -7,7 +7,7 @@ python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abol
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -48,6 +48,7 @@ class ZeroShotOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     encoder: str = TRAIN["encoder"]
+    layers: Annotated[int, Field(ge=1)] | None = TRAIN["layers"]
     pooling: Literal["mean", "cls", "pooler"] = TRAIN["pooling"]
     max_length: int = TRAIN["max_length"]
     data_dir: Path | None = TRAIN["data_dir"]
@@ -87,6 +88,7 @@ def zero_shot(options: ZeroShotOptions) -> None:
 
     zero_shot.evaluate(
         options.encoder,
+        options.layers,
         options.pooling,
         options.max_length,
         options.data_dir,

@@ -37,6 +37,7 @@ class ZeroShot(nn.Module):
 
 def evaluate(
     encoder_name: str,
+    layers: int | None,
     pooling: str,
     max_length: int,
     data_dir: Path | None,
@@ -46,9 +47,10 @@ def evaluate(
     """Print an untrained encoder's figures on one split or all, in all eight pools."""
     device = environment.device(device_name)
     data = corpus.load(data_dir, leaked_pairs="keep")  # nothing is trained: nothing leaks
-    pretrained, tokenizer = encoder.load(encoder_name, pooling, max_length)
+    pretrained, tokenizer = encoder.load(encoder_name, pooling, max_length, layers)
     model = ZeroShot(pretrained, pooling).to(device)
-    print(f"{encoder_name}, {pooling} pooling, {max_length} tokens, no training")
+    kept = "" if layers is None else f", first {layers} layers"
+    print(f"{encoder_name}{kept}, {pooling} pooling, {max_length} tokens, no training")
     results = [
         final.evaluate(
             one,

@@ -27,11 +27,18 @@ def test_vectors_have_unit_length_so_that_distance_orders_as_cosine_does(embeddi
 
 
 def test_the_answer_is_the_nearest_candidate(tiny_encoder, monkeypatch, capsys):
-    command = ["biencoder", "zero_shot", f"--encoder={tiny_encoder}", "--max_length=24"]
+    command = [
+        "biencoder",
+        "zero_shot",
+        f"--encoder={tiny_encoder}",
+        "--max_length=24",
+        "--layers=1",
+    ]
     monkeypatch.setattr(sys, "argv", [*command, "--split=test"])
     with pytest.raises(SystemExit):
         main()
-    line = capsys.readouterr().out.splitlines()[1]
+    head, line = capsys.readouterr().out.splitlines()[:2]
+    assert head.endswith(", first 1 layers, mean pooling, 24 tokens, no training")
     words = line.removeprefix("test: ").split()
     figures = dict(zip(words[::2], words[1::2], strict=True))
     assert figures["top1"] == figures["nearest_top1"]
