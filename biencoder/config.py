@@ -76,6 +76,11 @@ class Config(BaseModel):
         True, description="LayerNorm on the similarity embedding and on the pooled vector."
     )
     relu: bool = Field(True, description="ReLU on the pair head's concatenated features.")
+    asymmetric: bool = Field(
+        False,
+        description="A linear map turns a point's similarity embedding into its query, so that "
+        "counters can be nearer to it than points are.",
+    )
     fusion: Literal["concatenated", "only_embedding", "only_cls"] = Field(
         "concatenated",
         description="What the pair head sees: similarity embeddings and pooled vectors, or one "

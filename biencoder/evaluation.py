@@ -20,8 +20,10 @@ K = 10
 BLOCK = 1024
 
 
-class PairScorer(Protocol):
-    """What rescoring needs of a model; see `BiEncoder.pair_score`."""
+class Retriever(Protocol):
+    """What ranking needs of a model; see `BiEncoder`."""
+
+    def anchor(self, sim: Tensor) -> Tensor: ...
 
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor: ...
 
@@ -54,7 +56,7 @@ class Ranking:
 
 
 def rank(
-    split: Split, embeddings: Embeddings, model: PairScorer, neighbors: str = "exact"
+    split: Split, embeddings: Embeddings, model: Retriever, neighbors: str = "exact"
 ) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them with the pair head.
 
@@ -70,7 +72,9 @@ def rank(
         return copy_of_gold | (candidate == query + count)
 
     sim = embeddings.sim
-    candidates, _ = nearest(sim[pool], sim[split.point_ids], K, excluded, neighbors)
+    with torch.no_grad():
+        anchors = model.anchor(sim[split.point_ids])
+    candidates, _ = nearest(sim[pool], anchors, K, excluded, neighbors)
     query, place = np.nonzero(candidates >= 0)
     scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
     scores[query, place] = pair_scores(split, embeddings, model, query, candidates[query, place])
@@ -104,7 +108,7 @@ def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dic
 
 @torch.no_grad()
 def pair_scores(
-    split: Split, embeddings: Embeddings, model: PairScorer, queries: Indices, candidates: Indices
+    split: Split, embeddings: Embeddings, model: Retriever, queries: Indices, candidates: Indices
 ) -> npt.NDArray[np.float32]:
     """The pair head's log-odds that a candidate is the counter of a point, for P pairs → [P].
 

@@ -12,12 +12,13 @@ from biencoder.files import whole_folder
 from biencoder.model import SIMILARITY_SIZE, BiEncoder
 
 FOLDER = "sentence-transformers"
+PAIR_HEAD = "pair_head.safetensors"
 
 
 def export(model: BiEncoder, tokenizer: Any, state: dict[str, Any], run_dir: Path) -> Path:
     """Write `<run_dir>/sentence-transformers/`; `SentenceTransformer(path).encode` gives `sim`.
 
-    The pair head lies beside the modules as `pair_head.safetensors`, and README.md, the model
+    The pair head lies beside the modules as `PAIR_HEAD`, and README.md, the model
     card, says how to use it, how the model was trained (`state`, as in a checkpoint) and how well
     it does.
     """
@@ -74,10 +75,10 @@ def export(model: BiEncoder, tokenizer: Any, state: dict[str, Any], run_dir: Pat
         )
         head = {
             name: tensor.cpu()
-            for part in ("head", "pooled_norm")
+            for part in ("head", "pooled_norm", "query")
             for name, tensor in getattr(model, part).state_dict(prefix=f"{part}.").items()
         }
-        save_file(head, folder / "pair_head.safetensors")
+        save_file(head, folder / PAIR_HEAD)
         (folder / "README.md").write_text(model_card(config, state), "utf-8")
     return path
 
@@ -96,6 +97,16 @@ def model_card(config: Config, state: dict[str, Any]) -> str:
         else "h = pooled"
     )
     activation = "relu(features)" if config.relu else "features"
+    anchor = (
+        f"""
+A point looks for its counter not at its own `sim`, but at a linear map of it:
+
+    head = safetensors.torch.load_file("{PAIR_HEAD}")
+    anchor = sim[0] @ head["query.weight"].T + head["query.bias"]
+"""
+        if config.asymmetric
+        else ""
+    )
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
@@ -119,14 +130,14 @@ One run of one seed: another seed gives other figures, and other domains or lang
 
     from sentence_transformers import SentenceTransformer
     sim = SentenceTransformer("{FOLDER}").encode([point, *candidates])  # Euclidean distance
-
+{anchor}
 ## The pair head
 
-`pair_head.safetensors` rescores a point and a candidate from `sim` [{SIMILARITY_SIZE}] and the
+`{PAIR_HEAD}` rescores a point and a candidate from `sim` [{SIMILARITY_SIZE}] and the
 pooled vector `h` (the output of the pooling, before the {SIMILARITY_SIZE}-dimensional Dense), with
 fusion `{config.fusion}`:
 
-    head = safetensors.torch.load_file("pair_head.safetensors")
+    head = safetensors.torch.load_file("{PAIR_HEAD}")
     {norm}
     # concatenated: sim and h; only_embedding: sim alone; only_cls: h alone
     features = cat([sim_p, sim_c, abs(sim_p - sim_c), h_p, h_c, abs(h_p - h_c)])

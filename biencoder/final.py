@@ -10,7 +10,7 @@ import polars as pl
 from biencoder import corpus, predictions
 from biencoder.corpus import Corpus, Split
 from biencoder.embedding import Embeddings
-from biencoder.evaluation import PairScorer, metrics
+from biencoder.evaluation import Retriever, metrics
 from biencoder.pools import POOLS, Retrieved, retrieve
 
 
@@ -24,7 +24,7 @@ class SplitResult:
     predictions: pl.DataFrame
 
 
-def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: PairScorer) -> SplitResult:
+def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: Retriever) -> SplitResult:
     """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
     retrieved = retrieve(split, embeddings, model)
     return SplitResult(

@@ -57,16 +57,22 @@ def total_loss(
     return Loss(total, triplet, is_counter, is_not, in_batch=torch.zeros_like(total))
 
 
-def in_batch_loss(candidates: Tensor, anchors: Tensor, positives: Tensor) -> Tensor:
+def in_batch_loss(
+    anchors: Tensor, candidates: Tensor, positives: Tensor, own: Tensor | None = None
+) -> Tensor:
     """Mean cross-entropy of every anchor's positive among all texts of the batch → a scalar.
 
-    `candidates` [D, S] are the similarity embeddings of the batch's distinct texts, `anchors` and
-    `positives` [B] rows of them; an anchor's own text is no candidate for it. The logits are
-    cosines over `TEMPERATURE`. Henderson et al., Efficient Natural Language Response Suggestion for
-    Smart Reply, 2017, eq. 4, which uses the responses of the other pairs alone.
+    `anchors` [B, S] are the points' embeddings, `candidates` [D, S] those of the batch's distinct
+    texts, `positives` [B] the counters' rows of them. `own` [B], the points' rows, are no
+    candidates for them where given: without a map between the two, nothing else could stand as
+    near. The logits are cosines over `TEMPERATURE`. Henderson et al., Efficient Natural Language
+    Response Suggestion for Smart Reply, 2017, eq. 4, which uses the responses of the other pairs
+    alone.
     """
-    direction = F.normalize(candidates.float(), dim=1)
-    logits = direction[anchors] @ direction.T / TEMPERATURE
-    number = torch.arange(len(candidates), device=candidates.device)
-    is_own = (number == anchors[:, None]) & (number != positives[:, None])
-    return F.cross_entropy(logits.masked_fill(is_own, -torch.inf), positives)
+    directions = F.normalize(anchors.float(), dim=1), F.normalize(candidates.float(), dim=1)
+    logits = directions[0] @ directions[1].T / TEMPERATURE
+    if own is not None:
+        number = torch.arange(len(candidates), device=candidates.device)
+        is_own = (number == own[:, None]) & (number != positives[:, None])
+        logits = logits.masked_fill(is_own, -torch.inf)
+    return F.cross_entropy(logits, positives)

@@ -29,6 +29,7 @@ class BiEncoder(nn.Module):
         layernorm: bool,
         relu: bool,
         fusion: str,
+        asymmetric: bool = False,
         precision: str = "float32",
     ) -> None:
         super().__init__()
@@ -37,6 +38,7 @@ class BiEncoder(nn.Module):
         hidden: int = config.hidden_size
         self.pooling = pooling
         self.fusion = fusion
+        self.asymmetric = asymmetric
         self.precision = precision
         self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
         self.sim_norm = nn.LayerNorm(SIMILARITY_SIZE) if layernorm else nn.Identity()
@@ -46,15 +48,26 @@ class BiEncoder(nn.Module):
         # In place: the features are made for the head alone.
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
+        self.query = _identity_map(SIMILARITY_SIZE) if asymmetric else nn.Identity()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).
 
-        `sim` is the only vector that distances and neighbours use; `h` is the pooled vector. What
-        follows the encoder is in float32 whatever that computes in.
+        `sim` is the only vector that distances and neighbours use, a point's by way of `anchor`;
+        `h` is the pooled vector. What follows the encoder is in float32 whatever that computes in.
         """
         pooled = self.pooled(input_ids, attention_mask)
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
+
+    def anchor(self, sim: Tensor) -> Tensor:
+        """Where points with these embeddings look for their counters, [..., S] → [..., S].
+
+        It is `sim` itself, or a linear map of it in an asymmetric model. In a symmetric one a
+        point's nearest text is that most like it: often another point, and never anything but a
+        copy where there is one.
+        """
+        found: Tensor = self.query(sim)
+        return found
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H]."""
@@ -92,8 +105,17 @@ def build(config: Config, encoder: nn.Module) -> BiEncoder:
         layernorm=config.layernorm,
         relu=config.relu,
         fusion=config.fusion,
+        asymmetric=config.asymmetric,
         precision=config.precision,
     )
+
+
+def _identity_map(size: int) -> nn.Linear:
+    """A linear map that starts by changing nothing; it draws no random number."""
+    linear = nn.utils.skip_init(nn.Linear, size, size)
+    nn.init.eye_(linear.weight)
+    nn.init.zeros_(linear.bias)
+    return linear
 
 
 def pooled_vector(encoder: Any, input_ids: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:

@@ -47,6 +47,7 @@ def mine(
     epoch: int,
     neighbors: str = "exact",
     retrieved: Indices | None = None,
+    anchors: Tensor | None = None,
 ) -> Negatives:
     """Give every pair of `split` a new negative.
 
@@ -57,8 +58,10 @@ def mine(
     texts themselves, depend on seed and epoch alone, not on the model.
 
     Where the split has been evaluated with the same `sim`, its `Ranking.candidates` are `retrieved`
-    [N, K]; they change nothing, and mostly spare the search.
+    [N, K]; they change nothing, and mostly spare the search. `anchors` [T, 128] is where a point
+    looks for its counter, unless that is its own embedding.
     """
+    anchors = sim if anchors is None else anchors
     rng = np.random.default_rng([seed, epoch, 1])
     is_hard = rng.random(len(split)) < hard_ratio
     text_ids = _random_negatives(split, rng)
@@ -66,10 +69,10 @@ def mine(
     passed_over = 0
     if len(hard_pairs):
         text_ids[hard_pairs], passed_over = _hard_negatives(
-            split, sim, hard_pairs, neighbors, retrieved
+            split, sim, anchors, hard_pairs, neighbors, retrieved
         )
     vectors = sim.cpu().numpy()
-    points = vectors[split.point_ids]
+    points = anchors.cpu().numpy()[split.point_ids]
     return Negatives(
         text_ids=text_ids,
         hard_ratio=hard_ratio,
@@ -91,7 +94,12 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def _hard_negatives(
-    split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
+    split: Split,
+    sim: Tensor,
+    anchors: Tensor,
+    pairs: Indices,
+    neighbors: str,
+    retrieved: Indices | None,
 ) -> tuple[Indices, int]:
     """(text ids [P], texts passed over) for the pairs with the given rows."""
     pool = split.candidate_ids
@@ -106,26 +114,30 @@ def _hard_negatives(
         near = retrieved[pairs]
         found = first_where((near >= 0) & ~is_own(pairs[:, None], near), near, 1)[:, 0]
     if len(rest := np.flatnonzero(found < 0)):
-        queries = sim[split.point_ids[pairs[rest]]]
+        queries = anchors[split.point_ids[pairs[rest]]]
         rows, _ = nearest(
             sim[pool], queries, 1, lambda query, row: is_own(pairs[rest][query], row), neighbors
         )
         found[rest] = rows[:, 0]
     text_ids = pool[found]
-    return text_ids, _passed_over(split, sim, pairs, text_ids)
+    return text_ids, _passed_over(split, sim, anchors, pairs, text_ids)
 
 
-def _passed_over(split: Split, sim: Tensor, pairs: Indices, negatives: Indices) -> int:
+def _passed_over(
+    split: Split, sim: Tensor, anchors: Tensor, pairs: Indices, negatives: Indices
+) -> int:
     points, counters = split.point_ids[pairs], split.counter_ids[pairs]
-    vectors = sim.cpu().numpy()
+    vectors, queries = sim.cpu().numpy(), anchors.cpu().numpy()[points]
     copies = np.bincount(split.candidate_ids, minlength=len(vectors))
-    # The point itself lies at distance 0, so its copies always stand nearer; the counter's only
-    # where the counter does.
-    counter_distance = np.linalg.norm(vectors[points] - vectors[counters], axis=1)
-    negative_distance = np.linalg.norm(vectors[points] - vectors[negatives], axis=1)
-    counter_nearer = (counter_distance < negative_distance) & (points != counters)
-    own = np.where(points == counters, 2, 1)
-    return int((copies[points] - own).sum() + (copies[counters] - 1)[counter_nearer].sum())
+
+    def distance(texts: Indices) -> npt.NDArray[np.float32]:
+        return np.linalg.norm(queries - vectors[texts], axis=1)
+
+    # Without a map of the anchors a point lies at distance 0: its copies always stand nearer.
+    point_nearer = distance(points) <= distance(negatives)
+    counter_nearer = (distance(counters) < distance(negatives)) & (points != counters)
+    of_point = copies[points] - np.where(points == counters, 2, 1)
+    return int(of_point[point_nearer].sum() + (copies[counters] - 1)[counter_nearer].sum())
 
 
 def _quartiles(differences: npt.NDArray[np.float32]) -> list[float]:

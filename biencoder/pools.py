@@ -14,7 +14,7 @@ import torch
 from biencoder import processes
 from biencoder.corpus import Split
 from biencoder.embedding import Embeddings
-from biencoder.evaluation import K, PairScorer, Ranking, pair_scores
+from biencoder.evaluation import K, Ranking, Retriever, pair_scores
 from biencoder.neighbors import Indices, first_where
 
 GROUPS = ("same", "oppo", "theme", "portal")
@@ -82,20 +82,20 @@ def sizes(split: Split) -> dict[str, int]:
 
 
 @torch.no_grad()
-def retrieve(split: Split, embeddings: Embeddings, model: PairScorer) -> Retrieved:
+def retrieve(split: Split, embeddings: Embeddings, model: Retriever) -> Retrieved:
     """Rank every pool of every point: its own K nearest, rescored by the pair head.
 
     All candidates are sorted by distance once; a pool is the first K of a mask over that order.
     The processes of a run share the points, and each gets all answers.
     """
-    sim = embeddings.sim.double()
+    sim, anchors = embeddings.sim.double(), model.anchor(embeddings.sim).double()
     pool_texts = torch.from_numpy(split.candidate_ids).to(sim.device)
     found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in POOLS}
     nearest_rank = np.zeros(len(split), dtype=np.int64)
     distances = np.zeros((len(split), K))
     blocks = _blocks(len(split))
     for rows in (blocks[number] for number in processes.share(len(blocks))):
-        points = sim[torch.from_numpy(split.point_ids[rows]).to(sim.device)]
+        points = anchors[torch.from_numpy(split.point_ids[rows]).to(sim.device)]
         # Copies of one text get one distance, so that their tie is exact and broken by order. By
         # differences: a matrix product would lose what tells close embeddings apart.
         to_texts = torch.cdist(points, sim, compute_mode="donot_use_mm_for_euclid_dist")
@@ -121,7 +121,7 @@ def _members(pool: str) -> npt.NDArray[np.bool_]:
 
 
 def _scored(
-    split: Split, embeddings: Embeddings, model: PairScorer, candidates: dict[str, Indices]
+    split: Split, embeddings: Embeddings, model: Retriever, candidates: dict[str, Indices]
 ) -> dict[str, Ranking]:
     """The pools' candidates with the pair head's scores; the pools overlap, so each pair once."""
     stacked = np.stack(list(candidates.values()))

@@ -66,8 +66,10 @@ class SavedModel:
         where.pop(text, None)  # the point itself counters nothing
         texts = [text, *where]
         found = embed(self.model, self._tokens(texts), self.device, "corpus")
+        with torch.no_grad():
+            anchor = self.model.anchor(found.sim[:1])
         rows, distances = nearest(
-            found.sim, found.sim[:1], max(K, top), lambda _, candidate: candidate == 0
+            found.sim, anchor, max(K, top), lambda _, candidate: candidate == 0
         )
         kept = rows[0] >= 0
         rows_of_texts = torch.from_numpy(rows[0][kept]).to(self.device)

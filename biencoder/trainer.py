@@ -380,7 +380,11 @@ def mine_negatives(run: Run, embeddings: dict[str, Embeddings], ranking: Ranking
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
     retrieved = ranking.candidates if ranking else None
-    mined = mine(run.data.training, sim, ratio, config.seed, epoch, config.neighbors, retrieved)
+    with torch.no_grad():
+        anchors = run.model.anchor(sim)
+    mined = mine(
+        run.data.training, sim, ratio, config.seed, epoch, config.neighbors, retrieved, anchors
+    )
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     with run.interruption.held():
@@ -424,7 +428,9 @@ class Objective(nn.Module):
         if not self.in_batch_weight:
             return loss
         candidates = processes.gathered(sim[batch.given], batch.given_as, batch.candidates)
-        in_batch = in_batch_loss(candidates, batch.anchors, batch.positives)
+        own = None if self.model.asymmetric else batch.anchors
+        anchors = self.model.anchor(sim[batch.triplets[0]])
+        in_batch = in_batch_loss(anchors, candidates, batch.positives, own)
         return loss._replace(total=loss.total + self.in_batch_weight * in_batch, in_batch=in_batch)
 
 
@@ -535,7 +541,7 @@ def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Los
     h_p, h_c, h_n = h
     is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
     is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
-    return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
+    return total_loss(model.anchor(sim_p), sim_c, sim_n, is_counter, is_not, margin)
 
 
 def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np.int64]]:

@@ -30,6 +30,10 @@ class ZeroShot(nn.Module):
         unit = nn.functional.normalize(pooled)
         return unit, unit
 
+    def anchor(self, sim: Tensor) -> Tensor:
+        """The embedding itself."""
+        return sim
+
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """The negative distance: rescoring by it changes no order."""
         return -(sim_a - sim_b).norm(dim=-1)

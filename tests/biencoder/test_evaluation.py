@@ -15,6 +15,9 @@ class WholeNumberHead:
     def eval(self):
         return self
 
+    def anchor(self, sim):
+        return sim
+
     def pair_score(self, sim_a, h_a, sim_b, h_b):
         return ((3 * h_a + 5 * h_b).sum(-1) + (sim_a - sim_b).abs().sum(-1)) % 7
 
@@ -82,6 +85,19 @@ def test_a_copy_of_the_gold_counter_is_never_a_wrong_answer(model):
     ranking = rank(split, Embeddings(sim, sim), WholeNumberHead())
     assert ranking.candidates[0, :2].tolist() == [0, 3]  # its own copy alone, then the other point
     assert ranking.candidates[1, 0] == 1
+
+
+def test_an_asymmetric_model_retrieves_what_is_nearest_to_the_points_anchor(model):
+    split = make_split([("p0", "c0"), ("p1", "c1"), ("p2", "c2")])
+    places = {"p0": 0.0, "p1": 0.1, "p2": 0.2, "c0": 5.0, "c1": 5.1, "c2": 5.2}
+    sim = torch.zeros(6, 128)
+    sim[:, 0] = torch.tensor([places[text] for text in split.texts])
+    bi_encoder = model(asymmetric=True)
+    with torch.no_grad():
+        bi_encoder.query.bias[0] = 5.0
+    embeddings = Embeddings(sim, torch.zeros(6, 6))
+    assert metrics(rank(split, embeddings, model()))["nearest_top1"] == 0
+    assert metrics(rank(split, embeddings, bi_encoder))["nearest_top1"] == 1
 
 
 def test_scoring_by_the_block_equals_scoring_pair_by_pair(model, monkeypatch):

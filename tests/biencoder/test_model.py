@@ -38,6 +38,22 @@ def test_layernorm_normalises_both_vectors_and_its_absence_neither(model):
         torch.testing.assert_close(normed, expected, atol=1e-3, rtol=1e-3)
 
 
+def test_a_point_looks_for_its_counter_at_its_own_embedding_unless_the_model_is_asymmetric(model):
+    sim = torch.randn(3, SIMILARITY_SIZE)
+    assert model().anchor(sim) is sim
+    asymmetric = model(asymmetric=True)
+    assert torch.equal(asymmetric.anchor(sim), sim)  # until it has learned otherwise
+    with torch.no_grad():
+        asymmetric.query.bias += 1
+    assert torch.equal(asymmetric.anchor(sim), sim + 1)
+
+
+def test_an_asymmetric_model_starts_with_the_parameters_of_a_symmetric_one(model):
+    symmetric, asymmetric = model().state_dict(), model(asymmetric=True).state_dict()
+    assert asymmetric.keys() - symmetric.keys() == {"query.weight", "query.bias"}
+    assert all(torch.equal(asymmetric[name], symmetric[name]) for name in symmetric)
+
+
 def test_relu_acts_on_the_features_before_the_head(model):
     sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
     with_relu, without = model(relu=True), model(relu=False)

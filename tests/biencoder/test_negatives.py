@@ -49,6 +49,16 @@ def test_copies_that_stand_nearer_are_passed_over_and_counted():
     assert [split.texts[text] for text in mined.text_ids] == ["q", "q", "c"]
 
 
+def test_an_anchor_elsewhere_finds_the_negatives_nearest_to_it_and_may_leave_copies_behind():
+    split = make_split([("p", "c"), ("p", "c"), ("q", "d")])
+    sim = on_a_line(split, p=0, c=9, q=3, d=20)
+    anchors = sim + 19
+    mined = mine(split, sim, 1.0, seed=0, epoch=0, anchors=anchors)
+    assert [split.texts[text] for text in mined.text_ids] == ["d", "d", "c"]
+    assert mined.passed_over == 0  # d, one away, is nearer than any copy
+    assert mined.positive_distance == [6.0, 10.0, 10.0]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_what_evaluation_retrieved_gives_the_same_hard_negatives_as_a_search(seed):
     rng = np.random.default_rng(seed)
@@ -57,9 +67,14 @@ def test_what_evaluation_retrieved_gives_the_same_hard_negatives_as_a_search(see
     split = make_split(pairs)
     sim = torch.zeros(len(split.texts), SIMILARITY_SIZE)
     sim[:, :2] = torch.from_numpy(rng.integers(3, size=(len(sim), 2)))
-    ranking = rank(split, Embeddings(sim, torch.zeros(len(sim), HIDDEN)), make_model())
+    model = make_model(asymmetric=seed % 3 == 0)
+    if model.asymmetric:
+        torch.nn.init.constant_(model.query.bias, 1.0)
+    ranking = rank(split, Embeddings(sim, torch.zeros(len(sim), HIDDEN)), model)
+    anchors = model.anchor(sim).detach()
     searched, reused = (
-        mine(split, sim, 1.0, 0, 0, retrieved=retrieved) for retrieved in (None, ranking.candidates)
+        mine(split, sim, 1.0, 0, 0, retrieved=retrieved, anchors=anchors)
+        for retrieved in (None, ranking.candidates)
     )
     assert reused.text_ids.tolist() == searched.text_ids.tolist()
     assert reused.figures == searched.figures
