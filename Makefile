@@ -8,6 +8,7 @@ PYTHON ?= python3
 VARIANT ?=
 ARGS ?=
 SEEDS ?= 0 1 2
+NAME ?=
 DOCKER ?= docker
 IMAGE ?= counterargument-biencoder
 BASE_IMAGE ?=
@@ -60,11 +61,13 @@ check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-ablation: $(READY) ## train the four configurations, each with every seed of SEEDS="0 1 2"
+# With NAME the runs have names, so that the same command again passes over those that are complete.
+ablation: $(READY) ## train the four configurations: SEEDS="0 1 2"; NAME=any makes it resumable
 	@failed=; \
 	for seed in $(SEEDS); do for variant in $(VARIANTS); do \
 		echo "== $$variant, seed $$seed"; \
-		$(BIN)/train --variant=$$variant --seed=$$seed $(ARGS) || { \
+		$(BIN)/train --variant=$$variant --seed=$$seed \
+			$(if $(NAME),--run_id=$(NAME)-$$variant-seed$$seed) $(ARGS) || { \
 			status=$$?; \
 			if [ $$status -ge 128 ]; then exit $$status; fi; \
 			failed="$$failed $$variant/seed=$$seed"; }; \

@@ -1,5 +1,6 @@
 """What README says that a machine can check: its snippets parse, its names exist."""
 
+import json
 import re
 import subprocess
 import textwrap
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from analysis import sources, summary, verdict
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -44,3 +47,52 @@ def test_every_target_of_make_that_is_named_exists():
 def test_the_tree_names_every_module(package):
     modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
     assert {name for name in modules if f" {name} " not in README} == set()
+
+
+@pytest.fixture(scope="module")
+def reference():
+    """The published runs: their log, and the tables that the analysis makes of it."""
+    log = sources.read([ROOT / "logs" / "reference"])
+    return log, summary.measure(log)
+
+
+def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference):
+    _, tables = reference
+    configurations = tables.configurations.filter(format="jsonl")
+    rows = summary.configuration_rows(configurations, summary.TERMINAL)
+    assert configurations["seeds"].to_list() == ["0 1 2"] * 4
+    assert summary.markdown(rows) in README
+
+
+def test_the_verdicts_are_those_that_the_published_runs_give(reference):
+    log, tables = reference
+    sentences = verdict.verdicts(log.runs, tables.runs, log.predictions)["sentence"]
+    assert len(sentences) == 18
+    assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in README] == []
+
+
+def test_the_cost_is_what_the_published_runs_took():
+    lines = [
+        [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        for path in sorted((ROOT / "logs" / "reference").glob("*.jsonl"))
+    ]
+    seconds = [run[-1]["seconds"] for run in lines]
+    mean = sum(seconds) / len(seconds)
+    cost = (
+        f"a run took {mean:.0f} s, {mean / 4:.0f} s an epoch with its evaluations, and all twelve "
+        f"{sum(seconds) / 60:.0f} minutes"
+    )
+    assert cost in " ".join(README.split())
+    assert {run[0]["config"]["epochs"] for run in lines} == {4}
+
+
+def test_the_command_for_the_results_is_that_of_the_published_runs():
+    """Flag by flag, but for where files go and what `make ablation` adds."""
+    (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', README)
+    flags = dict(re.findall(r"--(\w+)=(\S+)", command))
+    flags.pop("log_dir")
+    for path in (ROOT / "logs" / "reference").glob("*.jsonl"):
+        with path.open(encoding="utf-8") as lines:
+            config = json.loads(next(lines))["config"]
+        assert {name: f"{config[name]:g}" if isinstance(config[name], float) else str(config[name])
+                for name in flags} == flags  # fmt: skip
