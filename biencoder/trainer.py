@@ -548,14 +548,17 @@ def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np
     """The rows of an epoch's batches, B each (one may be shorter): every pair once, in an order
     that depends on seed and epoch alone.
 
-    Where the texts of a batch are negatives of each other, its pairs are of one domain, save where
-    one domain ends and the next begins: what shares its subject is hard to tell apart.
+    Where the texts of a batch are negatives of each other, its pairs stand debate by debate, and
+    the debates of one domain together: what shares its subject is hardest to tell apart.
     """
     rng = np.random.default_rng([config.seed, epoch, 0])
     order = rng.permutation(len(split))
     starts = np.arange(0, len(order), config.batch_size)
     if config.in_batch_weight:
-        order = order[np.argsort(split.pairs["domain"].to_numpy()[order], kind="stable")]
+        domain = split.pairs.groupby("domain").ngroup().to_numpy()
+        debate = split.pairs.groupby(["domain", "title"]).ngroup().to_numpy()
+        shuffled = rng.permutation(debate.max() + 1)
+        order = order[np.lexsort([shuffled[debate[order]], domain[order]])]
         rng.shuffle(starts)
     for first in starts:
         yield order[first : first + config.batch_size]

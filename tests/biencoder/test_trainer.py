@@ -134,19 +134,22 @@ def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
     assert named["similarity.weight"] == named["head.weight"] == 1e-2
 
 
-def test_in_batch_negatives_come_from_one_domain_and_every_pair_is_still_visited_once():
-    texts = [(f"p{number}", f"c{number}") for number in range(40)]
-    split = make_split(texts)
-    domains = np.array([f"domain{number % 4}" for number in range(40)])
-    split.pairs["domain"] = domains
+def test_in_batch_negatives_come_debate_by_debate_and_every_pair_is_still_visited_once():
+    split = make_split([(f"p{number}", f"c{number}") for number in range(40)])
+    rows = np.arange(40)
+    split.pairs["domain"] = [f"domain{row % 2}" for row in rows]
+    split.pairs["title"] = [f"debate{row % 8}" for row in rows]  # five pairs each
     epochs = []
-    for epoch in (0, 1):
-        config = Config(batch_size=5, in_batch_weight=1)
+    for epoch in range(4):
+        config = Config(batch_size=10, in_batch_weight=1)
         found = list(trainer.batches(config, split, epoch))
-        assert all(len(set(domains[batch])) == 1 for batch in found)
-        epochs.append(np.concatenate(found).tolist())
-    assert all(sorted(order) == list(range(40)) for order in epochs)
-    assert epochs[0] != epochs[1]
+        for batch in found:
+            assert len(set(batch % 2)) == 1
+            assert sorted(np.bincount(batch % 8, minlength=8)) == [0] * 6 + [5] * 2
+        epochs.append(found)
+    assert all(sorted(np.concatenate(order)) == list(rows) for order in epochs)
+    meetings = {frozenset(frozenset(batch % 8) for batch in order) for order in epochs}
+    assert len(meetings) > 1  # other debates meet in another epoch
 
 
 def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
