@@ -99,10 +99,11 @@ def model_card(config: Config, state: dict[str, Any]) -> str:
     activation = "relu(features)" if config.relu else "features"
     anchor = (
         f"""
-A point looks for its counter not at its own `sim`, but at a linear map of it:
+A point looks for its counter not at its own `sim`, but at a linear map of it, which stands for
+the point in the pair head, too:
 
     head = safetensors.torch.load_file("{PAIR_HEAD}")
-    anchor = sim[0] @ head["query.weight"].T + head["query.bias"]
+    sim[0] = sim[0] @ head["query.weight"].T + head["query.bias"]
 """
         if config.asymmetric
         else ""

@@ -84,9 +84,9 @@ class BiEncoder(nn.Module):
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".
 
-        The order matters: the point comes first.
+        The order matters: the point comes first, and the head sees it where it looks from.
         """
-        features = pair_features(sim_a, h_a, sim_b, h_b, self.fusion)
+        features = pair_features(self.anchor(sim_a), h_a, sim_b, h_b, self.fusion)
         return self.head(self.activation(features))
 
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:

@@ -62,6 +62,17 @@ def test_relu_acts_on_the_features_before_the_head(model):
     torch.testing.assert_close(without.pair_logits(*sides), without.head(features))
 
 
+def test_the_head_sees_a_point_where_it_looks_from_and_the_candidate_where_it_stands(model):
+    sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
+    asymmetric = model(asymmetric=True)
+    with torch.no_grad():
+        asymmetric.query.weight *= -2
+    plain = model()
+    plain.head = asymmetric.head
+    moved = [-2 * sides[0], *sides[1:]]
+    torch.testing.assert_close(asymmetric.pair_logits(*sides), plain.pair_logits(*moved))
+
+
 def test_features_are_both_sides_and_their_absolute_difference():
     a, b, ha, hb = (torch.tensor([[value]]) for value in (1.0, 4.0, -2.0, 3.0))
     assert pair_features(a, ha, b, hb, "concatenated").tolist() == [[1, 4, 3, -2, 3, 5]]
