@@ -26,8 +26,11 @@ from analysis import legacy, predictions, runlog
 from analysis.tables import Log
 from commandline import RunError
 
-#: Folders that are passed over in a walk: where pictures and reports go.
+#: Folders that a walk passes over: where pictures and reports go.
 OUTPUT_FOLDERS = ("plots",)
+
+#: And where runs lie that no comparison of others should take in, unless the walk begins there.
+CONTEXT_FOLDER = "context"
 
 Format = Literal["jsonl", "legacy"]
 
@@ -131,8 +134,13 @@ def _walk(folder: Path, notes: list[str]) -> Iterator[_File]:
         notes.append(f"{error.filename}: cannot be read ({error.strerror}), passed over")
 
     for parent, folders, names in os.walk(folder, onerror=unreadable):
+        if CONTEXT_FOLDER in folders:
+            aside = Path(parent, CONTEXT_FOLDER)
+            notes.append(f"{aside}: runs for context, passed over; name it to read them")
         folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and name not in OUTPUT_FOLDERS
+            name
+            for name in folders
+            if not name.startswith(".") and name not in (*OUTPUT_FOLDERS, CONTEXT_FOLDER)
         )
         for name in sorted(names):
             path = Path(parent, name)

@@ -72,6 +72,16 @@ def test_text_without_a_log_is_named_and_what_is_plainly_none_is_not(logs):
     )
 
 
+def test_runs_for_context_are_read_where_their_folder_is_named_alone(logs):
+    (logs / "new").rename(logs / "context")
+    log = sources.read([logs])
+    assert run_ids(log) == ["with_relu_logs"]
+    assert log.notes == (
+        f"{logs / 'context'}: runs for context, passed over; name it to read them",
+    )
+    assert run_ids(sources.read([logs / "context"])) == ["a"]
+
+
 def test_a_picture_that_was_asked_for_by_name_is_named(logs):
     picture = logs / "picture.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
