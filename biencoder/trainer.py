@@ -26,6 +26,7 @@ from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, in_batch_loss, total_loss
+from biencoder.mirror import start_from_mirror
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
 from biencoder.projection import start_from_principal
@@ -152,6 +153,8 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
                 if config.init_from is None and run.progress == Progress():
                     training = run.tokens["training"]
                     start_from_principal(model, training, device, config.seed)
+                    if config.asymmetric:
+                        start_from_mirror(model, data.training, training, device)
                 processes.take_weights_of_lead(model)
                 embeddings = fit(run)
                 finish(run, embeddings)

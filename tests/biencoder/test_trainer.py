@@ -152,6 +152,18 @@ def test_in_batch_negatives_come_debate_by_debate_and_every_pair_is_still_visite
     assert len(meetings) > 1  # other debates meet in another epoch
 
 
+def test_an_asymmetric_run_starts_from_a_mirror_and_its_second_stage_from_the_first(settings):
+    train(Config(**settings | {"asymmetric": True, "epochs": 0}))
+    first = checkpoint.find("run", settings["checkpoint_dir"])
+    weight = checkpoint.read_tensors(first / "model.safetensors")["query.weight"]
+    torch.testing.assert_close(weight @ weight, torch.eye(128), atol=1e-4, rtol=0)
+    assert not torch.allclose(weight, torch.eye(128), atol=1e-2)
+    second = settings | {"asymmetric": True, "epochs": 0, "run_id": "second", "init_from": "run"}
+    train(Config(**second))
+    taken = checkpoint.find("second", settings["checkpoint_dir"])
+    assert torch.equal(checkpoint.read_tensors(taken / "model.safetensors")["query.weight"], weight)
+
+
 def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
     encoder, tokenizer = trainer.encoder.load(str(tiny_encoder), "mean", 24)
     tokens = Tokens(["one", "two", "three", "four"], tokenizer, 24)

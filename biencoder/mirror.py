@@ -1,0 +1,41 @@
+"""What the map of an asymmetric model starts as: a mirror between points and counters."""
+
+import numpy as np
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from torch import Tensor
+
+from biencoder.corpus import Split
+from biencoder.embedding import Tokens, embed
+from biencoder.model import BiEncoder
+
+
+@torch.no_grad()
+def start_from_mirror(model: BiEncoder, split: Split, tokens: Tokens, device: torch.device) -> None:
+    """Make the model's map from a point's embedding to its query a reflection onto the counters'
+    side of `split`, whose texts are `tokens`.
+
+    From the identity a map must first learn which way leads from points to counters, while its loss
+    pushes every text away from itself, and what the encoder knew is lost meanwhile.
+    """
+    sim = embed(model, tokens, device, "mirror").sim.cpu()
+    points, counters = np.unique(split.point_ids), np.unique(split.counter_ids)
+    weight, bias = mirror(sim[points], sim[counters])
+    model.query.weight.copy_(weight)
+    model.query.bias.copy_(bias)
+
+
+def mirror(points: Tensor, counters: Tensor) -> tuple[Tensor, Tensor]:
+    """(weight [S, S], bias [S]) of the reflection at the hyperplane that best tells points [P, S]
+    from counters [C, S]: Fisher's linear discriminant, its covariance shrunk (Ledoit, Wolf, 2004).
+    """
+    texts = np.concatenate([points.numpy(), counters.numpy()]).astype(np.float64)
+    is_counter = np.repeat([False, True], [len(points), len(counters)])
+    discriminant = LinearDiscriminantAnalysis("lsqr", shrinkage="auto", priors=[0.5, 0.5])
+    discriminant.fit(texts, is_counter)
+    # Where nothing tells them apart there is no mirror, and the map is the identity.
+    length = np.linalg.norm(discriminant.coef_[0]) or 1.0
+    normal = torch.from_numpy(discriminant.coef_[0] / length)
+    offset = -float(discriminant.intercept_[0] / length)
+    weight = torch.eye(len(normal)) - 2 * torch.outer(normal, normal)
+    return weight.float(), (2 * offset * normal).float()
