@@ -122,6 +122,8 @@ def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
         if not matches:
             raise RunError(f"{given}: no file matches this pattern")
         for match in matches:
+            if CONTEXT_FOLDER in match.parts and CONTEXT_FOLDER not in path.parts:
+                continue
             yield from _walk(match, notes) if match.is_dir() else [_File(match, named=False)]
     else:
         raise RunError(f"{given}: no such file or folder")

@@ -207,8 +207,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def initialise(model: BiEncoder, folder: Path) -> list[str]:
     """Load a checkpoint's weights into `model`; returns the modules that keep their fresh ones.
 
-    Those are the pair head where its shape differs (another fusion) and LayerNorms that the
-    checkpoint's variant does not have. Raises `CheckpointError` where the encoder differs.
+    Those are the pair head where its shape differs (another fusion), and the LayerNorms and the map
+    of an asymmetric model that the checkpoint does not have. Raises `CheckpointError` where the
+    encoder differs.
     """
     verify(folder)
     saved = read_tensors(folder / MODEL)

@@ -105,7 +105,7 @@ class Config(BaseModel):
         0.0,
         ge=0,
         description="Weight of one more loss: each counter against all other texts of its batch, "
-        "which then holds whole debates of one domain.",
+        "which then holds pairs debate by debate.",
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."

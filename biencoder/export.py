@@ -103,7 +103,7 @@ A point looks for its counter not at its own `sim`, but at a linear map of it, w
 the point in the pair head, too:
 
     head = safetensors.torch.load_file("{PAIR_HEAD}")
-    sim[0] = sim[0] @ head["query.weight"].T + head["query.bias"]
+    sim_p = sim_p @ head["query.weight"].T + head["query.bias"]
 """
         if config.asymmetric
         else ""
@@ -130,7 +130,8 @@ One run of one seed: another seed gives other figures, and other domains or lang
 ## Nearest neighbours
 
     from sentence_transformers import SentenceTransformer
-    sim = SentenceTransformer("{FOLDER}").encode([point, *candidates])  # Euclidean distance
+    model = SentenceTransformer("{FOLDER}")
+    sim_p, *sim_c = model.encode([point, *candidates], convert_to_tensor=True)  # Euclidean distance
 {anchor}
 ## The pair head
 

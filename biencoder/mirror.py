@@ -6,21 +6,25 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from torch import Tensor
 
 from biencoder.corpus import Split
-from biencoder.embedding import Tokens, embed
 from biencoder.model import BiEncoder
 
 
+def is_identity(model: BiEncoder) -> bool:
+    """Whether the map of an asymmetric model is still as it was made."""
+    weight = model.query.weight
+    return torch.equal(weight, torch.eye(len(weight), device=weight.device))
+
+
 @torch.no_grad()
-def start_from_mirror(model: BiEncoder, split: Split, tokens: Tokens, device: torch.device) -> None:
+def start_from_mirror(model: BiEncoder, split: Split, sim: Tensor) -> None:
     """Make the model's map from a point's embedding to its query a reflection onto the counters'
-    side of `split`, whose texts are `tokens`.
+    side of `split`; `sim` [T, S] are the similarity embeddings of its texts.
 
     From the identity a map must first learn which way leads from points to counters, while its loss
     pushes every text away from itself, and what the encoder knew is lost meanwhile.
     """
-    sim = embed(model, tokens, device, "mirror").sim.cpu()
-    points, counters = np.unique(split.point_ids), np.unique(split.counter_ids)
-    weight, bias = mirror(sim[points], sim[counters])
+    texts = sim.cpu()
+    weight, bias = mirror(texts[np.unique(split.point_ids)], texts[np.unique(split.counter_ids)])
     model.query.weight.copy_(weight)
     model.query.bias.copy_(bias)
 

@@ -48,7 +48,7 @@ class BiEncoder(nn.Module):
         # In place: the features are made for the head alone.
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
-        self.query = _identity_map(SIMILARITY_SIZE) if asymmetric else nn.Identity()
+        self.query: Any = _identity_map(SIMILARITY_SIZE) if asymmetric else nn.Identity()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).

@@ -26,7 +26,7 @@ from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, in_batch_loss, total_loss
-from biencoder.mirror import start_from_mirror
+from biencoder.mirror import is_identity, start_from_mirror
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
 from biencoder.projection import start_from_principal
@@ -150,12 +150,9 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
         try:
             with processes.blame():
                 resume(run) if former else start(run, fresh)
-                if config.init_from is None and run.progress == Progress():
-                    training = run.tokens["training"]
-                    start_from_principal(model, training, device, config.seed)
-                    if config.asymmetric:
-                        start_from_mirror(model, data.training, training, device)
                 processes.take_weights_of_lead(model)
+                if run.progress == Progress():
+                    prepare(run)
                 embeddings = fit(run)
                 finish(run, embeddings)
             status = "completed"
@@ -255,6 +252,19 @@ def start(run: Run, fresh: list[str]) -> None:
     if fresh:
         message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
         warn(run, message, "these start fresh")
+
+
+def prepare(run: Run) -> None:
+    """Let what is not pretrained begin where the encoder's own vectors say, save what a first stage
+    gave. Every process takes the leading one's.
+    """
+    model, training = run.model, run.tokens["training"]
+    if run.config.init_from is None:
+        start_from_principal(model, training, run.device, run.config.seed)
+        processes.take_weights_of_lead(model)
+    if model.asymmetric and is_identity(model):
+        start_from_mirror(model, run.data.training, embed_split(run, "training").sim)
+        processes.take_weights_of_lead(model)
 
 
 def resume(run: Run) -> None:

@@ -79,7 +79,9 @@ def test_runs_for_context_are_read_where_their_folder_is_named_alone(logs):
     assert log.notes == (
         f"{logs / 'context'}: runs for context, passed over; name it to read them",
     )
+    assert run_ids(sources.read([str(logs / "*")])) == ["with_relu_logs"]
     assert run_ids(sources.read([logs / "context"])) == ["a"]
+    assert run_ids(sources.read([str(logs / "context" / "*")])) == ["a"]
 
 
 def test_a_picture_that_was_asked_for_by_name_is_named(logs):

@@ -40,7 +40,8 @@ def flags(steady_encoder):
     """A run of 2 × 16 steps whose last batch of an epoch, of 3 pairs, is no multiple of 2."""
     return (
         *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
-        *("--log_every=1", "--device=cpu", "--run_id=run", "--in_batch_weight=1"),
+        *("--log_every=1", "--device=cpu", "--run_id=run"),
+        *("--in_batch_weight=1", "--asymmetric=True"),
     )
 
 
