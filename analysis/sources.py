@@ -121,9 +121,11 @@ def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
         matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207
         if not matches:
             raise RunError(f"{given}: no file matches this pattern")
-        for match in matches:
-            if CONTEXT_FOLDER in match.parts and CONTEXT_FOLDER not in path.parts:
-                continue
+        aside = [
+            m for m in matches if CONTEXT_FOLDER in m.parts and CONTEXT_FOLDER not in path.parts
+        ]
+        notes += map(_context_note, dict.fromkeys(map(_context_folder, aside)))
+        for match in (m for m in matches if m not in aside):
             yield from _walk(match, notes) if match.is_dir() else [_File(match, named=False)]
     else:
         raise RunError(f"{given}: no such file or folder")
@@ -137,8 +139,7 @@ def _walk(folder: Path, notes: list[str]) -> Iterator[_File]:
 
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         if CONTEXT_FOLDER in folders:
-            aside = Path(parent, CONTEXT_FOLDER)
-            notes.append(f"{aside}: runs for context, passed over; name it to read them")
+            notes.append(_context_note(Path(parent, CONTEXT_FOLDER)))
         folders[:] = sorted(
             name
             for name in folders
@@ -148,6 +149,14 @@ def _walk(folder: Path, notes: list[str]) -> Iterator[_File]:
             path = Path(parent, name)
             if not name.startswith(".") and path.is_file():
                 yield _File(path, named=False)
+
+
+def _context_folder(path: Path) -> Path:
+    return Path(*path.parts[: path.parts.index(CONTEXT_FOLDER) + 1])
+
+
+def _context_note(folder: Path) -> str:
+    return f"{folder}: runs for context, passed over; name it to read them"
 
 
 def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:

@@ -74,12 +74,11 @@ def test_text_without_a_log_is_named_and_what_is_plainly_none_is_not(logs):
 
 def test_runs_for_context_are_read_where_their_folder_is_named_alone(logs):
     (logs / "new").rename(logs / "context")
-    log = sources.read([logs])
-    assert run_ids(log) == ["with_relu_logs"]
-    assert log.notes == (
-        f"{logs / 'context'}: runs for context, passed over; name it to read them",
-    )
-    assert run_ids(sources.read([str(logs / "*")])) == ["with_relu_logs"]
+    note = f"{logs / 'context'}: runs for context, passed over; name it to read them"
+    for given in (logs, str(logs / "*"), str(logs / "**" / "*.*")):
+        log = sources.read([given])
+        assert run_ids(log) == ["with_relu_logs"]
+        assert log.notes == (note,)
     assert run_ids(sources.read([logs / "context"])) == ["a"]
     assert run_ids(sources.read([str(logs / "context" / "*")])) == ["a"]
 
