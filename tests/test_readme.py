@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from analysis import sources, summary, verdict
+from biencoder.config import Config
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -77,14 +78,39 @@ def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
     assert summary.markdown(rows) in README
 
 
-def test_the_pools_of_the_whole_model_are_those_of_its_logs():
-    paths = list((ROOT / "logs" / "reference" / "context").glob("whole_model-*.jsonl"))
-    assert paths
-    for path in paths:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+@pytest.fixture(scope="module")
+def whole_model():
+    """The lines of the two runs of the whole model, leaked pairs dropped and kept."""
+    paths = sorted((ROOT / "logs" / "reference" / "context").glob("whole_model-*.jsonl"))
+    assert len(paths) == 2
+    return [[json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in paths]
+
+
+def test_the_figures_of_the_whole_model_are_those_of_its_logs(whole_model):
+    for lines in whole_model:
         test = [line for line in lines if line["event"] == "pools" and line["split"] == "test"]
         shares = " | ".join(f"{100 * line['top1']:.1f}" for line in test)
-        assert f"| {shares} |" in README, path
+        assert f"| {shares} |" in README
+    text = " ".join(README.split())
+    dropped, kept = (f"{lines[-1]['seconds'] / 60:.0f}" for lines in whole_model)
+    assert f"The two runs took {dropped} and {kept} minutes" in text
+    last = [line for line in whole_model[1] if line["event"] == "eval"][-1]
+    unseen = f"Over the {last['n_unseen']} test points that training did not hold, the second run"
+    assert last["split"] == "test"
+    assert f"{unseen} stands at {100 * last['top1_unseen']:.1f}." in text
+
+
+def identity_of(command, **more):
+    """What a run of this command is known by, see `Config.identity`."""
+    return Config(**dict(re.findall(r"--(\w+)=([^\s\"]+)", command)) | more).identity
+
+
+def test_the_commands_for_the_whole_model_are_those_of_its_runs(whole_model):
+    (block,) = blocks("train --data_dir=arguana-counterargs --asymmetric")
+    commands = block.replace("\\\n", "").strip().splitlines()
+    assert [identity_of(command) for command in commands] == [
+        lines[0]["identity"] for lines in whole_model
+    ]
 
 
 def test_the_cost_is_what_the_published_runs_took():
@@ -103,12 +129,9 @@ def test_the_cost_is_what_the_published_runs_took():
 
 
 def test_the_command_for_the_results_is_that_of_the_published_runs():
-    """Flag by flag, but for where files go and what `make ablation` adds."""
     (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', README)
-    flags = dict(re.findall(r"--(\w+)=(\S+)", command))
-    flags.pop("log_dir")
     for path in (ROOT / "logs" / "reference").glob("*.jsonl"):
         with path.open(encoding="utf-8") as lines:
-            config = json.loads(next(lines))["config"]
-        assert {name: f"{config[name]:g}" if isinstance(config[name], float) else str(config[name])
-                for name in flags} == flags  # fmt: skip
+            first = json.loads(next(lines))
+        one_of_them = {"variant": first["variant"], "seed": first["seed"]}
+        assert first["identity"] == identity_of(command, **one_of_them)
