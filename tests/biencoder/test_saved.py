@@ -145,18 +145,18 @@ def test_the_pair_head_beside_the_export_gives_our_scores(run, saved):
     head = load_file(folder / "pair_head.safetensors")
     exported = SentenceTransformer(str(folder), device="cpu")
     texts = corpus.load(None).test.texts[:2]
-    sim = torch.from_numpy(exported.encode(texts))
+    sim_p, sim_c = exported.encode(texts, convert_to_tensor=True)
     output = exported.encode(texts, output_value=None)
     embeddings = embeddings_of(saved, texts)
     pooled = saved.model.pooled_norm
     h = embeddings.h
     if run.layernorm:
         assert torch.equal(head["pooled_norm.weight"], pooled.weight)
-    ours = saved.model.pair_logits(embeddings.sim[0], h[0], embeddings.sim[1], h[1])
     if run.asymmetric:
-        sim[0] = sim[0] @ head["query.weight"].T + head["query.bias"]
-    features = torch.cat([sim[0], sim[1], (sim[0] - sim[1]).abs(), h[0], h[1], (h[0] - h[1]).abs()])
+        sim_p = sim_p @ head["query.weight"].T + head["query.bias"]
+    features = torch.cat([sim_p, sim_c, (sim_p - sim_c).abs(), h[0], h[1], (h[0] - h[1]).abs()])
     logits = features.clamp(min=0) @ head["head.weight"].T + head["head.bias"]
+    ours = saved.model.pair_logits(embeddings.sim[0], h[0], embeddings.sim[1], h[1])
     torch.testing.assert_close(logits, ours, atol=1e-4, rtol=1e-4)
     assert len(output) == 2
 
