@@ -505,8 +505,8 @@ def _comparison(
         low, high = lines.select(pl.col("low").min(), pl.col("high").max()).row(0)
         for ax, split in zip(panels, SPLITS, strict=True):
             plot_comparison(lines.filter(pl.col("split") == split), looks, ax, smooth)
-            n = ours.select(pl.col(f"n_{split}").max()).item()
-            ax.set_title(split if n is None else f"{split}, n = {n:,}", loc="left")
+            sizes = ours[f"n_{split}"].drop_nulls().to_list()
+            ax.set_title(f"{split}, n = {diagnosis.count(sizes)}" if sizes else split, loc="left")
             ax.set_ylim(0.95 * (low or 0), min(1.02, 1.03 * (high or 1)))
         note = (
             "Line: mean over runs. Band: lowest to highest; of a single run Wilson's 95 % interval."

@@ -369,6 +369,15 @@ def test_the_number_of_points_stands_over_each_panel(read: Callable[..., Log]) -
     assert "training, n = 40\nvalidation, n = 16\ntest, n = 20" in titles
 
 
+def test_configurations_of_unlike_numbers_of_points_are_titled_from_the_least_to_the_most(
+    read: Callable[..., Log],
+) -> None:
+    more = {"training": 1065, "validation": 16, "test": 20}
+    log = read({}, {"relu": True, "n": more})
+    titles = texts(plot.pictures(log, summary.measure(log))["comparison"])
+    assert "training, n = 40–1,065\nvalidation, n = 16\ntest, n = 20" in titles
+
+
 def test_the_legend_names_every_configuration(read: Callable[..., Log]) -> None:
     log = read(*({"config": {"lr": lr}} for lr in (1, 2, 3, 4, 5)))
     found = texts(plot.pictures(log, summary.measure(log))["comparison"])
