@@ -82,6 +82,9 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     #: Each training pair's negative, an index into the split's texts; none before the first mine.
     negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    #: The splits' embeddings by the model as it stands, as far as they were asked for: whatever
+    #: changes its weights empties this.
+    embeddings: dict[str, Embeddings] = field(default_factory=dict)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -153,8 +156,8 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
                 processes.take_weights_of_lead(model)
                 if run.progress == Progress():
                     prepare(run)
-                embeddings = fit(run)
-                finish(run, embeddings)
+                fit(run)
+                finish(run)
             status = "completed"
         except Interrupted as signalled:
             status, reason = "interrupted", str(signalled)
@@ -263,7 +266,7 @@ def prepare(run: Run) -> None:
         start_from_principal(model, training, run.device, run.config.seed)
         processes.take_weights_of_lead(model)
     if model.asymmetric and is_identity(model):
-        start_from_mirror(model, run.data.training, embed_split(run, "training").sim)
+        start_from_mirror(model, run.data.training, embedded(run, "training").sim)
         processes.take_weights_of_lead(model)
 
 
@@ -303,8 +306,8 @@ def read_newest(run: Run) -> tuple[dict[str, Tensor], str | None]:
     return tensors, folder.name
 
 
-def fit(run: Run) -> dict[str, Embeddings]:
-    """The epochs; returns each split's embeddings after the last one, if they were made.
+def fit(run: Run) -> None:
+    """The epochs.
 
     Evaluating comes before training in the loop, so neither the evaluation before the first epoch
     nor the one after the last is a special case. A signal leaves a checkpoint of where it struck.
@@ -316,9 +319,9 @@ def fit(run: Run) -> dict[str, Embeddings]:
     )
     try:
         while True:
-            embeddings = begin_epoch(run)
+            begin_epoch(run)
             if run.progress.epoch == run.config.epochs:
-                return embeddings
+                return
             train_epoch(run, objective)
     except Interrupted:
         with run.interruption.winding_up():
@@ -326,21 +329,17 @@ def fit(run: Run) -> dict[str, Embeddings]:
         raise
 
 
-def begin_epoch(run: Run) -> dict[str, Embeddings]:
-    """Evaluate, checkpoint and mine, as far as that is due and not yet done in this epoch.
-
-    Returns the embeddings made for it, by split.
-    """
+def begin_epoch(run: Run) -> None:
+    """Evaluate, checkpoint and mine, as far as that is due and not yet done in this epoch."""
     config, progress = run.config, run.progress
     epoch = progress.epoch
     is_last = epoch == config.epochs
-    embeddings: dict[str, Embeddings] = {}
     rankings: dict[str, Ranking] = {}
     if progress.step > epoch * run.steps_per_epoch:
-        return embeddings  # taken up again in the middle of the epoch
+        return  # taken up again in the middle of the epoch
     if progress.stage == "trained":
         evaluates = is_last or epoch % config.eval_every == 0
-        top1 = evaluate_all(run, embeddings, rankings) if evaluates else None
+        top1 = evaluate_all(run, rankings) if evaluates else None
         with run.interruption.held():
             is_best = top1 is not None and progress.best.update(epoch, top1)
             progress.stage = "evaluated"
@@ -348,20 +347,17 @@ def begin_epoch(run: Run) -> dict[str, Embeddings]:
                 save(run, best=is_best)
     if progress.stage == "evaluated" and not is_last:
         if epoch % config.mine_every == 0:
-            mine_negatives(run, embeddings, rankings.get("training"))
+            mine_negatives(run, rankings.get("training"))
         else:
             progress.stage = "mined"  # with the negatives of an earlier epoch
-    return embeddings
 
 
-def evaluate_all(
-    run: Run, embeddings: dict[str, Embeddings], rankings: dict[str, Ranking]
-) -> dict[str, float]:
-    """Embed, rank and score the three splits; adds to the two by split, returns top-1 of each."""
+def evaluate_all(run: Run, rankings: dict[str, Ranking]) -> dict[str, float]:
+    """Embed, rank and score the three splits; adds to their rankings, returns top-1 of each."""
     epoch, top1 = run.progress.epoch, {}
     for split in run.data.splits:
         clock = time.monotonic()
-        found = embeddings[split.name] = embed_split(run, split.name)
+        found = embedded(run, split.name)
         ranking = rankings[split.name] = rank(split, found, run.model, run.config.neighbors)
         figures = figures_of(ranking, split, run)
         seconds = time.monotonic() - clock
@@ -380,15 +376,13 @@ def figures_of(ranking: Ranking, split: Split, run: Run) -> dict[str, float]:
     return figures
 
 
-def mine_negatives(run: Run, embeddings: dict[str, Embeddings], ranking: Ranking | None) -> None:
-    """Give every training pair a new negative, from the training split's embeddings and ranking
-    as far as those were made for its evaluation.
+def mine_negatives(run: Run, ranking: Ranking | None) -> None:
+    """Give every training pair a new negative, from the training split's embeddings and, where it
+    was made for its evaluation, its ranking.
     """
     clock = time.monotonic()
     config, epoch = run.config, run.progress.epoch
-    if "training" not in embeddings:
-        embeddings["training"] = embed_split(run, "training")
-    sim = embeddings["training"].sim
+    sim = embedded(run, "training").sim
     if float((sim.amax(0) - sim.amin(0)).max()) <= 1e-6 * float(sim.abs().max()):
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
@@ -453,6 +447,7 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
     With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
     """
     config, progress, split = run.config, run.progress, run.data.training
+    run.embeddings.clear()
     run.model.train()
     begin = progress.step - progress.epoch * run.steps_per_epoch
     unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
@@ -577,20 +572,16 @@ def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np
         yield order[first : first + config.batch_size]
 
 
-def finish(run: Run, embeddings: dict[str, Embeddings]) -> None:
-    """What the run leaves of its best epoch: pools, predictions, and the exported model.
-
-    `embeddings` are those after the last epoch; where that is not the best, the best epoch's
-    weights are taken up again and embed anew.
-    """
+def finish(run: Run) -> None:
+    """What the run leaves of its best epoch: pools, predictions, and the exported model."""
     config, run_id, best = run.config, run.run_id, run.progress.best
-    if best.epoch != config.epochs or not embeddings:
+    if best.epoch != config.epochs:
         if processes.leads():
             checkpoint.initialise(run.model, checkpoint.find(run_id, config.checkpoint_dir))
         processes.take_weights_of_lead(run.model)
-        embeddings = {split.name: embed_split(run, split.name) for split in run.data.splits}
+        run.embeddings.clear()
     results = [
-        final.evaluate(split, run.data, embeddings[split.name], run.model)
+        final.evaluate(split, run.data, embedded(run, split.name), run.model)
         for split in run.data.splits
     ]
     for result in results:
@@ -627,15 +618,19 @@ def save(run: Run, *, best: bool = False) -> None:
     run.record("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)
 
 
-def embed_split(run: Run, name: str) -> Embeddings:
+def embedded(run: Run, name: str) -> Embeddings:
     """The embeddings of a split's texts by the model as it stands. Raises `RunError`."""
+    if name in run.embeddings:
+        return run.embeddings[name]
     try:
-        return embed(run.model, run.tokens[name], run.device, name, run.interruption.heed)
+        made = embed(run.model, run.tokens[name], run.device, name, run.interruption.heed)
     except NotFiniteError as error:
         raise RunError(
             f"{error} after step {run.progress.step} (epoch {run.progress.epoch}); a lower --lr "
             "often helps"
         ) from None
+    run.embeddings[name] = made
+    return made
 
 
 def warn(run: Run, message: str, action: str, **details: Any) -> None:

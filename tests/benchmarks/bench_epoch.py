@@ -26,7 +26,7 @@ from biencoder.interruption import Interruption  # noqa: E402
 #: Part of an epoch → what does it.
 PARTS: dict[str, list[tuple[Any, str]]] = {
     "train": [(trainer, "train_epoch")],
-    "embed": [(trainer, "embed_split")],
+    "embed": [(trainer, "embedded")],
     "evaluate": [(trainer, "rank"), (trainer, "figures_of")],
     "mine": [(trainer, "mine")],
     "checkpoint": [(trainer, "save")],

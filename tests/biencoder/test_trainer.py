@@ -13,7 +13,7 @@ from handmade import make_model, make_split
 
 from biencoder import checkpoint, corpus, trainer
 from biencoder.config import Config
-from biencoder.embedding import Tokens
+from biencoder.embedding import Tokens, embed
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.negatives import mine
 from biencoder.trainer import Best
@@ -173,6 +173,22 @@ def test_an_asymmetric_second_stage_of_a_symmetric_first_starts_from_a_mirror(se
     second = first_map(settings, run_id="second", init_from="run")
     torch.testing.assert_close(second @ second, torch.eye(128), atol=1e-4, rtol=0)
     assert not torch.allclose(second, torch.eye(128), atol=1e-2)
+
+
+def test_each_split_is_embedded_once_an_evaluation_and_once_more_where_an_earlier_epoch_is_best(
+    settings, monkeypatch
+):
+    embedded = []
+
+    def spy(model, tokens, device, label, heed):
+        embedded.append(label)
+        return embed(model, tokens, device, label, heed)
+
+    monkeypatch.setattr(trainer, "embed", spy)
+    config = Config(**settings | {"asymmetric": True, "epochs": 2})
+    train(config)
+    times = 3 if read_log(config)[-1]["best_epoch"] == 2 else 4
+    assert sorted(embedded) == sorted(times * ["training", "validation", "test"])
 
 
 def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
