@@ -54,7 +54,7 @@ bench: $(READY) ## measure speed beside the peers': ten minutes, on a corpus by 
 	$(BIN)/python tests/benchmarks/bench_analysis_read.py 100
 	$(BIN)/python tests/benchmarks/bench_device.py
 	$(BIN)/python tests/benchmarks/bench_training.py --max_length=256 $(if $(DATA),--data_dir=$(DATA))
-	$(BIN)/python tests/benchmarks/bench_epoch.py $(if $(DATA),--data_dir=$(DATA) --epochs=1)
+	$(BIN)/python tests/benchmarks/bench_epoch.py --negatives=falling $(if $(DATA),--data_dir=$(DATA) --epochs=1)
 
 check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .

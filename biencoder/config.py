@@ -112,13 +112,13 @@ class Config(BaseModel):
     )
 
     negatives: Literal["falling", "rising", "constant", "only_random", "only_hard"] = Field(
-        "falling", description="A named schedule of the share of hard negatives."
+        "rising", description="A named schedule of the share of hard negatives."
     )
     hard_ratio_start: Ratio = Field(
-        NEGATIVES["falling"][0], description="Share of hard negatives in the first epoch, 0 to 1."
+        NEGATIVES["rising"][0], description="Share of hard negatives in the first epoch, 0 to 1."
     )
     hard_ratio_step: float = Field(
-        NEGATIVES["falling"][1],
+        NEGATIVES["rising"][1],
         ge=-1,
         le=1,
         description="Change of that share an epoch; it is held in 0 to 1.",

@@ -28,6 +28,7 @@ def command(tiny_encoder):
         *(sys.executable, str(ROOT / "train.py"), "--run_id=run", "--resume=auto"),
         *(f"--encoder={tiny_encoder}", "--max_length=24", "--epochs=4", "--device=cpu"),
         *("--checkpoint_every=3steps", "--log_every=2", "--seed=1"),
+        "--negatives=falling",
     ]
 
 

@@ -41,7 +41,7 @@ def flags(steady_encoder):
     return (
         *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
         *("--log_every=1", "--device=cpu", "--run_id=run"),
-        *("--in_batch_weight=1", "--asymmetric=True"),
+        *("--in_batch_weight=1", "--asymmetric=True", "--negatives=falling"),
     )
 
 

@@ -37,6 +37,7 @@ def settings(tiny_encoder, tmp_path):
         "checkpoint_dir": tmp_path / "checkpoints",
         "run_id": "run",
         "device": "cpu",
+        "negatives": "falling",  # hard ones from the first epoch on
     }
 
 
