@@ -196,6 +196,9 @@ class Config(BaseModel):
                 resolve(hard_ratio_start=start)
             if "hard_ratio_step" not in given:
                 resolve(hard_ratio_step=step)
+        elif self.hard_ratio_step < 0 and "hard_ratio_start" not in given:
+            # The default start is none, from where no share can fall.
+            resolve(hard_ratio_start=NEGATIVES["falling"][0])
         numbers_say = _schedule_name(self.hard_ratio_start, self.hard_ratio_step)
         if "negatives" in given and numbers_say != self.negatives:
             flag = next(f for f in ("hard_ratio_step", "hard_ratio_start") if f in given)

@@ -82,8 +82,8 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     #: Each training pair's negative, an index into the split's texts; none before the first mine.
     negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    #: The splits' embeddings by the model as it stands, as far as they were asked for: whatever
-    #: changes its weights empties this.
+    #: The splits' embeddings by the model as it stands, as far as they were asked for. Training
+    #: empties this, as does going back to the best epoch.
     embeddings: dict[str, Embeddings] = field(default_factory=dict)
 
     @property
@@ -353,7 +353,9 @@ def begin_epoch(run: Run) -> None:
 
 
 def evaluate_all(run: Run, rankings: dict[str, Ranking]) -> dict[str, float]:
-    """Embed, rank and score the three splits; adds to their rankings, returns top-1 of each."""
+    """Rank and score the three splits, embedded if they are not yet; adds to their rankings,
+    returns top-1 of each.
+    """
     epoch, top1 = run.progress.epoch, {}
     for split in run.data.splits:
         clock = time.monotonic()

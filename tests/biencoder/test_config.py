@@ -46,6 +46,13 @@ def test_a_preset_gives_way_to_a_number_that_keeps_its_direction():
     assert (config.hard_ratio_start, config.hard_ratio_step) == (0.0, 0.02)
 
 
+def test_a_share_that_is_to_fall_starts_high_unless_it_is_told_where():
+    assert (Config().negatives, Config().hard_ratio_start) == ("rising", 0.0)
+    config = Config(hard_ratio_step=-0.02)
+    assert (config.negatives, config.hard_ratio_start) == ("falling", 0.8)
+    assert Config(hard_ratio_step=-0.02, hard_ratio_start=0.3).hard_ratio_start == 0.3
+
+
 def test_a_number_that_contradicts_the_preset_is_named():
     with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
         Config(negatives="rising", hard_ratio_step=-0.1)
