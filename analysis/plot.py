@@ -317,7 +317,16 @@ def plot_measure(
                 markersize=9,
                 zorder=3,
             )
-        ax.plot(value, row, style.marker, color=style.color, markersize=12, label=name, zorder=4)
+        ax.plot(
+            value,
+            row,
+            style.marker,
+            color=style.color,
+            markersize=12,
+            label=name,
+            zorder=4,
+            clip_on=False,  # epoch 0 stands on the axis
+        )
         ax.annotate(
             f"{100 * value:.1f} %" if percent else f"{value:.1f}".removesuffix(".0"),
             (value, row),
@@ -326,7 +335,7 @@ def plot_measure(
             ha="center",
             color=INK,
         )
-    ax.set_yticks(range(len(names)), [_wrapped(name, 32) for name in names])
+    ax.set_yticks(range(len(names)), [_wrapped(name, 29) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.65)
     ax.margins(x=0.12)
     ax.grid(axis="x", color=MUTED, alpha=0.25)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -15,6 +16,8 @@ from matplotlib.lines import Line2D
 from analysis import diagnosis, plot, queries, sources, summary
 from analysis.plot import Style
 from analysis.tables import Log
+
+ROOT = Path(__file__).parents[2]
 
 BLUE = Style("#0072B2", "-", "o")
 CURVE = {
@@ -204,6 +207,15 @@ def test_configurations_that_share_axes_never_share_a_colour(read: Callable[...,
     for ax in all_axes(plot.pictures(log, tables)["comparison"]):
         lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
         assert len(lines) == len({to_hex(line.get_color()) for line in lines}) == 7
+
+
+def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
+    log = sources.read([ROOT / "logs" / "reference" / "context"])
+    figure = plot.pictures(log, summary.measure(log))["convergence"]
+    FigureCanvasAgg(figure).draw()
+    names = figure.axes[0].get_yticklabels()
+    assert any("…" in name.get_text() for name in names)  # some are too long
+    assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi
 
 
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
