@@ -16,8 +16,8 @@ from commandline import RunError
 Rows = npt.NDArray[np.int64]
 
 #: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
-#: memory at any text length; on a CPU more of them would gain no speed.
-GROUP_TOKENS = {"cpu": 4_096}
+#: memory at any text length; on a CPU what is in work should also fit into its caches.
+GROUP_TOKENS = {"cpu": 1_024}
 GROUP_TOKENS_ELSEWHERE = 8_192
 
 
