@@ -37,6 +37,10 @@ def test_the_kubernetes_job_is_yaml_with_the_fields_that_a_job_needs():
     assert {"/app/logs", "/app/checkpoints"} < mounted
 
 
+def read_log(path):
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def test_every_target_of_make_that_is_named_exists():
     makefile = (ROOT / "Makefile").read_text("utf-8")
     named = set(re.findall(r"^    make ([a-z-]+)|`make ([a-z-]+)", README, re.MULTILINE))
@@ -72,32 +76,68 @@ def test_the_verdicts_are_those_that_the_published_runs_give(reference):
     assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in README] == []
 
 
+def in_context():
+    """The lines of each single run that is published beside the comparison, by its name."""
+    paths = sorted((ROOT / "logs" / "reference" / "context").glob("*.jsonl"))
+    return {path.stem: read_log(path) for path in paths}
+
+
 def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
     tables = summary.measure(sources.read([ROOT / "logs" / "reference" / "context"]))
     rows = summary.configuration_rows(tables.configurations, summary.TERMINAL)
-    assert summary.markdown(rows) in README
+    assert f"\n\n{summary.markdown(rows).strip()}\n\n" in README
+
+
+def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
+    logs = (
+        in_context()["neighbors_ball_tree"],
+        read_log(ROOT / "logs" / "reference" / "without_layernorm_relu-seed0.jsonl"),
+    )
+    assert [lines[0]["config"]["neighbors"] for lines in logs] == ["ball_tree", "exact"]
+    differs = ("run_id", "time", "seconds", "triplets_per_second", "path")
+    exact, ball_tree = (
+        [{key: value for key, value in line.items() if key not in differs} for line in lines[1:]]
+        for lines in logs
+    )
+    assert exact == ball_tree
 
 
 @pytest.fixture(scope="module")
-def whole_model():
-    """The lines of the two runs of the whole model, leaked pairs dropped and kept."""
-    paths = sorted((ROOT / "logs" / "reference" / "context").glob("whole_model-*.jsonl"))
-    assert len(paths) == 2
-    return [[json.loads(line) for line in path.read_text("utf-8").splitlines()] for path in paths]
+def whole_models():
+    """The lines of each run of a whole encoder, in README's order; none was interrupted, so that
+    its last line tells how long it took.
+    """
+    runs = [lines for lines in in_context().values() if lines[0]["config"]["layers"] is None]
+    assert not any(line["event"] == "resume" for lines in runs for line in lines)
+    return runs
 
 
-def test_the_figures_of_the_whole_model_are_those_of_its_logs(whole_model):
-    for lines in whole_model:
+def test_the_table_of_the_whole_models_is_the_one_that_their_logs_give(whole_models):
+    rows = []
+    for lines in whole_models:
+        config, minutes = lines[0]["config"], f"{lines[-1]['seconds'] / 60:.0f}"
+        encoder = config["encoder"].rpartition("/")[2]
+        leaked = {"drop": "dropped", "keep": "kept"}[config["leaked_pairs"]]
         test = [line for line in lines if line["event"] == "pools" and line["split"] == "test"]
-        shares = " | ".join(f"{100 * line['top1']:.1f}" for line in test)
-        assert f"| {shares} |" in README
-    text = " ".join(README.split())
-    dropped, kept = (f"{lines[-1]['seconds'] / 60:.0f}" for lines in whole_model)
-    assert f"The two runs took {dropped} and {kept} minutes" in text
-    last = [line for line in whole_model[1] if line["event"] == "eval"][-1]
-    unseen = f"Over the {last['n_unseen']} test points that training did not hold, the second run"
-    assert last["split"] == "test"
-    assert f"{unseen} stands at {100 * last['top1_unseen']:.1f}." in text
+        pools = {line["pool"]: f"{100 * line['top1']:.1f}" for line in test}
+        cells = [encoder, leaked, config["max_length"], config["epochs"], minutes, *pools.values()]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    named = ["encoder", "leaked pairs", "tokens", "epochs", "minutes", *pools]
+    rule = ["---", "---", *["---:"] * (len(named) - 2)]
+    table = "\n".join([f"| {' | '.join(named)} |", f"| {' | '.join(rule)} |", *rows])
+    assert f"\n\n{table}\n\n" in README
+
+
+def test_the_figure_over_unseen_points_is_that_of_the_run_that_kept_leaked_pairs(whole_models):
+    (lines,) = (run for run in whole_models if run[0]["config"]["leaked_pairs"] == "keep")
+    assert lines is whole_models[-1]  # "the last run"
+    at_best = {"event": "eval", "split": "test", "epoch": lines[-1]["best_epoch"]}
+    (found,) = (line for line in lines if at_best.items() <= line.items())
+    unseen = (
+        f"over the {found['n_unseen']} test points that training did not hold it stands at "
+        f"{100 * found['top1_unseen']:.1f}."
+    )
+    assert unseen in " ".join(README.split())
 
 
 def identity_of(command, **more):
@@ -105,19 +145,16 @@ def identity_of(command, **more):
     return Config(**dict(re.findall(r"--(\w+)=([^\s\"]+)", command)) | more).identity
 
 
-def test_the_commands_for_the_whole_model_are_those_of_its_runs(whole_model):
-    (block,) = blocks("train --data_dir=arguana-counterargs --asymmetric")
+def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models):
+    (block,) = blocks("train --data_dir=arguana-counterargs --encoder")
     commands = block.replace("\\\n", "").strip().splitlines()
     assert [identity_of(command) for command in commands] == [
-        lines[0]["identity"] for lines in whole_model
+        lines[0]["identity"] for lines in whole_models
     ]
 
 
 def test_the_cost_is_what_the_published_runs_took():
-    lines = [
-        [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-        for path in sorted((ROOT / "logs" / "reference").glob("*.jsonl"))
-    ]
+    lines = [read_log(path) for path in (ROOT / "logs" / "reference").glob("*.jsonl")]
     seconds = [run[-1]["seconds"] for run in lines]
     mean = sum(seconds) / len(seconds)
     (epochs,) = {run[0]["config"]["epochs"] for run in lines}
@@ -131,7 +168,6 @@ def test_the_cost_is_what_the_published_runs_took():
 def test_the_command_for_the_results_is_that_of_the_published_runs():
     (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', README)
     for path in (ROOT / "logs" / "reference").glob("*.jsonl"):
-        with path.open(encoding="utf-8") as lines:
-            first = json.loads(next(lines))
+        first = read_log(path)[0]
         one_of_them = {"variant": first["variant"], "seed": first["seed"]}
         assert first["identity"] == identity_of(command, **one_of_them)
