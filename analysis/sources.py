@@ -121,9 +121,9 @@ def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
         matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207
         if not matches:
             raise RunError(f"{given}: no file matches this pattern")
-        aside = [
+        aside = dict.fromkeys(
             m for m in matches if CONTEXT_FOLDER in m.parts and CONTEXT_FOLDER not in path.parts
-        ]
+        )
         notes += map(_context_note, dict.fromkeys(map(_context_folder, aside)))
         for match in (m for m in matches if m not in aside):
             yield from _walk(match, notes) if match.is_dir() else [_File(match, named=False)]
