@@ -335,7 +335,7 @@ def plot_measure(
             ha="center",
             color=INK,
         )
-    ax.set_yticks(range(len(names)), [_wrapped(name, 29) for name in names])
+    ax.set_yticks(range(len(names)), [_wrapped(name, 32) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.65)
     ax.margins(x=0.12)
     ax.grid(axis="x", color=MUTED, alpha=0.25)
@@ -535,7 +535,7 @@ def _convergence(drawn: Tables, looks: dict[str, Style]) -> "Figure":
     formats = list(drawn.configurations.group_by("format", maintain_order=True))
     figure, blocks = _blocks([2.0 + 0.75 * max(2, ours.height) for _, ours in formats])
     for ((format_,), ours), block in zip(formats, blocks, strict=True):
-        panels = _panels(block, 1, len(titles), header=0.75, title=0.45, left=3.5)
+        panels = _panels(block, 1, len(titles), header=0.75, title=0.45, left=3.75)
         for ax, (measure, title) in zip(panels, titles.items(), strict=True):
             plot_measure(ours, drawn.runs, measure, looks, ax)
             ax.set_title(title, loc="left")

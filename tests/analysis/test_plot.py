@@ -218,6 +218,15 @@ def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
     assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi
 
 
+def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> None:
+    published = ROOT / "logs" / "reference" / "with_layernorm_relu_logs.txt"
+    (tmp_path / "without_layernorm_relu_logs.txt").write_bytes(published.read_bytes())
+    log = sources.read([tmp_path])
+    figure = plot.pictures(log, summary.measure(log))["convergence"]
+    (name,) = figure.axes[0].get_yticklabels()
+    assert name.get_text() == "without_layernorm_relu (legacy)"
+
+
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
     log = read({})
     log = Log(log.runs, log.metrics.filter(pl.col("split") != "test"), log.rejected, log.warnings)
