@@ -148,9 +148,10 @@ def text(table: pl.DataFrame) -> str:
 
 
 def count(n: Sequence[float]) -> str:
-    """The number of points, or from the least to the most where configurations differ."""
-    ends = [f"{end:,.1f}".removesuffix(".0") for end in sorted({min(n), max(n)})]
-    return "–".join(ends)
+    """The number of points, or from the least to the most where configurations differ; a mean over
+    runs in whole points.
+    """
+    return "–".join(f"{end:,}" for end in sorted({round(min(n)), round(max(n))}))
 
 
 def _cell(row: dict[str, Any], whole: bool) -> str:
