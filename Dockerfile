@@ -89,7 +89,7 @@ CMD ["train", "--help"]
 
 # Last, because it changes with every commit. The run log tells it.
 ARG REVISION=unknown
-ENV REVISION=${REVISION}
+ENV BIENCODER_COMMIT=${REVISION}
 LABEL org.opencontainers.image.title="counterargument-biencoder" \
       org.opencontainers.image.description="Bi-encoders for best counter-argument retrieval" \
       org.opencontainers.image.revision="${REVISION}"

@@ -14,7 +14,7 @@ import sys
 import textwrap
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import fire
@@ -47,6 +47,7 @@ def main(
     """Run `job` on the options that the command line spells, then exit with its status.
 
     `options` is the pydantic model whose fields are the flags; its docstring opens the help.
+    Its class variable `removed_flags`, if any, says of each flag that is no more what replaced it.
     `positional` names the field, if any, that takes the words which are not flags.
     Exit status: the job's own (None is 0), 1 for `RunError`, 2 for `UsageError`.
     """
@@ -127,7 +128,8 @@ def parse(options: type[Options], argv: list[str], positional: str | None = None
         if words and positional:
             collected[positional] = list(words)
 
-    fire.Fire(collect, command=_checked_tokens(argv, options.model_fields, positional))
+    removed = getattr(options, "removed_flags", {})
+    fire.Fire(collect, command=_checked_tokens(argv, options.model_fields, positional, removed))
     try:
         return options(**collected)
     except ValidationError as error:
@@ -166,7 +168,10 @@ def closest(word: str, candidates: Iterable[str]) -> str:
 
 
 def _checked_tokens(
-    argv: list[str], fields: dict[str, FieldInfo], positional: str | None
+    argv: list[str],
+    fields: dict[str, FieldInfo],
+    positional: str | None,
+    removed: Mapping[str, str],
 ) -> list[str]:
     """`argv` in the one spelling that fire cannot misread: `--name=value`, words as they are."""
     flags = {name: field for name, field in fields.items() if name != positional}
@@ -192,6 +197,8 @@ def _checked_tokens(
             if has_value:
                 raise UsageError(f"{spelled} takes no value: write --{spelled_off[name]}={value}")
             name, value = spelled_off[name], "False"
+        elif name in removed:
+            raise UsageError(f"--{name} was removed: {removed[name]}")
         elif name not in flags:
             known = [f"--{flag}" for flag in (*flags, *spelled_off, "help")]
             raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")

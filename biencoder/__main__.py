@@ -84,9 +84,9 @@ def evaluate(options: EvaluateOptions) -> None:
 
 def zero_shot(options: ZeroShotOptions) -> None:
     """The `zero_shot` command."""
-    from biencoder import zero_shot
+    from biencoder import untrained
 
-    zero_shot.evaluate(
+    untrained.evaluate(
         options.encoder,
         options.layers,
         options.pooling,

@@ -3,7 +3,7 @@
     checkpoints.json            {"best": …, "last": …, "previous": …}: names of the folders below
     epoch-0003-step-001050-evaluated/
         model.safetensors       every parameter, named as in `BiEncoder`
-        state.json              run id, config, progress, the best evaluation so far
+        state.json              version, run id, config, progress, the best evaluation so far
         encoder/                the encoder's configuration and its tokenizer
         training.safetensors    Adam's moments and the negatives in force, to go on from
         checksums.json          SHA-256 of each of the above
@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import safetensors
+import torch
 from pydantic import BaseModel, Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from biencoder import encoder
+from biencoder import encoder, environment
 from biencoder.config import RUN_ID, Config
 from biencoder.files import whole_file, whole_folder
 from biencoder.model import BiEncoder, build
@@ -40,22 +41,43 @@ MODEL, TRAINING, STATE, CHECKSUMS = (
 _NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
 
 
-class BestState(BaseModel):
-    """The best evaluation so far, if there has been one."""
+class Best(BaseModel):
+    """The best epoch by validation top-1, the earliest where several are equal."""
 
-    epoch: int | None
-    top1: dict[str, float]
+    epoch: int | None = None
+    top1: dict[str, float] = {}
+
+    def update(self, epoch: int, top1: dict[str, float]) -> bool:
+        """Take over an evaluated epoch if it is better; says whether it was."""
+        if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
+            return False
+        self.epoch, self.top1 = epoch, top1
+        return True
+
+
+class Progress(BaseModel):
+    """How far a run has come: all that a checkpoint holds beside tensors.
+
+    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
+    'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
+    encoder's top-1 of each split. The order of the data, the negatives' draws and dropout follow
+    from these and the seed, so there is no state of a random generator to keep.
+    """
+
+    epoch: int = Field(default=0, ge=0)
+    step: int = Field(default=0, ge=0)
+    stage: Literal["trained", "evaluated", "mined"] = "trained"
+    best: Best = Field(default_factory=Best)
+    untrained: dict[str, float] = {}
 
 
 class State(BaseModel):
-    """What `state.json` holds."""
+    """What `state.json` holds: the run, how far it has come, the version that wrote it."""
 
+    version: str = "0.1"
     run_id: str = Field(pattern=RUN_ID)
     config: Config
-    epoch: int = Field(ge=0)
-    step: int = Field(ge=0)
-    stage: Literal["trained", "evaluated", "mined"]
-    best: BestState
+    progress: Progress
 
 
 class CheckpointError(RunError):
@@ -66,7 +88,7 @@ def save(
     run_dir: Path,
     model: BiEncoder,
     tokenizer: Any,
-    state: dict[str, Any],
+    state: State,
     training: dict[str, Tensor],
     *,
     best: bool,
@@ -77,12 +99,13 @@ def save(
     there, undamaged, was written at the same point of the same run and holds the same. Raises
     `FileError`.
     """
-    name = f"epoch-{state['epoch']:04d}-step-{state['step']:06d}-{state['stage']}"
+    progress = state.progress
+    name = f"epoch-{progress.epoch:04d}-step-{progress.step:06d}-{progress.stage}"
     if not _is_intact(run_dir / name):
         with whole_folder(run_dir / name) as folder:
             save_file(_on_host(model.state_dict()), folder / MODEL)
             save_file(_on_host(training), folder / TRAINING)
-            _write_json(folder / STATE, state)
+            _write_json(folder / STATE, state.model_dump(mode="json"))
             model.encoder.config.save_pretrained(folder / "encoder")
             tokenizer.save_pretrained(folder / "encoder")
             _write_json(folder / CHECKSUMS, _checksums(folder))
@@ -155,16 +178,13 @@ def find(reference: str, checkpoint_dir: Path) -> Path:
     )
 
 
-def load(folder: Path) -> tuple[BiEncoder, Any, dict[str, Any]]:
-    """(model, tokenizer, state) of the checkpoint in `folder`, on the CPU.
-
-    Raises `CheckpointError`.
-    """
+def load(folder: Path, device: torch.device) -> tuple[BiEncoder, Any, State]:
+    """(model, tokenizer, state) of the checkpoint in `folder`. Raises `CheckpointError`."""
     verify(folder)
     state = read_state(folder)
-    config = Config(**state["config"])
+    config = state.config
     skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling, config.max_length)
-    model = build(config, skeleton)
+    model = build(config, skeleton, environment.precision(config.precision, device)).to(device)
     put_weights(model, folder)
     return model, tokenizer, state
 
@@ -179,21 +199,22 @@ def put_weights(model: BiEncoder, folder: Path) -> None:
         ) from None
 
 
-def read_state(folder: Path) -> dict[str, Any]:
+def read_state(folder: Path) -> State:
     """What `save` was given as `state`. Raises `CheckpointError`."""
     path = folder / STATE
+    state: Any = None
     try:
         state = json.loads(path.read_text("utf-8"))
-        State.model_validate(state)
+        return State.model_validate(state)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
+        by = f"version {state.get('version', '0.1')}" if isinstance(state, dict) else "no version"
         raise CheckpointError(
-            f"{path}: not the state of a checkpoint of this version ({field}: {first['msg']})"
+            f"{path}: this version cannot read {field} ({first['msg']}); written by {by}, which can"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: cannot be read ({error!r})") from None
-    return dict(state)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -204,12 +225,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path}: cannot be read ({error})") from None
 
 
-def initialise(model: BiEncoder, folder: Path) -> list[str]:
-    """Load a checkpoint's weights into `model`; returns the modules that keep their fresh ones.
+def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """(a checkpoint's weights that fit `model`, names of the modules that have to start fresh).
 
-    Those are the pair head where its shape differs (another fusion), and the LayerNorms and the map
-    of an asymmetric model that the checkpoint does not have. Raises `CheckpointError` where the
-    encoder differs.
+    Those are the pair head where its shape differs (another fusion), and the LayerNorms that the
+    checkpoint does not have. Raises `CheckpointError` where the encoder differs.
     """
     verify(folder)
     saved = read_tensors(folder / MODEL)
@@ -225,8 +245,7 @@ def initialise(model: BiEncoder, folder: Path) -> list[str]:
             f"{folder}: was trained with another encoder or pooling; pass the --encoder and "
             "--pooling of that run"
         )
-    model.load_state_dict(fitting, strict=False)
-    return fresh
+    return fitting, fresh
 
 
 def read_index(run_dir: Path) -> dict[str, str]:
@@ -246,6 +265,11 @@ def read_index(run_dir: Path) -> dict[str, str]:
             f"{path}: damaged; restore it, or name a checkpoint's own folder; a run cannot be gone "
             "on with (--resume=never starts a new one)"
         ) from None
+
+
+def digest(folder: Path) -> str:
+    """A hash of a checkpoint's weights."""
+    return _digest(folder / MODEL)[:16]
 
 
 def drop_training_state(run_dir: Path) -> None:

@@ -1,9 +1,7 @@
 """Everything a training run can be told: one frozen, validated model whose fields are the flags."""
 
-import hashlib
-import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -33,10 +31,12 @@ VariantName = Literal[
 ]
 
 
-#: Where files go, how often things are written down, what computes: none changes a result.
-_NOT_DECIDING = {
-    *("log_dir", "checkpoint_dir", "run_id", "trec", "resume"),
+#: Where files go, how often things are written down, what computes: none changes a result. Nor do
+#: names: `identity.decides` has what they stand for in their place.
+NOT_DECIDING = {
+    *("log_dir", "checkpoint_dir", "run_id", "resume", "first_epoch_evals"),
     *("log_every", "checkpoint_every", "device"),
+    *("variant", "negatives", "data_dir", "encoder", "layers", "init_from"),
 }
 
 
@@ -48,6 +48,11 @@ class Config(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    removed_flags: ClassVar[dict[str, str]] = {
+        "asymmetric": "a point's copies are passed over now, which gains more than its map did",
+        "trec": "biencoder evaluate --checkpoint=RUN_ID --trec=True writes these files",
+    }
 
     data_dir: Path | None = Field(
         None,
@@ -76,11 +81,6 @@ class Config(BaseModel):
         True, description="LayerNorm on the similarity embedding and on the pooled vector."
     )
     relu: bool = Field(True, description="ReLU on the pair head's concatenated features.")
-    asymmetric: bool = Field(
-        False,
-        description="A linear map turns a point's similarity embedding into its query, so that "
-        "counters can be nearer to it than points are.",
-    )
     fusion: Literal["concatenated", "only_embedding", "only_cls"] = Field(
         "concatenated",
         description="What the pair head sees: similarity embeddings and pooled vectors, or one "
@@ -133,6 +133,9 @@ class Config(BaseModel):
     )
 
     eval_every: Count = Field(1, description="Epochs between evaluations.")
+    first_epoch_evals: Count = Field(
+        1, description="Evaluations in the first epoch, evenly spaced, the one at its end included."
+    )
     mine_every: Count = Field(1, description="Epochs between new negatives.")
     log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")
     checkpoint_every: str = Field(
@@ -147,9 +150,6 @@ class Config(BaseModel):
 
     log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
     checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
-    trec: bool = Field(
-        False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
-    )
     run_id: str | None = Field(
         None,
         pattern=RUN_ID,
@@ -208,12 +208,6 @@ class Config(BaseModel):
             )
         resolve(negatives=numbers_say)
         return self
-
-    @property
-    def identity(self) -> str:
-        """A hash over the fields that decide the result: runs that share it can be resumed."""
-        deciding = self.model_dump(mode="json", exclude=_NOT_DECIDING)
-        return hashlib.sha256(json.dumps(deciding, sort_keys=True).encode()).hexdigest()[:16]
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:
         """Whether `checkpoint_every` asks for a checkpoint at this epoch, or at this step."""

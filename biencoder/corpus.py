@@ -8,6 +8,7 @@ are those of the ArguAna Counterargs corpus (Wachsmuth, Syed, Stein, ACL 2018).
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,8 @@ import pandas as pd
 
 from commandline import RunError
 
+Ids = npt.NDArray[np.int64]
+
 SPLITS = ("training", "validation", "test")
 _FILE_NAME = re.compile(r"(pro|con)([0-9]+)(?:(a)-point|(b)-counter)\.txt")
 _PAIR_KEY = ["domain", "title", "stance", "number"]
@@ -27,6 +30,16 @@ _PAIR_KEY = ["domain", "title", "stance", "number"]
 
 class CorpusError(RunError):
     """A corpus that cannot be read as one; the message names the path and what to do."""
+
+
+def text_key(text: str) -> str:
+    """What equal texts share: composed characters (NFC), each run of white space one blank."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def text_hash(key: str) -> int:
+    """A 64-bit hash that orders texts alike on every machine, whatever their role in a pair."""
+    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
 
 
 @dataclass(frozen=True)
@@ -48,19 +61,61 @@ class Split:
         return len(self.pairs)
 
     @cached_property
+    def keys(self) -> pd.DataFrame:
+        """`text_key` of each pair's point and counter."""
+        return self.pairs[["point", "counter"]].map(text_key)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """A number for each distinct key: equal text is the same argument, numbered once."""
+        keys = dict.fromkeys([*self.keys["point"], *self.keys["counter"]])
+        return {key: number for number, key in enumerate(keys)}
+
+    @cached_property
     def texts(self) -> list[str]:
-        """The distinct texts: equal text is the same argument, so it is numbered once."""
-        return list(dict.fromkeys([*self.pairs["point"], *self.pairs["counter"]]))
+        """The distinct texts, [T]; of equal ones that differ in white space the first."""
+        text_of: dict[str, str] = {}
+        for role in ("point", "counter"):
+            for key, text in zip(self.keys[role], self.pairs[role], strict=True):
+                text_of.setdefault(key, text)
+        return list(text_of.values())
 
     @cached_property
-    def point_ids(self) -> npt.NDArray[np.int64]:
+    def point_ids(self) -> Ids:
         """Index into `texts` of each pair's point, shape [N]."""
-        return self._ids("point")
+        return np.array([self._numbers[key] for key in self.keys["point"]], dtype=np.int64)
 
     @cached_property
-    def counter_ids(self) -> npt.NDArray[np.int64]:
+    def counter_ids(self) -> Ids:
         """Index into `texts` of each pair's counter, shape [N]."""
-        return self._ids("counter")
+        return np.array([self._numbers[key] for key in self.keys["counter"]], dtype=np.int64)
+
+    @cached_property
+    def _own_codes(self) -> Ids:
+        """point id · T + text id for each point and each of its own texts, ascending."""
+        own = [self.point_ids, self.counter_ids]
+        return np.unique(np.concatenate([self.point_ids * len(self.texts) + text for text in own]))
+
+    def own_texts(self, points: Ids) -> tuple[Ids, Ids]:
+        """(places in `points`, text ids) of the texts that are a point's own: the point itself and
+        every counter that a pair of the split gives it.
+        """
+        point, text = np.divmod(self._own_codes, len(self.texts))
+        asked = pd.DataFrame({"point": points, "place": np.arange(len(points))})
+        own = asked.merge(pd.DataFrame({"point": point, "text": text}), on="point")
+        return own["place"].to_numpy(), own["text"].to_numpy()
+
+    def is_own(self, points: Ids, texts: Ids) -> npt.NDArray[np.bool_]:
+        """Whether each text is its point's own, see `own_texts`; ids, broadcast to one shape."""
+        codes = points * len(self.texts) + texts
+        places = np.searchsorted(self._own_codes, codes).clip(max=len(self._own_codes) - 1)
+        return self._own_codes[places] == codes
+
+    @cached_property
+    def ties(self) -> Ids:
+        """A hash of each candidate's text, [2N]: the order of candidates at the same distance."""
+        hashes = np.array([text_hash(key) for key in self._numbers], dtype=np.int64)
+        return hashes[self.candidate_ids]
 
     @cached_property
     def pair_ids(self) -> list[str]:
@@ -74,7 +129,7 @@ class Split:
         return [f"{name}/{role}" for role in ("counter", "point") for name in self.pair_ids]
 
     @property
-    def candidate_ids(self) -> npt.NDArray[np.int64]:
+    def candidate_ids(self) -> Ids:
         """Index into `texts` of each candidate, shape [2N]: all counters, then all points."""
         return np.concatenate([self.counter_ids, self.point_ids])
 
@@ -88,10 +143,6 @@ class Split:
             "kept": len(self),
         }
 
-    def _ids(self, role: str) -> npt.NDArray[np.int64]:
-        number = {text: index for index, text in enumerate(self.texts)}
-        return np.array([number[text] for text in self.pairs[role]], dtype=np.int64)
-
 
 @dataclass(frozen=True)
 class Corpus:
@@ -100,19 +151,12 @@ class Corpus:
     training: Split
     validation: Split
     test: Split
+    #: A hash over every pair and its texts, leaked ones included: equal corpora share it.
+    digest: str
 
     @property
     def splits(self) -> tuple[Split, Split, Split]:
         return self.training, self.validation, self.test
-
-    @cached_property
-    def digest(self) -> str:
-        """A hash over every pair and its texts: corpora that share it are the same."""
-        content = hashlib.sha256()
-        for split in self.splits:
-            for texts in (split.pair_ids, split.pairs["point"], split.pairs["counter"]):
-                content.update("\0".join(texts).encode() + b"\0\0")
-        return content.hexdigest()[:16]
 
 
 def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
@@ -124,6 +168,7 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
     root = Path(str(files("biencoder"))) / "sample_corpus" if data_dir is None else data_dir
     _check_root(root)
     training, validation, test = (_read_split(root, name) for name in SPLITS)
+    digest = _digest(training, validation, test)
     if leaked_pairs == "drop":
         training = _without_leaked_pairs(training, validation, test)
         if not len(training):
@@ -131,13 +176,13 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
                 f"{root}: every training pair stands in validation or test too; "
                 "pass --leaked_pairs=keep to train on them all the same"
             )
-    return Corpus(training, validation, test)
+    return Corpus(training, validation, test, digest)
 
 
 def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
     """Which pairs of `split` hold no text that `training` holds, shape [N]."""
-    known = set(training.texts)
-    return ~(split.pairs["point"].isin(known) | split.pairs["counter"].isin(known)).to_numpy()
+    known = {*training.keys["point"], *training.keys["counter"]}
+    return ~split.keys.isin(known).any(axis=1).to_numpy()
 
 
 def _check_root(root: Path) -> None:
@@ -155,9 +200,9 @@ def _check_root(root: Path) -> None:
 
 
 def check_negatives(data_dir: Path | None, training: Split) -> None:
-    """Every point needs a text that is neither its own nor its counter's. Raises `CorpusError`."""
-    own = np.where(training.point_ids == training.counter_ids, 1, 2)
-    if len(training.texts) <= own.max():
+    """Every point needs a text that is not its own. Raises `CorpusError`."""
+    places, _ = training.own_texts(training.point_ids)
+    if len(training.texts) <= np.bincount(places).max():
         raise CorpusError(
             f"{data_dir}/training: {len(training.texts)} distinct texts leave a point without any "
             "negative; training needs at least two different pairs"
@@ -236,6 +281,14 @@ def _read_text(path: Path) -> str:
         ) from None
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _digest(*splits: Split) -> str:
+    content = hashlib.sha256()
+    for split in splits:
+        for texts in (split.pair_ids, split.pairs["point"], split.pairs["counter"]):
+            content.update("\0".join(texts).encode() + b"\0\0")
+    return content.hexdigest()[:16]
 
 
 def _without_leaked_pairs(training: Split, *held_out: Split) -> Split:

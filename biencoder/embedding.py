@@ -1,5 +1,6 @@
 """Texts → token ids → embeddings, each distinct text once."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from biencoder import processes
+from biencoder.model import BiEncoder
 from commandline import RunError
 
 Rows = npt.NDArray[np.int64]
@@ -41,6 +43,25 @@ class Tokens:
         encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
         self.ids = [torch.tensor(ids) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
+        self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
+
+    def truncation(self) -> dict[str, float]:
+        """What `max_length` costs: the share of texts that are cut, the share of all tokens that
+        are lost by it, and how many texts have the same tokens as another one.
+        """
+        full = self.lengths.copy()
+        long = np.flatnonzero(full >= self.max_length)
+        if len(long):
+            whole = self.tokenizer([self.texts[int(row)] for row in long], verbose=False)[
+                "input_ids"
+            ]
+            full[long] = [len(ids) for ids in whole]
+        sequences = Counter(tuple(ids.tolist()) for ids in self.ids)
+        return {
+            "texts_cut": float((full > self.lengths).mean()),
+            "tokens_lost": 1 - float(self.lengths.sum() / full.sum()),
+            "texts_alike": sum(count for count in sequences.values() if count > 1),
+        }
 
     def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
         """(input_ids, attention_mask), [B, L] each, of the texts numbered `rows`."""
@@ -78,44 +99,48 @@ def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows
 
 @torch.no_grad()
 def embed(
-    model: nn.Module,
+    model: BiEncoder,
     tokens: Tokens,
     device: torch.device,
     label: str,
     heed: Callable[[], None] = lambda: None,
 ) -> Embeddings:
-    """Embed every text by a model that returns (sim, h), without dropout; stays on `device`.
-
-    The processes of a run share the batches, and each gets all embeddings; `heed` is called after
-    every round of them. Raises `NotFiniteError`.
-    """
+    """Embed every text, without dropout. Raises `NotFiniteError`."""
     model.eval()
-    batches = by_length(tokens.lengths, device)
-    own = [batches[number] for number in processes.share(len(batches))]
-    sim, h = [], []
-    quiet = None if processes.leads() else True
-    texts = sum(map(len, own))
-    with tqdm(total=texts, desc=label, unit="text", leave=False, disable=quiet) as bar:
-        for turn in range(-(-len(batches) // processes.count())):
-            if turn < len(own):
-                batch_sim, batch_h = model(*tokens.batch(own[turn], device))
-                sim.append(batch_sim)
-                h.append(batch_h)
-                bar.update(len(own[turn]))
-            heed()
-    rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
-    total = len(tokens.lengths)
-    embeddings = Embeddings(_of_all(sim, rows, total), _of_all(h, rows, total))
+    embeddings = Embeddings(*model.project(encode(model.pooled, tokens, device, label, heed)))
     if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
         raise NotFiniteError(f"the model's embeddings of {label} are not finite")
     return embeddings
 
 
-def _of_all(parts: list[Tensor], rows: Tensor, total: int) -> Tensor:
-    """The vectors of all texts, [total, D], from those of `rows` that this process has made."""
+@torch.no_grad()
+def encode(
+    pooled: Callable[[Tensor, Tensor], Tensor],
+    tokens: Tokens,
+    device: torch.device,
+    label: str,
+    heed: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """The pooled vectors of every text, [T, H] on `device`, by a function of input ids and mask.
+
+    The processes of a run share the batches, and each gets all vectors; `heed` is called after
+    every round of them.
+    """
+    batches = by_length(tokens.lengths, device)
+    own = [batches[number] for number in processes.share(len(batches))]
+    parts = []
+    quiet = None if processes.leads() else True
+    texts = sum(map(len, own))
+    with tqdm(total=texts, desc=label, unit="text", leave=False, disable=quiet) as bar:
+        for turn in range(-(-len(batches) // processes.count())):
+            if turn < len(own):
+                parts.append(pooled(*tokens.batch(own[turn], device)))
+                bar.update(len(own[turn]))
+            heed()
+    rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
     width = processes.greatest(parts[0].shape[1] if parts else 0)
-    vectors = torch.zeros(total, width, device=rows.device)
+    vectors = torch.zeros(len(tokens.lengths), width, device=device)
     if parts:
-        vectors[rows] = torch.cat(parts).float()
+        vectors[rows] = torch.cat(parts)
     processes.combine(vectors)
     return vectors

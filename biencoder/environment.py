@@ -47,13 +47,24 @@ def check_writable(*folders: Path) -> None:
             ) from None
 
 
-def describe(device: torch.device) -> dict[str, Any]:
-    """What the run log says of the device."""
+def precision(name: str, device: torch.device) -> str:
+    """The precision that `--precision` means: of 'auto' bfloat16 on a GPU that has it."""
+    if name != "auto":
+        return name
+    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if on_gpu else "float32"
+
+
+def provenance(device: torch.device, precision: str, processes: int) -> dict[str, Any]:
+    """Where a run takes place: what, beside its flags, may change the last bits of its result."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
-        "type": device.type,
-        "name": name or platform.machine(),
+        "device": {"type": device.type, "name": name or platform.machine()},
         "threads": torch.get_num_threads(),
+        "processes": processes,
+        "precision": precision,
+        "versions": versions(),
+        "git_commit": git_commit(),
     }
 
 
@@ -69,18 +80,18 @@ def versions() -> dict[str, str | None]:
 
 
 def git_commit() -> str | None:
-    """The commit of the source that is running: of the checkout, or of the image it was built from.
-
-    None where neither is known.
+    """The commit of the source that is running: of the checkout, with '-dirty' where its files have
+    changed since, or of the image it was built from. None where neither is known.
     """
-    if revision := os.environ.get("REVISION"):
-        return revision if revision != "unknown" else None
+    if commit := os.environ.get("BIENCODER_COMMIT"):
+        return commit if commit != "unknown" else None
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None
+    git = ["git", "-C", str(root)]
     try:
         answer = subprocess.run(  # noqa: S603 - fixed words and our own path, no shell
-            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - git wherever it is
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
             capture_output=True,
             text=True,
         )

@@ -23,8 +23,6 @@ BLOCK = 1024
 class Retriever(Protocol):
     """What ranking needs of a model; see `BiEncoder`."""
 
-    def anchor(self, sim: Tensor) -> Tensor: ...
-
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor: ...
 
 
@@ -60,21 +58,18 @@ def rank(
 ) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them with the pair head.
 
-    The pool of point i is the split's N counters and its N − 1 other points, without those whose
-    text equals counter i's (counter i itself stays). `embeddings` has a row for each of
-    `split.texts`; `neighbors` names the engine that searches.
+    The pool of point i is the split's N counters and N points without the point's own texts, but
+    for counter i itself: a text is not its own counter, and another counter of an equal point is
+    no wrong answer. `embeddings` has a row for each of `split.texts`; `neighbors` names the engine
+    that searches.
     """
-    pool = split.candidate_ids
-    count = len(split)
+    pool, points = split.candidate_ids, split.point_ids
 
     def excluded(query: Indices, candidate: Indices) -> npt.NDArray[np.bool_]:
-        copy_of_gold = (pool[candidate] == split.counter_ids[query]) & (candidate != query)
-        return copy_of_gold | (candidate == query + count)
+        return split.is_own(points[query], pool[candidate]) & (candidate != query)
 
     sim = embeddings.sim
-    with torch.no_grad():
-        anchors = model.anchor(sim[split.point_ids])
-    candidates, _ = nearest(sim[pool], anchors, K, excluded, neighbors)
+    candidates, _ = nearest(sim[pool], sim[points], K, excluded, neighbors, split.ties)
     query, place = np.nonzero(candidates >= 0)
     scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
     scores[query, place] = pair_scores(split, embeddings, model, query, candidates[query, place])

@@ -7,7 +7,7 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import nn
 
-from biencoder.config import Config
+from biencoder.checkpoint import State
 from biencoder.files import whole_folder
 from biencoder.model import SIMILARITY_SIZE, BiEncoder
 
@@ -15,14 +15,14 @@ FOLDER = "sentence-transformers"
 PAIR_HEAD = "pair_head.safetensors"
 
 
-def export(model: BiEncoder, tokenizer: Any, state: dict[str, Any], run_dir: Path) -> Path:
+def export(model: BiEncoder, tokenizer: Any, state: State, run_dir: Path) -> Path:
     """Write `<run_dir>/sentence-transformers/`; `SentenceTransformer(path).encode` gives `sim`.
 
     The pair head lies beside the modules as `PAIR_HEAD`, and README.md, the model
     card, says how to use it, how the model was trained (`state`, as in a checkpoint) and how well
     it does.
     """
-    config = Config(**state["config"])
+    config = state.config
     hidden = model.encoder.config.hidden_size
     path = run_dir / FOLDER
     with whole_folder(path) as folder:
@@ -75,48 +75,38 @@ def export(model: BiEncoder, tokenizer: Any, state: dict[str, Any], run_dir: Pat
         )
         head = {
             name: tensor.cpu()
-            for part in ("head", "pooled_norm", "query")
+            for part in ("head", "pooled_norm")
             for name, tensor in getattr(model, part).state_dict(prefix=f"{part}.").items()
         }
         save_file(head, folder / PAIR_HEAD)
-        (folder / "README.md").write_text(model_card(config, state), "utf-8")
+        (folder / "README.md").write_text(model_card(state), "utf-8")
     return path
 
 
-def model_card(config: Config, state: dict[str, Any]) -> str:
+def model_card(state: State) -> str:
     """The README.md of an exported model: what it is, its figures, how to use both parts."""
+    config = state.config
     data = config.data_dir or "the sample corpus of counterargument-biencoder"
     leaked = "dropped from" if config.leaked_pairs == "drop" else "kept in"
     figures = "\n".join(
-        f"| {split} | {share:.1%} |" for split, share in state["best"]["top1"].items()
+        f"| {split} | {share:.1%} |" for split, share in state.progress.best.top1.items()
     )
-    settings = json.dumps(state["config"], indent=2)
+    settings = json.dumps(config.to_json(), indent=2)
     norm = (
         "h = layer_norm(pooled, head['pooled_norm.weight'], head['pooled_norm.bias'])"
         if config.layernorm
         else "h = pooled"
     )
     activation = "relu(features)" if config.relu else "features"
-    anchor = (
-        f"""
-A point looks for its counter not at its own `sim`, but at a linear map of it, which stands for
-the point in the pair head, too:
-
-    head = safetensors.torch.load_file("{PAIR_HEAD}")
-    sim_p = sim_p @ head["query.weight"].T + head["query.bias"]
-"""
-        if config.asymmetric
-        else ""
-    )
     return f"""---
 library_name: sentence-transformers
 pipeline_tag: sentence-similarity
 ---
-# {state["run_id"]}
+# {state.run_id}
 
 A bi-encoder that retrieves the best counter-argument to a point: `{config.encoder}`, variant
-`{config.variant}`, after {state["epoch"]} epochs on {data}. Training pairs that share a text with
-validation or test were {leaked} training.
+`{config.variant}`, after {state.progress.epoch} epochs on {data}. Training pairs that share
+a text with validation or test were {leaked} training.
 
 Top-1, the own counter against all other counters and points of the split, ten nearest rescored by
 the pair head (validation chose the epoch; test was only reported):
@@ -132,7 +122,7 @@ One run of one seed: another seed gives other figures, and other domains or lang
     from sentence_transformers import SentenceTransformer
     model = SentenceTransformer("{FOLDER}")
     sim_p, *sim_c = model.encode([point, *candidates], convert_to_tensor=True)  # Euclidean distance
-{anchor}
+
 ## The pair head
 
 `{PAIR_HEAD}` rescores a point and a candidate from `sim` [{SIMILARITY_SIZE}] and the

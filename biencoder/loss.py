@@ -57,22 +57,15 @@ def total_loss(
     return Loss(total, triplet, is_counter, is_not, in_batch=torch.zeros_like(total))
 
 
-def in_batch_loss(
-    anchors: Tensor, candidates: Tensor, positives: Tensor, own: Tensor | None = None
-) -> Tensor:
+def in_batch_loss(anchors: Tensor, candidates: Tensor, positives: Tensor, masked: Tensor) -> Tensor:
     """Mean cross-entropy of every anchor's positive among all texts of the batch → a scalar.
 
     `anchors` [B, S] are the points' embeddings, `candidates` [D, S] those of the batch's distinct
-    texts, `positives` [B] the counters' rows of them. `own` [B], the points' rows, are no
-    candidates for them where given: without a map between the two, nothing else could stand as
-    near. The logits are cosines over `TEMPERATURE`. Henderson et al., Efficient Natural Language
-    Response Suggestion for Smart Reply, 2017, eq. 4, which uses the responses of the other pairs
-    alone.
+    texts, `positives` [B] the counters' rows of them. `masked` [B, D] says which are no wrong
+    answers: the point itself and its further counters. The logits are cosines over `TEMPERATURE`.
+    Henderson et al., Efficient Natural Language Response Suggestion for Smart Reply, 2017, eq. 4,
+    which uses the responses of the other pairs alone.
     """
     directions = F.normalize(anchors.float(), dim=1), F.normalize(candidates.float(), dim=1)
     logits = directions[0] @ directions[1].T / TEMPERATURE
-    if own is not None:
-        number = torch.arange(len(candidates), device=candidates.device)
-        is_own = (number == own[:, None]) & (number != positives[:, None])
-        logits = logits.masked_fill(is_own, -torch.inf)
-    return F.cross_entropy(logits, positives)
+    return F.cross_entropy(logits.masked_fill(masked, -torch.inf), positives)

@@ -29,7 +29,6 @@ class BiEncoder(nn.Module):
         layernorm: bool,
         relu: bool,
         fusion: str,
-        asymmetric: bool = False,
         precision: str = "float32",
     ) -> None:
         super().__init__()
@@ -38,7 +37,6 @@ class BiEncoder(nn.Module):
         hidden: int = config.hidden_size
         self.pooling = pooling
         self.fusion = fusion
-        self.asymmetric = asymmetric
         self.precision = precision
         self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
         self.sim_norm = nn.LayerNorm(SIMILARITY_SIZE) if layernorm else nn.Identity()
@@ -48,45 +46,31 @@ class BiEncoder(nn.Module):
         # In place: the features are made for the head alone.
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
-        self.query: Any = _identity_map(SIMILARITY_SIZE) if asymmetric else nn.Identity()
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).
 
-        `sim` is the only vector that distances and neighbours use, a point's by way of `anchor`;
-        `h` is the pooled vector. What follows the encoder is in float32 whatever that computes in.
+        `sim` is the only vector that distances and neighbours use, `h` is the pooled vector. What
+        follows the encoder is in float32 whatever that computes in.
         """
-        pooled = self.pooled(input_ids, attention_mask)
+        return self.project(self.pooled(input_ids, attention_mask))
+
+    def project(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """The encoder's pooled vectors [B, H] → (sim [B, S], h [B, H])."""
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
-
-    def anchor(self, sim: Tensor) -> Tensor:
-        """Where points with these embeddings look for their counters, [..., S] → [..., S].
-
-        It is `sim` itself, or a linear map of it in an asymmetric model. In a symmetric one a
-        point's nearest text is that most like it: often another point, and never anything but a
-        copy where there is one.
-        """
-        found: Tensor = self.query(sim)
-        return found
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H]."""
-        device = input_ids.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.in_bfloat16(device)):
+        in_bfloat16 = self.precision == "bfloat16"
+        with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=in_bfloat16):
             return pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
-
-    def in_bfloat16(self, device: torch.device) -> bool:
-        """Whether the encoder computes in bfloat16 on a device."""
-        if self.precision == "auto":
-            return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        return self.precision == "bfloat16"
 
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".
 
-        The order matters: the point comes first, and the head sees it where it looks from.
+        The order matters: the point comes first.
         """
-        features = pair_features(self.anchor(sim_a), h_a, sim_b, h_b, self.fusion)
+        features = pair_features(sim_a, h_a, sim_b, h_b, self.fusion)
         return self.head(self.activation(features))
 
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
@@ -97,25 +81,16 @@ class BiEncoder(nn.Module):
         return logits[..., 1] - logits[..., 0]
 
 
-def build(config: Config, encoder: nn.Module) -> BiEncoder:
-    """The model that a config describes around an encoder."""
+def build(config: Config, encoder: nn.Module, precision: str) -> BiEncoder:
+    """The model that a config describes around an encoder, which computes in `precision`."""
     return BiEncoder(
         encoder,
         pooling=config.pooling,
         layernorm=config.layernorm,
         relu=config.relu,
         fusion=config.fusion,
-        asymmetric=config.asymmetric,
-        precision=config.precision,
+        precision=precision,
     )
-
-
-def _identity_map(size: int) -> nn.Linear:
-    """A linear map that starts by changing nothing; it draws no random number."""
-    linear = nn.utils.skip_init(nn.Linear, size, size)
-    nn.init.eye_(linear.weight)
-    nn.init.zeros_(linear.bias)
-    return linear
 
 
 def pooled_vector(encoder: Any, input_ids: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:

@@ -16,8 +16,8 @@ class Negatives:
     """The negatives in force and what the run log says of them.
 
     `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that stood
-    nearer than the hard negative taken but repeat the point's or the counter's text elsewhere in
-    the corpus. The distances are quartiles over all pairs.
+    nearer than the hard negative taken but have one of the point's own texts, the pair itself left
+    out. The distances are quartiles over all pairs.
     """
 
     text_ids: npt.NDArray[np.int64]
@@ -47,21 +47,18 @@ def mine(
     epoch: int,
     neighbors: str = "exact",
     retrieved: Indices | None = None,
-    anchors: Tensor | None = None,
 ) -> Negatives:
     """Give every pair of `split` a new negative.
 
     `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
     searches them. A hard negative is the nearest text among all points and counters of the split
-    whose text is neither the point's nor its counter's, and of several as near the first, counters
-    before points; a random one is uniform over the same. Which pairs get which, and the random
-    texts themselves, depend on seed and epoch alone, not on the model.
+    that is not the point's own, and of several as near the first by `Split.ties`; a random one is
+    uniform over the same. Which pairs get which, and the random texts themselves, depend on seed
+    and epoch alone, not on the model.
 
     Where the split has been evaluated with the same `sim`, its `Ranking.candidates` are `retrieved`
-    [N, K]; they change nothing, and mostly spare the search. `anchors` [T, 128] is where a point
-    looks for its counter, unless that is its own embedding.
+    [N, K]; they change nothing, and mostly spare the search.
     """
-    anchors = sim if anchors is None else anchors
     rng = np.random.default_rng([seed, epoch, 1])
     is_hard = rng.random(len(split)) < hard_ratio
     text_ids = _random_negatives(split, rng)
@@ -69,10 +66,10 @@ def mine(
     passed_over = 0
     if len(hard_pairs):
         text_ids[hard_pairs], passed_over = _hard_negatives(
-            split, sim, anchors, hard_pairs, neighbors, retrieved
+            split, sim, hard_pairs, neighbors, retrieved
         )
     vectors = sim.cpu().numpy()
-    points = anchors.cpu().numpy()[split.point_ids]
+    points = vectors[split.point_ids]
     return Negatives(
         text_ids=text_ids,
         hard_ratio=hard_ratio,
@@ -88,56 +85,47 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
     """Uniform over the split's points and counters; draws again while a pair got its own text."""
     candidates = split.candidate_ids
     drawn = candidates[rng.integers(len(candidates), size=len(split))]
-    while len(own := np.flatnonzero((drawn == split.point_ids) | (drawn == split.counter_ids))):
+    while len(own := np.flatnonzero(split.is_own(split.point_ids, drawn))):
         drawn[own] = candidates[rng.integers(len(candidates), size=len(own))]
     return drawn
 
 
 def _hard_negatives(
-    split: Split,
-    sim: Tensor,
-    anchors: Tensor,
-    pairs: Indices,
-    neighbors: str,
-    retrieved: Indices | None,
+    split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
 ) -> tuple[Indices, int]:
     """(text ids [P], texts passed over) for the pairs with the given rows."""
-    pool = split.candidate_ids
-
-    def is_own(pair: Indices, candidate: Indices) -> npt.NDArray[np.bool_]:
-        text = pool[candidate]
-        return (text == split.point_ids[pair]) | (text == split.counter_ids[pair])
-
+    pool, points = split.candidate_ids, split.point_ids[pairs]
     found = np.full(len(pairs), -1)
     if retrieved is not None:
-        # Evaluation passes over no text but these two, so what it found nearest is nearest here.
+        # Evaluation passes over the same texts but the gold counter, in the same order.
         near = retrieved[pairs]
-        found = first_where((near >= 0) & ~is_own(pairs[:, None], near), near, 1)[:, 0]
+        found = first_where((near >= 0) & (near != pairs[:, None]), near, 1)[:, 0]
     if len(rest := np.flatnonzero(found < 0)):
-        queries = anchors[split.point_ids[pairs[rest]]]
+        asking = points[rest]
         rows, _ = nearest(
-            sim[pool], queries, 1, lambda query, row: is_own(pairs[rest][query], row), neighbors
+            sim[pool],
+            sim[asking],
+            1,
+            lambda query, row: split.is_own(asking[query], pool[row]),
+            neighbors,
+            split.ties,
         )
         found[rest] = rows[:, 0]
     text_ids = pool[found]
-    return text_ids, _passed_over(split, sim, anchors, pairs, text_ids)
+    return text_ids, _passed_over(split, sim, pairs, text_ids)
 
 
-def _passed_over(
-    split: Split, sim: Tensor, anchors: Tensor, pairs: Indices, negatives: Indices
-) -> int:
+def _passed_over(split: Split, sim: Tensor, pairs: Indices, negatives: Indices) -> int:
     points, counters = split.point_ids[pairs], split.counter_ids[pairs]
-    vectors, queries = sim.cpu().numpy(), anchors.cpu().numpy()[points]
-    copies = np.bincount(split.candidate_ids, minlength=len(vectors))
+    places, texts = split.own_texts(points)
+    vectors = sim.cpu().numpy()
 
     def distance(texts: Indices) -> npt.NDArray[np.float32]:
-        return np.linalg.norm(queries - vectors[texts], axis=1)
+        return np.linalg.norm(vectors[points[places]] - vectors[texts], axis=1)
 
-    # Without a map of the anchors a point lies at distance 0: its copies always stand nearer.
-    point_nearer = distance(points) <= distance(negatives)
-    counter_nearer = (distance(counters) < distance(negatives)) & (points != counters)
-    of_point = copies[points] - np.where(points == counters, 2, 1)
-    return int(of_point[point_nearer].sum() + (copies[counters] - 1)[counter_nearer].sum())
+    copies = np.bincount(split.candidate_ids)[texts] - (texts == points[places])
+    copies -= texts == counters[places]
+    return int(copies[distance(texts) < distance(negatives[places])].sum())
 
 
 def _quartiles(differences: npt.NDArray[np.float32]) -> list[float]:

@@ -103,15 +103,22 @@ SEARCHES: dict[str, Callable[[Tensor], Search]] = {
 
 
 def nearest(
-    candidates: Tensor, queries: Tensor, k: int, excluded: Excluded, engine: str = "exact"
+    candidates: Tensor,
+    queries: Tensor,
+    k: int,
+    excluded: Excluded,
+    engine: str = "exact",
+    ties: Indices | None = None,
 ) -> tuple[Indices, Floats]:
     """The k nearest candidates of each query among those that `excluded` lets pass.
 
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
-    first; equal distances come in the candidates' order. Where fewer than k pass, the places left
-    hold −1 and inf. The processes of a run share the queries, and each gets all answers.
+    first; equal distances come by `ties` [C], then in the candidates' order. Where fewer than k
+    pass, the places left hold −1 and inf. The processes of a run share the queries, and each gets
+    all answers.
     """
     search = SEARCHES[engine](candidates)
+    keys = np.arange(len(candidates)) if ties is None else ties
     rows = np.zeros((len(queries), k), dtype=np.int64)
     distances = np.zeros((len(queries), k))
     pending = processes.share(len(queries))
@@ -122,7 +129,7 @@ def nearest(
         for block in np.array_split(pending, -(-len(pending) // together)):
             on_device = torch.from_numpy(block).to(queries.device)
             found, found_distances, horizon = search.query(queries[on_device], fetch)
-            order = np.lexsort((found, found_distances))
+            order = np.lexsort((found, keys[found], found_distances))
             found = np.take_along_axis(found, order, 1)
             found_distances = np.take_along_axis(found_distances, order, 1)
             passes = ~excluded(block[:, None], found)

@@ -55,7 +55,7 @@ def kinds(split: Split, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     """What each candidate is to the points `rows` [R]: shape [R, 2N], counters first.
 
     The group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold counter, 9
-    for what belongs to no pool: the point itself and copies of the gold counter's text.
+    for what the corpus counts in no pool: the point itself and copies of the gold counter's text.
     """
     pairs = split.pairs
     domain = pairs.groupby("domain").ngroup().to_numpy()
@@ -85,23 +85,29 @@ def sizes(split: Split) -> dict[str, int]:
 def retrieve(split: Split, embeddings: Embeddings, model: Retriever) -> Retrieved:
     """Rank every pool of every point: its own K nearest, rescored by the pair head.
 
-    All candidates are sorted by distance once; a pool is the first K of a mask over that order.
-    The processes of a run share the points, and each gets all answers.
+    All candidates are sorted by distance once; a pool is the first K of a mask over that order,
+    which leaves out the point's own texts but the gold counter. The processes of a run share the
+    points, and each gets all answers.
     """
-    sim, anchors = embeddings.sim.double(), model.anchor(embeddings.sim).double()
-    pool_texts = torch.from_numpy(split.candidate_ids).to(sim.device)
+    sim = embeddings.sim.double()
+    tied = np.argsort(split.ties, kind="stable")  # candidates in the order of equal distances
+    pool_texts = torch.from_numpy(split.candidate_ids[tied]).to(sim.device)
     found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in POOLS}
     nearest_rank = np.zeros(len(split), dtype=np.int64)
     distances = np.zeros((len(split), K))
     blocks = _blocks(len(split))
     for rows in (blocks[number] for number in processes.share(len(blocks))):
-        points = anchors[torch.from_numpy(split.point_ids[rows]).to(sim.device)]
+        points = torch.from_numpy(split.point_ids[rows]).to(sim.device)
         # Copies of one text get one distance, so that their tie is exact and broken by order. By
         # differences: a matrix product would lose what tells close embeddings apart.
-        to_texts = torch.cdist(points, sim, compute_mode="donot_use_mm_for_euclid_dist")
+        to_texts = torch.cdist(sim[points], sim, compute_mode="donot_use_mm_for_euclid_dist")
         by_distance, order_on_device = to_texts[:, pool_texts].sort(dim=1, stable=True)
-        order = order_on_device.cpu().numpy()
-        kind = np.take_along_axis(kinds(split, rows), order, axis=1)
+        order = tied[order_on_device.cpu().numpy()]
+        is_own = np.zeros((len(rows), len(split.texts)), dtype=bool)
+        is_own[split.own_texts(split.point_ids[rows])] = True
+        kind = kinds(split, rows)
+        kind[is_own[:, split.candidate_ids] & (kind != _GOLD)] = _OUTSIDE
+        kind = np.take_along_axis(kind, order, axis=1)
         for pool in POOLS:
             found[pool][rows] = first_where(_members(pool)[kind], order, K)
         candidates = kind != _OUTSIDE

@@ -1,12 +1,8 @@
 """What the similarity embedding starts as: the encoder's own neighbourhood, in 128 dimensions."""
 
-import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
-from biencoder import processes
-from biencoder.embedding import Tokens, by_length
 from biencoder.model import BiEncoder
 
 #: Texts that the directions are found from; more of them find no better ones.
@@ -14,20 +10,14 @@ SAMPLE = 512
 
 
 @torch.no_grad()
-def start_from_principal(model: BiEncoder, tokens: Tokens, device: torch.device, seed: int) -> None:
-    """Make the model's projection that onto the pooled vectors' principal components.
+def start_from_principal(model: BiEncoder, pooled: Tensor, seed: int) -> None:
+    """Make the model's projection that onto the principal components of pooled vectors [T, H].
 
     A projection drawn at random distorts distances, and training has to repair first what the
     pretrained encoder knew. The switches do not matter to it.
     """
-    model.eval()
-    total = len(tokens.lengths)
-    chosen = np.unique(np.linspace(0, total - 1, min(SAMPLE, total), dtype=np.int64))
-    batches = by_length(tokens.lengths[chosen], device)
-    quiet = None if processes.leads() else True
-    bar = tqdm(batches, "projection", unit="batch", leave=False, disable=quiet)
-    pooled = torch.cat([model.pooled(*tokens.batch(chosen[rows], device)) for rows in bar])
-    weight, bias = principal_projection(pooled.cpu(), model.similarity.out_features, seed)
+    sample = pooled[:: -(-len(pooled) // SAMPLE)].cpu()
+    weight, bias = principal_projection(sample, model.similarity.out_features, seed)
     model.similarity.weight.copy_(weight)
     model.similarity.bias.copy_(bias)
 

@@ -4,6 +4,8 @@ import fcntl
 import json
 import math
 import os
+import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +13,8 @@ from typing import Any, NamedTuple
 
 from commandline import RunError
 
-SCHEMA = 1
+#: 2: a text is not its own counter, runs are identified by content, every run has `untrained`.
+SCHEMA = 2
 
 
 class RunLog:
@@ -100,24 +103,26 @@ class RunLog:
 
 
 def new_run_id(variant: str, seed: int) -> str:
-    """A readable name: UTC time to the second, canonical variant, seed."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}"
+    """A readable name: UTC time, canonical variant, seed, and a number against others like it."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}_{secrets.token_hex(3)}"
 
 
 class FormerRun(NamedTuple):
-    """A run that the log folder holds already."""
+    """A run that the log folder holds already; `start` is its `run_start`."""
 
     run_id: str
     completed: bool
-    corpus_digest: str | None
+    start: dict[str, Any]
 
 
-def find_run(log_dir: Path, identity: str, run_id: str | None) -> FormerRun | None:
+def find_run(
+    log_dir: Path, decides: dict[str, Any], run_id: str | None, free: Collection[str] = ()
+) -> FormerRun | None:
     """The run to go on with, or None.
 
-    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`; its
-    identity must be the one given. A run is completed when its log ends with a `run_end` that says
-    so.
+    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. What
+    `decides` its result must be as given, but for the `free` fields. A run is completed when its
+    log ends with a `run_end` that says so. Raises `RunError` where the run of this name is another.
     """
     logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
     found = []
@@ -125,10 +130,28 @@ def find_run(log_dir: Path, identity: str, run_id: str | None) -> FormerRun | No
         if not path.is_file():
             continue
         start, end = _first_and_last_record(path)
-        former = FormerRun(path.stem, _is_completed(end), start.get("corpus_digest"))
-        if start.get("identity") == identity and (run_id or not former.completed):
-            found.append((str(start.get("time")), former))
-    return max(found)[1] if found else None
+        former = FormerRun(path.stem, _is_completed(end), start)
+        decided = start.get("decides")
+        if not isinstance(decided, dict):
+            continue  # not a log of this schema
+        differs = [name for name in decides if decided.get(name) != decides[name]]
+        if not set(differs) - set(free) and (run_id or not former.completed):
+            found.append((str(start.get("time")), path.stem, former))
+        elif run_id and not former.completed:
+            parts = [_CONTENT.get(name, f"--{name}={decided.get(name)}") for name in differs]
+            raise RunError(
+                f"--run_id={run_id}: {path} was started with {', '.join(parts)}; go on with it as "
+                "it was started, or choose another run_id"
+            )
+    return max(found)[2] if found else None
+
+
+#: What differs where the digest in `decides` does.
+_CONTENT = {
+    "corpus": "another content of the corpus",
+    "encoder": "other encoder weights or another tokenizer",
+    "init_from": "other first-stage weights",
+}
 
 
 def _is_completed(last_record: dict[str, Any]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from biencoder import checkpoint, corpus, environment, final, predictions
-from biencoder.config import Config
+from biencoder.checkpoint import State
 from biencoder.corpus import Corpus
 from biencoder.embedding import Tokens, embed
 from biencoder.evaluation import K
@@ -23,7 +23,7 @@ class SavedModel:
 
     model: BiEncoder
     tokenizer: Any
-    state: dict[str, Any]
+    state: State
     device: torch.device
 
     @classmethod
@@ -31,13 +31,7 @@ class SavedModel:
         """Raises `RunError` where there is no such checkpoint or device."""
         device = environment.device(device_name)
         folder = checkpoint.find(reference, checkpoint_dir)
-        model, tokenizer, state = checkpoint.load(folder)
-        return cls(model.to(device), tokenizer, state, device)
-
-    @property
-    def config(self) -> Config:
-        """The config of the run that made the model."""
-        return Config(**self.state["config"])
+        return cls(*checkpoint.load(folder, device), device)
 
     def evaluate(self, data_dir: Path | None, split: str | None, trec_dir: Path | None) -> None:
         """Print the figures of one split or all; TREC files go to a folder below `trec_dir`."""
@@ -47,29 +41,33 @@ class SavedModel:
             if split in (None, one.name):
                 embeddings = embed(self.model, self._tokens(one.texts), self.device, one.name)
                 results.append(final.evaluate(one, data, embeddings, self.model))
-        print(f"{self.state['run_id']}, epoch {self.state['epoch']}")
+        print(f"{self.state.run_id}, epoch {self.state.progress.epoch}")
         print(final.figures(results))
         if trec_dir is not None:
-            folder = trec_dir / f"{self.state['run_id']}.trec"
+            folder = trec_dir / f"{self.state.run_id}.trec"
             for result in results:
-                predictions.write_trec(result.predictions, self.state["run_id"], folder)
+                predictions.write_trec(result.predictions, self.state.run_id, folder)
             print(f"TREC run and qrels files are in {folder}")
 
     def retrieve(self, text: str, top: int, data_dir: Path | None) -> None:
         """Print the `top` counter-arguments to `text` that the corpus holds, best first."""
         data = self._corpus(data_dir)
-        where: dict[str, str] = {}
+        where: dict[str, tuple[str, str]] = {}
         for split in data.splits:
-            candidate_texts = [*split.pairs["counter"], *split.pairs["point"]]
-            for name, candidate in zip(split.candidate_names, candidate_texts, strict=True):
-                where.setdefault(candidate, f"{split.name}/{name}")
-        where.pop(text, None)  # the point itself counters nothing
-        texts = [text, *where]
+            candidates = [*split.pairs["counter"], *split.pairs["point"]]
+            for name, candidate in zip(split.candidate_names, candidates, strict=True):
+                where.setdefault(corpus.text_key(candidate), (candidate, f"{split.name}/{name}"))
+        where.pop(corpus.text_key(text), None)  # the point itself counters nothing
+        texts = [text, *(candidate for candidate, _ in where.values())]
+        names = ["", *(name for _, name in where.values())]
+        ties = np.array([corpus.text_hash(key) for key in ("", *where)])
         found = embed(self.model, self._tokens(texts), self.device, "corpus")
-        with torch.no_grad():
-            anchor = self.model.anchor(found.sim[:1])
         rows, distances = nearest(
-            found.sim, anchor, max(K, top), lambda _, candidate: candidate == 0
+            found.sim,
+            found.sim[:1],
+            max(K, top),
+            lambda _, candidate: candidate == 0,
+            ties=ties,
         )
         kept = rows[0] >= 0
         rows_of_texts = torch.from_numpy(rows[0][kept]).to(self.device)
@@ -83,15 +81,16 @@ class SavedModel:
         probabilities = torch.sigmoid(scores).cpu().numpy()
         order = np.argsort(-scores.cpu().numpy(), kind="stable")[:top]
         for place, candidate in enumerate(order, start=1):
-            answer = texts[rows[0][candidate]]
+            row = rows[0][candidate]
             print(
                 f"{place}. probability {probabilities[candidate]:.3f}, "
-                f"distance {distances[0][candidate]:.3f}  {where[answer]}"
+                f"distance {distances[0][candidate]:.3f}  {names[row]}"
             )
-            print(textwrap.indent(textwrap.fill(answer, 96), "   "))
+            print(textwrap.indent(textwrap.fill(texts[row], 96), "   "))
 
     def _corpus(self, data_dir: Path | None) -> Corpus:
-        return corpus.load(data_dir or self.config.data_dir, self.config.leaked_pairs)
+        config = self.state.config
+        return corpus.load(data_dir or config.data_dir, config.leaked_pairs)
 
     def _tokens(self, texts: list[str]) -> Tokens:
-        return Tokens(texts, self.tokenizer, self.config.max_length)
+        return Tokens(texts, self.tokenizer, self.state.config.max_length)

@@ -4,9 +4,9 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,52 +17,31 @@ from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
 import commandline
-from biencoder import checkpoint, corpus, encoder, environment, final, predictions, processes
+from biencoder import (
+    checkpoint,
+    corpus,
+    encoder,
+    environment,
+    final,
+    identity,
+    predictions,
+    processes,
+    untrained,
+)
+from biencoder.checkpoint import Progress
 from biencoder.config import Config
 from biencoder.corpus import Corpus, Split
 from biencoder.dropout import QuickDropout
-from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed
+from biencoder.embedding import Embeddings, NotFiniteError, Tokens, embed, encode
 from biencoder.evaluation import Ranking, metrics, rank
 from biencoder.export import export
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.loss import Loss, in_batch_loss, total_loss
-from biencoder.mirror import is_identity, start_from_mirror
 from biencoder.model import BiEncoder, build
 from biencoder.negatives import hard_ratio_at, mine
 from biencoder.projection import start_from_principal
 from biencoder.runlog import FormerRun, RunLog, find_run, new_run_id
 from commandline import RunError
-
-
-@dataclass
-class Best:
-    """The best epoch by validation top-1, the earliest where several are equal."""
-
-    epoch: int | None = None
-    top1: dict[str, float] = field(default_factory=dict)
-
-    def update(self, epoch: int, top1: dict[str, float]) -> bool:
-        """Take over an evaluated epoch if it is better; says whether it was."""
-        if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
-            return False
-        self.epoch, self.top1 = epoch, top1
-        return True
-
-
-@dataclass
-class Progress:
-    """How far a run has come: all that a checkpoint holds beside tensors.
-
-    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
-    'trained' (a step, or nothing yet), 'evaluated' or 'mined'. The order of the data, the
-    negatives' draws and dropout follow from these and the seed, so there is no state of a random
-    generator to keep.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    stage: Literal["trained", "evaluated", "mined"] = "trained"
-    best: Best = field(default_factory=Best)
 
 
 @dataclass
@@ -91,6 +70,10 @@ class Run:
         return -(-len(self.data.training) // self.config.batch_size)
 
     @property
+    def at_whole_epoch(self) -> bool:
+        return self.progress.step == self.progress.epoch * self.steps_per_epoch
+
+    @property
     def folder(self) -> Path:
         """Where the run's checkpoints lie."""
         return self.config.checkpoint_dir / self.run_id
@@ -117,22 +100,34 @@ def train(config: Config, interruption: Interruption) -> int:
 def train_together(config: Config, device: torch.device, interruption: Interruption) -> int:
     """`train` as each of the run's processes goes through it."""
     started = time.monotonic()
-    former, run_id = choose_run(config)
+    data = corpus.load(config.data_dir, config.leaked_pairs)
+    pretrained, tokenizer = encoder.load(
+        config.encoder, config.pooling, config.max_length, config.layers
+    )
+    decides = identity.decides(
+        config,
+        corpus=data.digest,
+        encoder=identity.encoder_digest(pretrained, tokenizer),
+        first_stage=first_stage_digest(config),
+        precision=environment.precision(config.precision, device),
+    )
+    former, run_id = choose_run(config, decides)
     if former and former.completed:
         if processes.leads():
             checkpoint.drop_training_state(config.checkpoint_dir / run_id)
         say(f"run {run_id} is completed already; choose another --run_id for a new one")
         return 0
-    data = corpus.load(config.data_dir, config.leaked_pairs)
+    if former:  # goes on in the precision that it was started in
+        decides = former.start["decides"]
     corpus.check_negatives(config.data_dir, data.training)
     if processes.leads():
-        check_place(config, run_id, former, data)
+        check_place(config, run_id, former)
     torch.manual_seed(config.seed)
-    pretrained, tokenizer = encoder.load(
-        config.encoder, config.pooling, config.max_length, config.layers
-    )
-    model = build(config, pretrained).to(device)
-    fresh = initialise(config, model) if processes.leads() and not former else []
+    model = build(config, pretrained, decides["precision"])
+    if config.init_from and processes.leads():
+        first_stage(config, model)  # weights that do not fit show now
+    model.to(device)
+    provenance = environment.provenance(device, decides["precision"], processes.count())
 
     opened = RunLog(config.log_dir, run_id, resumed=bool(former)) if processes.leads() else None
     with opened or nullcontext() as log:
@@ -152,7 +147,10 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
         reason: str | None = None
         try:
             with processes.blame():
-                resume(run) if former else start(run, fresh)
+                if former:
+                    resume(run, former.start, provenance)
+                else:
+                    start(run, decides, provenance)
                 processes.take_weights_of_lead(model)
                 if run.progress == Progress():
                     prepare(run)
@@ -183,8 +181,12 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
             # Only now: a run that is killed before its log says completed must find it all again.
             with interruption.winding_up():
                 checkpoint.drop_training_state(run.folder)
-    best = run.progress.best
-    say(f"best epoch by validation: {best.epoch}, top-1 {_percentages(best.top1)}")
+    best, untrained = run.progress.best, run.progress.untrained
+    beside = [
+        f"{name} {_percent(share)} (untrained encoder {_percent(untrained[name])})"
+        for name, share in best.top1.items()
+    ]
+    say(f"best epoch {best.epoch}: {', '.join(beside)}")
     return 0
 
 
@@ -196,24 +198,20 @@ def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
     return torch.optim.Adam(groups, fused=True)
 
 
-def choose_run(config: Config) -> tuple[FormerRun | None, str]:
+def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | None, str]:
     """(the run to go on with or None, the run id), as the leading process finds them."""
     former = None
     if processes.leads() and config.resume == "auto":
-        former = find_run(config.log_dir, config.identity, config.run_id)
+        free = ("precision",) if config.precision == "auto" else ()
+        former = find_run(config.log_dir, decides, config.run_id, free)
     run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
     chosen = json.loads(processes.from_lead(json.dumps([former, run_id]).encode()))
     return chosen[0] and FormerRun(*chosen[0]), chosen[1]
 
 
-def check_place(config: Config, run_id: str, former: FormerRun | None, data: Corpus) -> None:
+def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
     """Raises `RunError` where a run cannot write its files, or would mix them with others'."""
     environment.check_writable(config.log_dir, config.checkpoint_dir)
-    if former and former.corpus_digest != data.digest:
-        raise RunError(
-            f"{config.data_dir or 'the sample corpus'}: has changed since run {run_id} began; "
-            "restore it, or start a new run by --resume=never"
-        )
     folder = config.checkpoint_dir / run_id
     is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
     if is_new and folder.is_dir() and any(folder.iterdir()):
@@ -223,64 +221,88 @@ def check_place(config: Config, run_id: str, former: FormerRun | None, data: Cor
         )
 
 
-def initialise(config: Config, model: BiEncoder) -> list[str]:
-    """Take over the weights of `--init_from`, if any; returns the modules that start fresh."""
-    if config.init_from is None:
-        return []
-    return checkpoint.initialise(model, checkpoint.find(config.init_from, config.checkpoint_dir))
+def first_stage_digest(config: Config) -> str | None:
+    """A hash of the weights of `--init_from`, None without it or where another process leads."""
+    if config.init_from is None or not processes.leads():
+        return None
+    return checkpoint.digest(checkpoint.find(config.init_from, config.checkpoint_dir))
 
 
-def start(run: Run, fresh: list[str]) -> None:
+def first_stage(config: Config, model: BiEncoder) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights of `--init_from`, see `checkpoint.first_stage`."""
+    folder = checkpoint.find(str(config.init_from), config.checkpoint_dir)
+    return checkpoint.first_stage(model, folder)
+
+
+def start(run: Run, decides: dict[str, Any], provenance: dict[str, Any]) -> None:
     """Open a new run's log with all that identifies the run."""
     config = run.config
+    truncation = {name: tokens.truncation() for name, tokens in run.tokens.items()}
     run.record(
         "run_start",
         config=config.to_json(),
-        identity=config.identity,
+        decides=decides,
+        identity=identity.identity(decides),
         variant=config.variant,
         corpus={split.name: split.counts for split in run.data.splits},
-        corpus_digest=run.data.digest,
-        versions=environment.versions(),
-        device=environment.describe(run.device),
-        precision="bfloat16" if run.model.in_bfloat16(run.device) else "float32",
-        processes=processes.count(),
+        truncation=truncation,
         seed=config.seed,
         parameters=sum(parameter.numel() for parameter in run.model.parameters()),
-        git_commit=environment.git_commit(),
+        **provenance,
     )
     shared = f", shared by {processes.count()} processes" if processes.count() > 1 else ""
     say(f"run {run.run_id} on {run.device}{shared}, log {config.log_dir / run.run_id}.jsonl")
     for split in run.data.splits:
-        say(f"  {split.name}: {_describe(split)}")
-    if fresh:
-        message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
-        warn(run, message, "these start fresh")
+        say(f"  {split.name}: {_describe(split, truncation[split.name], config.max_length)}")
 
 
 def prepare(run: Run) -> None:
-    """Let what is not pretrained begin where the encoder's own vectors say, save what a first stage
-    gave. Every process takes the leading one's.
+    """Score the untrained encoder, then let what is not pretrained begin where its vectors say, or
+    all of the model where the first stage ended.
     """
-    model, training = run.model, run.tokens["training"]
-    if run.config.init_from is None:
-        start_from_principal(model, training, run.device, run.config.seed)
-        processes.take_weights_of_lead(model)
-    if model.asymmetric and is_identity(model):
-        start_from_mirror(model, run.data.training, embedded(run, "training").sim)
-        processes.take_weights_of_lead(model)
+    config, model, top1 = run.config, run.model, {}
+    pooled = {}
+    model.eval()
+    for split in run.data.splits:
+        clock = time.monotonic()
+        tokens = run.tokens[split.name]
+        vectors = encode(model.pooled, tokens, run.device, split.name, run.interruption.heed)
+        found = untrained.embeddings(vectors)
+        ranking = rank(split, found, untrained.NearestAlone(), config.neighbors)
+        figures = figures_of(ranking, split, run)
+        record_figures(run, "untrained", split.name, figures, time.monotonic() - clock)
+        pooled[split.name], top1[split.name] = vectors, figures["top1"]
+    say(f"untrained encoder: top-1 {_percentages(top1)}")
+    if config.init_from is None:
+        start_from_principal(model, pooled["training"], config.seed)
+    elif processes.leads():
+        weights, fresh = first_stage(config, model)
+        model.load_state_dict(weights, strict=False)
+        if fresh:
+            message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
+            warn(run, message, "these start fresh")
+    processes.take_weights_of_lead(model)
+    run.progress.untrained = top1
+    if config.init_from is None:
+        with torch.no_grad():
+            run.embeddings = {name: Embeddings(*model.project(h)) for name, h in pooled.items()}
 
 
-def resume(run: Run) -> None:
+def resume(run: Run, start: dict[str, Any], provenance: dict[str, Any]) -> None:
     """Go on from the newest undamaged checkpoint, or from the start where there is none yet."""
     stored, name = read_newest(run) if processes.leads() else ({}, None)
-    kept = json.loads(processes.from_lead(json.dumps(asdict(run.progress)).encode()))
+    kept = processes.from_lead(run.progress.model_dump_json().encode())
     tensors = safetensors.torch.load(processes.from_lead(safetensors.torch.save(stored)))
     if tensors:
         run.negatives = tensors.pop("negatives").numpy()
         _restore_optimizer(run, tensors)
-    run.progress = Progress(**kept | {"best": Best(**kept["best"])})
-    progress = run.progress
-    run.record("resume", epoch=progress.epoch, step=progress.step, checkpoint=name)
+    progress = run.progress = Progress.model_validate_json(kept)
+    place = {"epoch": progress.epoch, "step": progress.step}
+    run.record("resume", **place, checkpoint=name, **provenance)
+    for what, now in provenance.items():
+        if (then := start.get(what)) != now:
+            message = f"{what} is another than at the start of the run: {then} then, {now} now"
+            warn(run, message, "went on; the last bits of the result may differ")
     say(
         f"run {run.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
         "(--resume=never starts a new one)"
@@ -296,13 +318,10 @@ def read_newest(run: Run) -> tuple[dict[str, Tensor], str | None]:
     for bad in damaged:
         warn(run, f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
     if folder is None:
-        initialise(run.config, run.model)
         return {}, None
-    state = checkpoint.read_state(folder)
+    run.progress = checkpoint.read_state(folder).progress
     tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
     checkpoint.put_weights(run.model, folder)
-    best = Best(**state["best"])
-    run.progress = Progress(state["epoch"], state["step"], state["stage"], best)
     return tensors, folder.name
 
 
@@ -334,12 +353,16 @@ def begin_epoch(run: Run) -> None:
     config, progress = run.config, run.progress
     epoch = progress.epoch
     is_last = epoch == config.epochs
-    rankings: dict[str, Ranking] = {}
-    if progress.step > epoch * run.steps_per_epoch:
+    ranking = None
+    if not run.at_whole_epoch:
         return  # taken up again in the middle of the epoch
     if progress.stage == "trained":
-        evaluates = is_last or epoch % config.eval_every == 0
-        top1 = evaluate_all(run, rankings) if evaluates else None
+        top1 = None
+        if is_last or epoch % config.eval_every == 0:
+            top1, ranking = evaluate_all(run)
+            if is_last and top1["validation"] < progress.untrained["validation"]:
+                message = "the run ends below the untrained encoder on validation"
+                warn(run, message, "a lower --lr or fewer --epochs may help")
         with run.interruption.held():
             is_best = top1 is not None and progress.best.update(epoch, top1)
             progress.stage = "evaluated"
@@ -347,26 +370,34 @@ def begin_epoch(run: Run) -> None:
                 save(run, best=is_best)
     if progress.stage == "evaluated" and not is_last:
         if epoch % config.mine_every == 0:
-            mine_negatives(run, rankings.get("training"))
+            mine_negatives(run, ranking)
         else:
             progress.stage = "mined"  # with the negatives of an earlier epoch
 
 
-def evaluate_all(run: Run, rankings: dict[str, Ranking]) -> dict[str, float]:
-    """Rank and score the three splits, embedded if they are not yet; adds to their rankings,
-    returns top-1 of each.
+def evaluate_all(run: Run) -> tuple[dict[str, float], Ranking]:
+    """Rank and score the three splits, embedded if they are not yet: (top-1 of each, the training
+    split's ranking).
     """
-    epoch, top1 = run.progress.epoch, {}
+    progress, top1, rankings = run.progress, {}, {}
     for split in run.data.splits:
         clock = time.monotonic()
         found = embedded(run, split.name)
-        ranking = rankings[split.name] = rank(split, found, run.model, run.config.neighbors)
-        figures = figures_of(ranking, split, run)
-        seconds = time.monotonic() - clock
-        run.record("eval", epoch=epoch, split=split.name, **figures, seconds=seconds)
+        rankings[split.name] = rank(split, found, run.model, run.config.neighbors)
+        figures = figures_of(rankings[split.name], split, run)
+        record_figures(run, "eval", split.name, figures, time.monotonic() - clock)
         top1[split.name] = figures["top1"]
-    say(f"epoch {epoch}/{run.config.epochs}: top-1 {_percentages(top1)}")
-    return top1
+    within = "" if run.at_whole_epoch else f", step {progress.step}"
+    say(f"epoch {progress.epoch}/{run.config.epochs}{within}: top-1 {_percentages(top1)}")
+    return top1, rankings["training"]
+
+
+def record_figures(
+    run: Run, event: str, split: str, figures: dict[str, float], seconds: float
+) -> None:
+    """An `eval` or `untrained` event."""
+    place = {"epoch": run.progress.epoch, "step": run.progress.step, "split": split}
+    run.record(event, **place, **figures, seconds=seconds)
 
 
 def figures_of(ranking: Ranking, split: Split, run: Run) -> dict[str, float]:
@@ -389,11 +420,7 @@ def mine_negatives(run: Run, ranking: Ranking | None) -> None:
         warn(run, "the similarity embeddings have collapsed: all distances are equal", "went on")
     ratio = hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step)
     retrieved = ranking.candidates if ranking else None
-    with torch.no_grad():
-        anchors = run.model.anchor(sim)
-    mined = mine(
-        run.data.training, sim, ratio, config.seed, epoch, config.neighbors, retrieved, anchors
-    )
+    mined = mine(run.data.training, sim, ratio, config.seed, epoch, config.neighbors, retrieved)
     if np.array_equal(run.negatives, mined.text_ids):
         warn(run, "no negative changed since they were last mined", "went on with the same ones")
     with run.interruption.held():
@@ -408,8 +435,8 @@ class Batch(NamedTuple):
     `triplets` [3, B] are rows of them: the points, counters and negatives of its own pairs.
 
     The in-batch candidates are the distinct texts of all processes, so each is given by one of
-    them: this one gives the rows `given` as the candidates `given_as`. `anchors` and `positives`
-    [B] are the points and counters of its own pairs among them.
+    them: this one gives the rows `given` as the candidates `given_as`. `positives` [B] are the
+    counters of its own pairs among them, `masked` [B, candidates] the points' other own texts.
     """
 
     groups: list[tuple[Tensor, Tensor]]
@@ -417,8 +444,8 @@ class Batch(NamedTuple):
     given: Tensor
     given_as: Tensor
     candidates: int
-    anchors: Tensor
     positives: Tensor
+    masked: Tensor
 
 
 class Objective(nn.Module):
@@ -437,9 +464,8 @@ class Objective(nn.Module):
         if not self.in_batch_weight:
             return loss
         candidates = processes.gathered(sim[batch.given], batch.given_as, batch.candidates)
-        own = None if self.model.asymmetric else batch.anchors
-        anchors = self.model.anchor(sim[batch.triplets[0]])
-        in_batch = in_batch_loss(anchors, candidates, batch.positives, own)
+        anchors = sim[batch.triplets[0]]
+        in_batch = in_batch_loss(anchors, candidates, batch.positives, batch.masked)
         return loss._replace(total=loss.total + self.in_batch_weight * in_batch, in_batch=in_batch)
 
 
@@ -451,6 +477,7 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
     config, progress, split = run.config, run.progress, run.data.training
     run.embeddings.clear()
     run.model.train()
+    evaluated_at = evaluations_within(run.steps_per_epoch, config.first_epoch_evals)
     begin = progress.step - progress.epoch * run.steps_per_epoch
     unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
     clock, clocked_step = time.monotonic(), progress.step
@@ -464,6 +491,10 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
         disable=None if processes.leads() else True,
     )
     for pairs in bar:
+        if progress.step in evaluated_at:
+            evaluate_all(run)
+            run.embeddings.clear()
+            run.model.train()
         with run.interruption.held():
             torch.manual_seed(_dropout_seed(config.seed, progress.step))
             run.optimizer.zero_grad(set_to_none=True)
@@ -502,6 +533,13 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
         run.interruption.heed()
 
 
+def evaluations_within(steps: int, count: int) -> set[int]:
+    """The steps of the first epoch after which it is evaluated, `count` evenly spaced ones but for
+    the last, which is the epoch's own evaluation.
+    """
+    return {round(steps * number / count) for number in range(1, count)} - {0, steps}
+
+
 def backward(run: Run, objective: nn.Module, pairs: npt.NDArray[np.int64]) -> Loss:
     """The loss of a batch, detached, and its gradients: the processes share the pairs, and each
     gets what one alone would get for all of them.
@@ -509,14 +547,16 @@ def backward(run: Run, objective: nn.Module, pairs: npt.NDArray[np.int64]) -> Lo
     split = run.data.training
     weight = len(processes.share(len(pairs))) * processes.count() / len(pairs)
     texts = np.stack([split.point_ids[pairs], split.counter_ids[pairs], run.negatives[pairs]])
-    loss: Loss = objective(make_batch(texts, run.tokens["training"], run.device))
+    loss: Loss = objective(make_batch(texts, split, run.tokens["training"], run.device))
     (loss.total * weight).backward()
     parts = torch.stack(loss).detach() * (weight / processes.count())
     processes.combine(parts)
     return Loss(*parts)
 
 
-def make_batch(texts: npt.NDArray[np.int64], tokens: Tokens, device: torch.device) -> Batch:
+def make_batch(
+    texts: npt.NDArray[np.int64], split: Split, tokens: Tokens, device: torch.device
+) -> Batch:
     """This process' part of the triplets whose points, counters and negatives are `texts` [3, B].
 
     A process without a pair takes part with the first one, since the others wait for its
@@ -528,10 +568,12 @@ def make_batch(texts: npt.NDArray[np.int64], tokens: Tokens, device: torch.devic
     # A text that several pairs have is given by the process of the first.
     given_as = np.flatnonzero(np.isin(first % texts.shape[1], own))
     own_numbers = number[:, own if len(own) else [0]]
+    points, counters, _ = candidates[own_numbers]
+    masked = split.is_own(points[:, None], candidates) & (candidates != counters[:, None])
     encoded = np.unique(own_numbers)
     groups, places = tokens.groups(candidates[encoded], device)
 
-    def on_device(rows: npt.NDArray[np.int64]) -> Tensor:
+    def on_device(rows: npt.NDArray[Any]) -> Tensor:
         return torch.from_numpy(rows).to(device)
 
     return Batch(
@@ -540,8 +582,8 @@ def make_batch(texts: npt.NDArray[np.int64], tokens: Tokens, device: torch.devic
         given=places[on_device(np.searchsorted(encoded, given_as))],
         given_as=on_device(given_as),
         candidates=len(candidates),
-        anchors=on_device(own_numbers[0]),
         positives=on_device(own_numbers[1]),
+        masked=on_device(masked),
     )
 
 
@@ -551,7 +593,7 @@ def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Los
     h_p, h_c, h_n = h
     is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
     is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
-    return total_loss(model.anchor(sim_p), sim_c, sim_n, is_counter, is_not, margin)
+    return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
 
 
 def batches(config: Config, split: Split, epoch: int) -> Iterator[npt.NDArray[np.int64]]:
@@ -579,7 +621,8 @@ def finish(run: Run) -> None:
     config, run_id, best = run.config, run.run_id, run.progress.best
     if best.epoch != config.epochs:
         if processes.leads():
-            checkpoint.initialise(run.model, checkpoint.find(run_id, config.checkpoint_dir))
+            best_folder = checkpoint.find(run_id, config.checkpoint_dir)
+            checkpoint.put_weights(run.model, best_folder)
         processes.take_weights_of_lead(run.model)
         run.embeddings.clear()
     results = [
@@ -595,10 +638,6 @@ def finish(run: Run) -> None:
         [result.predictions for result in results],
         config.log_dir / f"{run_id}.predictions.parquet",
     )
-    if config.trec:
-        for result in results:
-            trec_dir = config.log_dir / f"{run_id}.trec"
-            predictions.write_trec(result.predictions, run_id, trec_dir)
     with run.interruption.held():
         state = checkpoint.read_state(checkpoint.find(run_id, config.checkpoint_dir))
         export(run.model, run.tokenizer, state, run.folder)
@@ -610,11 +649,10 @@ def save(run: Run, *, best: bool = False) -> None:
     if not processes.leads():
         return
     progress = run.progress
-    state = {
-        "run_id": run.run_id,
-        "config": run.config.to_json(),
-        **asdict(progress),
-    }
+    version = environment.versions()["counterargument-biencoder"] or "unknown"
+    state = checkpoint.State(
+        version=version, run_id=run.run_id, config=run.config, progress=progress
+    )
     training = _optimizer_tensors(run) | {"negatives": torch.from_numpy(run.negatives)}
     path = checkpoint.save(run.folder, run.model, run.tokenizer, state, training, best=best)
     run.record("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)
@@ -711,15 +749,26 @@ def _restore_optimizer(run: Run, tensors: dict[str, Tensor]) -> None:
     run.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def _percentages(top1: dict[str, float]) -> str:
-    return "  ".join(f"{split} {share:.1%}" for split, share in top1.items())
+    return "  ".join(f"{split} {_percent(share)}" for split, share in top1.items())
 
 
-def _describe(split: Split) -> str:
+def _describe(split: Split, truncation: dict[str, float], max_length: int) -> str:
     counts = split.counts
     parts = [f"{counts['kept']:,} pairs"]
     if counts["leaked"]:
         parts.append(f"{counts['leaked']:,} dropped: a text stands in validation or test too")
     if counts["incomplete"]:
         parts.append(f"{counts['incomplete']:,} incomplete passed over")
+    if truncation["texts_cut"]:
+        parts.append(
+            f"{truncation['texts_cut']:.0%} of texts cut at {max_length} tokens, "
+            f"{truncation['tokens_lost']:.0%} of all tokens lost"
+        )
+    if truncation["texts_alike"]:
+        parts.append(f"{truncation['texts_alike']:,} texts have the same tokens as another")
     return "; ".join(parts)

@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from biencoder.config import NEGATIVES, Config
 from biencoder.variants import ALIASES, VARIANTS
+from commandline import UsageError, parse
 
 
 def test_no_flag_at_all_means_both_switches_on():
@@ -70,3 +71,9 @@ def test_every_field_has_a_sentence():
 def test_the_json_form_rebuilds_the_same_config():
     config = Config(variant="without_relu", negatives="constant", epochs=3)
     assert Config(**config.to_json()) == config
+
+
+def test_a_removed_flag_says_what_replaced_it(capsys):
+    for flag, line in (("asymmetric", "copies are passed over"), ("trec", "biencoder evaluate")):
+        with pytest.raises(UsageError, match=f"--{flag} was removed: .*{line}"):
+            parse(Config, [f"--{flag}=True"])

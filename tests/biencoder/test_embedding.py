@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 
 from biencoder import embedding
@@ -10,8 +11,8 @@ class CharTokenizer:
 
     pad_token_id = 0
 
-    def __call__(self, texts, truncation, max_length):
-        assert truncation
+    def __call__(self, texts, truncation=False, max_length=None, verbose=True):
+        assert truncation == (max_length is not None)
         return {"input_ids": [[ord(c) % 40 + 1 for c in text[:max_length]] for text in texts]}
 
 
@@ -35,3 +36,14 @@ def test_each_text_gets_the_embedding_it_has_alone(model, monkeypatch):
             sim, h = bi_encoder(*tokens.batch(np.array([row]), device))
         torch.testing.assert_close(together.sim[row], sim[0])
         torch.testing.assert_close(together.h[row], h[0])
+
+
+def test_truncation_is_counted_in_texts_in_tokens_and_in_texts_that_become_alike():
+    tokens = Tokens(["abcdx", "abcdyz", "abcd", "a", "bc"], CharTokenizer(), max_length=4)
+    assert tokens.truncation() == {
+        "texts_cut": 2 / 5,
+        "tokens_lost": pytest.approx(3 / 18),
+        "texts_alike": 3,
+    }
+    whole = Tokens(["abc", "a"], CharTokenizer(), max_length=4).truncation()
+    assert whole == {"texts_cut": 0, "tokens_lost": 0, "texts_alike": 0}

@@ -36,9 +36,9 @@ def test_the_versions_name_what_decides_a_result():
 
 
 def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
-    monkeypatch.delenv("REVISION", raising=False)
+    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
     commit = environment.git_commit()
-    assert commit is None or len(commit) == 40
+    assert commit is None or len(commit.removesuffix("-dirty")) == 40
     monkeypatch.setattr(
         subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError)
     )
@@ -46,11 +46,46 @@ def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
 
 
 def test_in_an_image_the_commit_is_the_one_that_it_was_built_from(monkeypatch):
-    monkeypatch.setenv("REVISION", "a" * 40)
+    monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
     assert environment.git_commit() == "a" * 40
-    monkeypatch.setenv("REVISION", "unknown")
+    monkeypatch.setenv("BIENCODER_COMMIT", "unknown")
     assert environment.git_commit() is None
 
 
-def test_the_description_tells_the_kind_of_device():
-    assert environment.describe(torch.device("cpu"))["type"] == "cpu"
+def test_a_checkout_whose_files_have_changed_is_dirty(monkeypatch, tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    (tmp_path / "biencoder").mkdir()
+    module = tmp_path / "biencoder" / "environment.py"
+    module.write_text("")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
+    monkeypatch.setattr(environment, "__file__", str(module))
+    commit = environment.git_commit()
+    assert len(commit) == 40
+    module.write_text("changed")
+    assert environment.git_commit() == f"{commit}-dirty"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "has_it", "resolved"),
+    [
+        ("auto", "cpu", False, "float32"),
+        ("auto", "mps", False, "float32"),
+        ("auto", "cuda", False, "float32"),
+        ("auto", "cuda", True, "bfloat16"),
+        ("float32", "cuda", True, "float32"),
+        ("bfloat16", "cpu", False, "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_on_a_gpu_that_has_it(monkeypatch, name, kind, has_it, resolved):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    assert environment.precision(name, torch.device(kind)) == resolved
+
+
+def test_provenance_names_what_may_change_the_last_bits():
+    provenance = environment.provenance(torch.device("cpu"), "float32", 2)
+    assert provenance["device"]["type"] == "cpu"
+    assert provenance["threads"] == torch.get_num_threads()
+    assert (provenance["precision"], provenance["processes"]) == ("float32", 2)
+    assert {"versions", "git_commit"} < provenance.keys()

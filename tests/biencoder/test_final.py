@@ -10,6 +10,7 @@ CORPUS = Corpus(
     training=make_split([("p0", "c0"), ("p1", "shared")], "training"),
     validation=make_split([("p2", "shared"), ("p3", "c3")], "validation"),
     test=make_split([("p1", "c4"), ("p5", "c5")], "test"),
+    digest="",
 )
 
 

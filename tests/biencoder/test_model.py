@@ -38,39 +38,12 @@ def test_layernorm_normalises_both_vectors_and_its_absence_neither(model):
         torch.testing.assert_close(normed, expected, atol=1e-3, rtol=1e-3)
 
 
-def test_a_point_looks_for_its_counter_at_its_own_embedding_unless_the_model_is_asymmetric(model):
-    sim = torch.randn(3, SIMILARITY_SIZE)
-    assert model().anchor(sim) is sim
-    asymmetric = model(asymmetric=True)
-    assert torch.equal(asymmetric.anchor(sim), sim)  # until it has learned otherwise
-    with torch.no_grad():
-        asymmetric.query.bias += 1
-    assert torch.equal(asymmetric.anchor(sim), sim + 1)
-
-
-def test_an_asymmetric_model_starts_with_the_parameters_of_a_symmetric_one(model):
-    symmetric, asymmetric = model().state_dict(), model(asymmetric=True).state_dict()
-    assert asymmetric.keys() - symmetric.keys() == {"query.weight", "query.bias"}
-    assert all(torch.equal(asymmetric[name], symmetric[name]) for name in symmetric)
-
-
 def test_relu_acts_on_the_features_before_the_head(model):
     sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
     with_relu, without = model(relu=True), model(relu=False)
     features = pair_features(*sides, "concatenated")
     torch.testing.assert_close(with_relu.pair_logits(*sides), with_relu.head(features.clamp(min=0)))
     torch.testing.assert_close(without.pair_logits(*sides), without.head(features))
-
-
-def test_the_head_sees_a_point_where_it_looks_from_and_the_candidate_where_it_stands(model):
-    sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
-    asymmetric = model(asymmetric=True)
-    with torch.no_grad():
-        asymmetric.query.weight *= -2
-    plain = model()
-    plain.head = asymmetric.head
-    moved = [-2 * sides[0], *sides[1:]]
-    torch.testing.assert_close(asymmetric.pair_logits(*sides), plain.pair_logits(*moved))
 
 
 def test_features_are_both_sides_and_their_absolute_difference():
@@ -114,22 +87,3 @@ def test_in_bfloat16_the_encoder_alone_is_less_exact(model):
         torch.testing.assert_close(here, there, atol=0.05, rtol=0.05)
     sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
     assert torch.equal(rough.pair_logits(*sides), exact.pair_logits(*sides))
-
-
-@pytest.mark.parametrize(
-    ("precision", "kind", "expected"),
-    [
-        ("auto", "cpu", False),
-        ("auto", "mps", False),
-        ("float32", "cuda", False),
-        ("bfloat16", "cpu", True),
-    ],
-)
-def test_bfloat16_is_for_gpus_or_who_asks_for_it(model, precision, kind, expected):
-    assert model(precision=precision).in_bfloat16(torch.device(kind)) is expected
-
-
-@pytest.mark.parametrize("has_it", [True, False])
-def test_a_gpu_computes_in_bfloat16_where_it_has_it(model, monkeypatch, has_it):
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
-    assert model(precision="auto").in_bfloat16(torch.device("cuda")) is has_it

@@ -5,6 +5,7 @@ from handmade import HIDDEN, make_model, make_split
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from biencoder.corpus import text_hash
 from biencoder.embedding import Embeddings
 from biencoder.evaluation import rank
 from biencoder.model import SIMILARITY_SIZE
@@ -18,11 +19,12 @@ pairs = st.lists(st.tuples(letters, letters), min_size=1, max_size=25)
 @given(pairs=pairs, ratio=st.sampled_from([0.0, 0.4, 1.0]), seed=st.integers(0, 99))
 def test_a_negative_is_never_the_point_its_counter_or_a_text_equal_to_either(pairs, ratio, seed):
     split = make_split(pairs)
-    assume(len(split.texts) > 2)
+    assume(len(split.texts) > np.bincount(split.own_texts(split.point_ids)[0]).max())
     places = np.random.default_rng(seed).integers(-1, 2, (len(split.texts), 2))
     mined = mine(split, torch.from_numpy(places).float(), ratio, seed, epoch=0)
-    for (point, counter), text in zip(pairs, mined.text_ids, strict=True):
-        assert split.texts[text] not in (point, counter)
+    for (point, _), text in zip(pairs, mined.text_ids, strict=True):
+        own = {point} | {counter for other, counter in pairs if other == point}
+        assert split.texts[text] not in own
     assert mined.hard + mined.random == len(pairs)
 
 
@@ -49,14 +51,15 @@ def test_copies_that_stand_nearer_are_passed_over_and_counted():
     assert [split.texts[text] for text in mined.text_ids] == ["q", "q", "c"]
 
 
-def test_an_anchor_elsewhere_finds_the_negatives_nearest_to_it_and_may_leave_copies_behind():
-    split = make_split([("p", "c"), ("p", "c"), ("q", "d")])
-    sim = on_a_line(split, p=0, c=9, q=3, d=20)
-    anchors = sim + 19
-    mined = mine(split, sim, 1.0, seed=0, epoch=0, anchors=anchors)
-    assert [split.texts[text] for text in mined.text_ids] == ["d", "d", "c"]
-    assert mined.passed_over == 0  # d, one away, is nearer than any copy
-    assert mined.positive_distance == [6.0, 10.0, 10.0]
+def test_another_counter_of_the_same_point_is_neither_drawn_nor_mined():
+    split = make_split([("p", "c1"), (" p", "c2"), ("q", "d")])
+    sim = on_a_line(split, p=0, c1=1, c2=2, q=8, d=9)
+    mined = mine(split, sim, 1.0, seed=0, epoch=0)
+    assert [split.texts[text] for text in mined.text_ids] == ["q", "q", "c2"]
+    assert mined.passed_over == 4  # of each equal point the other's point and counter
+    for seed in range(200):
+        drawn = mine(split, sim, 0.0, seed, epoch=0).text_ids[:2]
+        assert {split.texts[text] for text in drawn} <= {"q", "d"}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -67,23 +70,21 @@ def test_what_evaluation_retrieved_gives_the_same_hard_negatives_as_a_search(see
     split = make_split(pairs)
     sim = torch.zeros(len(split.texts), SIMILARITY_SIZE)
     sim[:, :2] = torch.from_numpy(rng.integers(3, size=(len(sim), 2)))
-    model = make_model(asymmetric=seed % 3 == 0)
-    if model.asymmetric:
-        torch.nn.init.constant_(model.query.bias, 1.0)
-    ranking = rank(split, Embeddings(sim, torch.zeros(len(sim), HIDDEN)), model)
-    anchors = model.anchor(sim).detach()
+    ranking = rank(split, Embeddings(sim, torch.zeros(len(sim), HIDDEN)), make_model())
     searched, reused = (
-        mine(split, sim, 1.0, 0, 0, retrieved=retrieved, anchors=anchors)
-        for retrieved in (None, ranking.candidates)
+        mine(split, sim, 1.0, 0, 0, retrieved=retrieved) for retrieved in (None, ranking.candidates)
     )
     assert reused.text_ids.tolist() == searched.text_ids.tolist()
     assert reused.figures == searched.figures
 
 
-def test_of_equally_near_texts_the_first_counter_is_the_hard_negative():
+def test_of_equally_near_texts_the_one_of_the_lowest_hash_is_the_hard_negative():
     split = make_split([("p0", "c0"), ("p1", "c1"), ("p2", "c2")])
     mined = mine(split, torch.zeros(6, 2), 1.0, seed=0, epoch=0)
-    assert [split.texts[text] for text in mined.text_ids] == ["c1", "c0", "c0"]
+    by_hash = sorted(split.texts, key=text_hash)
+    for number, text in enumerate(mined.text_ids):
+        others = [other for other in by_hash if other not in (f"p{number}", f"c{number}")]
+        assert split.texts[text] == others[0]
 
 
 def test_random_negatives_are_spread_over_points_and_counters():

@@ -1,7 +1,6 @@
 import numpy as np
 import torch
 
-from biencoder.embedding import Tokens
 from biencoder.projection import principal_projection, start_from_principal
 
 
@@ -40,19 +39,9 @@ def test_fewer_texts_than_dimensions_still_give_a_whole_projection():
 
 
 def test_every_variant_starts_from_the_same_projection(model):
-    texts = Tokens(["a", "b", "c"], Letters(), 8)
-    weights = []
+    pooled, weights = torch.randn(1500, 6), []
     for layernorm in (True, False):
         bi_encoder = model(layernorm=layernorm)
-        start_from_principal(bi_encoder, texts, torch.device("cpu"), seed=0)
+        start_from_principal(bi_encoder, pooled, seed=0)
         weights.append(bi_encoder.similarity.weight.detach().numpy())
     np.testing.assert_array_equal(*weights)
-
-
-class Letters:
-    """A tokenizer that reads one letter as its number."""
-
-    pad_token_id = 0
-
-    def __call__(self, texts, **_):
-        return {"input_ids": [[ord(text) - ord("a") + 1] for text in texts]}

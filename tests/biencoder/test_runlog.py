@@ -17,7 +17,7 @@ def test_every_line_says_event_run_time_and_schema(tmp_path):
     with RunLog(tmp_path, "r1") as log:
         log.write("eval", epoch=0, split="test", top1=0.5)
     (line,) = lines(log)
-    assert (line["event"], line["run_id"], line["schema"], line["top1"]) == ("eval", "r1", 1, 0.5)
+    assert (line["event"], line["run_id"], line["schema"], line["top1"]) == ("eval", "r1", 2, 0.5)
     assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
 
 
@@ -79,31 +79,49 @@ def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatc
     assert [line["step"] for line in lines(log)] == [1]
 
 
-def run_of(tmp_path, run_id, identity, *ends):
+MINE = {"corpus": "c", "lr": 0.1, "precision": "float32"}
+
+
+def run_of(tmp_path, run_id, decides, *ends):
     with RunLog(tmp_path, run_id) as log:
-        log.write("run_start", identity=identity, corpus_digest="abc")
+        log.write("run_start", decides=decides)
         for status in ends:
             log.write("run_end", status=status)
 
 
-def test_the_newest_unfinished_run_of_the_same_identity_is_found(tmp_path):
-    run_of(tmp_path, "a", "mine")
-    run_of(tmp_path, "c", "mine", "interrupted")
-    run_of(tmp_path, "b", "mine", "interrupted", "completed")
-    run_of(tmp_path, "d", "another's")
+def test_the_newest_unfinished_run_that_the_same_things_decide_is_found(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    run_of(tmp_path, "c", MINE, "interrupted")
+    run_of(tmp_path, "b", MINE, "interrupted", "completed")
+    run_of(tmp_path, "d", MINE | {"lr": 0.2})
     (tmp_path / "e.jsonl").write_bytes(b"\xff torn")
     (tmp_path / "f.jsonl").write_text("[1]\n")
     (tmp_path / "g.jsonl").write_text("[" * 100_000 + "\n")
-    assert find_run(tmp_path, "mine", None) == ("c", False, "abc")
-    assert find_run(tmp_path, "mine", "a") == ("a", False, "abc")
-    assert find_run(tmp_path, "mine", "b") == ("b", True, "abc")
-    assert find_run(tmp_path, "mine", "d") is None
-    assert find_run(tmp_path, "nobody's", None) is None
-    assert find_run(tmp_path / "absent", "mine", None) is None
+    assert find_run(tmp_path, MINE, None)[:2] == ("c", False)
+    assert find_run(tmp_path, MINE, "a")[:2] == ("a", False)
+    assert find_run(tmp_path, MINE, "b")[:2] == ("b", True)
+    assert find_run(tmp_path, MINE, "f") is None
+    assert find_run(tmp_path, MINE | {"lr": 0.3}, None) is None
+    assert find_run(tmp_path / "absent", MINE, None) is None
+
+
+def test_an_unfinished_run_of_the_name_that_something_else_decides_is_refused(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    with pytest.raises(RunError, match="a.jsonl was started with --lr=0.1; go on with it as"):
+        find_run(tmp_path, MINE | {"lr": 0.2}, "a")
+    with pytest.raises(RunError, match="was started with another content of the corpus"):
+        find_run(tmp_path, MINE | {"corpus": "other"}, "a")
+
+
+def test_a_free_field_may_differ(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    there = MINE | {"precision": "bfloat16"}
+    assert find_run(tmp_path, there, None) is None
+    assert find_run(tmp_path, there, None, free=("precision",)).start["decides"] == MINE
 
 
 def test_a_run_that_another_process_has_completed_meanwhile_is_not_written_to(tmp_path):
-    run_of(tmp_path, "a", "mine", "completed")
+    run_of(tmp_path, "a", MINE, "completed")
     before = (tmp_path / "a.jsonl").read_bytes()
     with pytest.raises(RunError, match="run a was completed by another process"):
         RunLog(tmp_path, "a", resumed=True)
@@ -116,7 +134,8 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
         RunLog(tmp_path / "file" / "logs", "r1")
 
 
-def test_a_run_id_tells_time_variant_and_seed():
-    run_id = new_run_id("with_relu", 3)
-    assert run_id.endswith("_with_relu_s3")
-    datetime.strptime(run_id.split("_")[0], "%Y%m%dT%H%M%SZ")
+def test_a_run_id_tells_time_variant_and_seed_and_is_unlike_those_of_the_same_second():
+    run_ids = [new_run_id("with_relu", 3) for _ in range(3)]
+    assert all("_with_relu_s3_" in run_id for run_id in run_ids)
+    assert len(set(run_ids)) == 3
+    datetime.strptime(run_ids[0].split("_")[0], "%Y%m%dT%H%M%SZ")

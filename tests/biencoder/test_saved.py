@@ -24,19 +24,15 @@ from biencoder.saved import SavedModel
 
 @pytest.fixture(scope="module", params=["mean", "cls", "pooler"])
 def run(request, tiny_encoder, tmp_path_factory):
-    """The config of a finished run, once for each pooling: LayerNorm off for one of them, one
-    asymmetric.
-    """
+    """The config of a finished run, once for each pooling: LayerNorm off for one of them."""
     folder = tmp_path_factory.mktemp(request.param)
     config = Config(
         encoder=str(tiny_encoder),
         pooling=request.param,
         layernorm=request.param != "cls",
-        asymmetric=request.param == "pooler",
         max_length=24,
         epochs=1,
         run_id="run",
-        trec=True,
         log_dir=folder / "logs",
         checkpoint_dir=folder / "checkpoints",
         device="cpu",
@@ -81,7 +77,9 @@ def test_evaluate_prints_the_figures_of_the_run_without_training(run, command):
     assert "validation" not in printed
 
 
-def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved):
+def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved, command):
+    folders = (f"--checkpoint_dir={run.checkpoint_dir}", f"--log_dir={run.log_dir}")
+    assert command("evaluate", "--checkpoint=run", "--trec=True", *folders)[0] == 0
     data = corpus.load(None)
     for split in data.splits:
         embeddings = embeddings_of(saved, split.texts)
@@ -97,16 +95,6 @@ def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved):
         assert theirs[RR @ 10] == ours["mrr_at_10"]
 
 
-def test_where_a_point_looks_for_its_counter_follows_from_the_export(run, saved):
-    """As the model card says, in plain torch."""
-    folder = run.checkpoint_dir / "run" / "sentence-transformers"
-    head = load_file(folder / "pair_head.safetensors")
-    sim = torch.randn(2, 128)
-    anchors = sim @ head["query.weight"].T + head["query.bias"] if run.asymmetric else sim
-    torch.testing.assert_close(saved.model.anchor(sim), anchors)
-    assert run.asymmetric == ("at a linear map of it" in (folder / "README.md").read_text("utf-8"))
-
-
 def test_sentence_transformers_loads_the_export_and_gives_our_embeddings(run, saved):
     exported = SentenceTransformer(
         str(run.checkpoint_dir / "run" / "sentence-transformers"), device="cpu"
@@ -119,8 +107,6 @@ def test_sentence_transformers_loads_the_export_and_gives_our_embeddings(run, sa
 
 def test_its_retrieval_evaluator_agrees_with_our_nearest_figure(run, saved):
     """On validation's `epc` pool, where all candidates are counters."""
-    if run.asymmetric:
-        pytest.skip("the evaluator knows no map between points and candidates")
     validation = corpus.load(None).validation
     exported = SentenceTransformer(
         str(run.checkpoint_dir / "run" / "sentence-transformers"), device="cpu"
@@ -152,8 +138,6 @@ def test_the_pair_head_beside_the_export_gives_our_scores(run, saved):
     h = embeddings.h
     if run.layernorm:
         assert torch.equal(head["pooled_norm.weight"], pooled.weight)
-    if run.asymmetric:
-        sim_p = sim_p @ head["query.weight"].T + head["query.bias"]
     features = torch.cat([sim_p, sim_c, (sim_p - sim_c).abs(), h[0], h[1], (h[0] - h[1]).abs()])
     logits = features.clamp(min=0) @ head["head.weight"].T + head["head.bias"]
     ours = saved.model.pair_logits(embeddings.sim[0], h[0], embeddings.sim[1], h[1])
@@ -181,6 +165,17 @@ def test_retrieve_prints_counter_arguments_with_both_scores(run, command):
     probabilities = [float(line.split()[2].rstrip(",")) for line in answers]
     assert probabilities == sorted(probabilities, reverse=True)
     assert not any(f"{data.test.pair_ids[0]}/point" in line for line in answers)
+
+
+def test_retrieve_passes_over_a_copy_of_the_point_whatever_its_white_space(run, command):
+    data = corpus.load(None)
+    point, name = data.test.pairs["point"][0], f"{data.test.pair_ids[0]}/point"
+    printed = command(
+        "retrieve", "--checkpoint=run", f"--checkpoint_dir={run.checkpoint_dir}",
+        "--text=" + point.replace(" ", "\n  "), "--top=500",
+    )[1]  # fmt: skip
+    assert f"test/{data.test.pair_ids[1]}/point" in printed
+    assert name not in printed
 
 
 def test_retrieve_reads_standard_input_where_no_text_is_given(run, command, monkeypatch):

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 from handmade import make_model, make_split
+from safetensors.torch import load_file, save_file
 
-from biencoder import checkpoint, corpus, trainer
+from biencoder import checkpoint, corpus, embedding, environment, trainer
+from biencoder.checkpoint import Best
 from biencoder.config import Config
-from biencoder.embedding import Tokens, embed
+from biencoder.embedding import Tokens, encode
 from biencoder.interruption import Interrupted, Interruption
 from biencoder.negatives import mine
-from biencoder.trainer import Best
 from biencoder.variants import VARIANTS
 from commandline import RunError
 
@@ -153,40 +154,19 @@ def test_in_batch_negatives_come_debate_by_debate_and_every_pair_is_still_visite
     assert len(meetings) > 1  # other debates meet in another epoch
 
 
-def first_map(settings, **flags):
-    """The map from points to queries with which a run of these flags begins."""
-    config = Config(**settings | {"asymmetric": True, "epochs": 0} | flags)
-    train(config)
-    best = checkpoint.find(config.run_id, config.checkpoint_dir)
-    return checkpoint.read_tensors(best / checkpoint.MODEL)["query.weight"]
-
-
-def test_an_asymmetric_run_starts_from_a_mirror_and_its_second_stage_from_the_first(settings):
-    first = first_map(settings)
-    torch.testing.assert_close(first @ first, torch.eye(128), atol=1e-4, rtol=0)
-    assert not torch.allclose(first, torch.eye(128), atol=1e-2)
-    assert torch.equal(first_map(settings, run_id="second", init_from="run", seed=1), first)
-    assert not torch.equal(first_map(settings, run_id="other", seed=1), first)
-
-
-def test_an_asymmetric_second_stage_of_a_symmetric_first_starts_from_a_mirror(settings):
-    train(Config(**settings))
-    second = first_map(settings, run_id="second", init_from="run")
-    torch.testing.assert_close(second @ second, torch.eye(128), atol=1e-4, rtol=0)
-    assert not torch.allclose(second, torch.eye(128), atol=1e-2)
-
-
-def test_each_split_is_embedded_once_an_evaluation_and_once_more_where_an_earlier_epoch_is_best(
+def test_each_split_is_encoded_once_an_evaluation_and_once_more_where_an_earlier_epoch_is_best(
     settings, monkeypatch
 ):
+    """The untrained encoder's figures and the evaluation before training share their vectors."""
     embedded = []
 
-    def spy(model, tokens, device, label, heed):
+    def spy(pooled, tokens, device, label, heed):
         embedded.append(label)
-        return embed(model, tokens, device, label, heed)
+        return encode(pooled, tokens, device, label, heed)
 
-    monkeypatch.setattr(trainer, "embed", spy)
-    config = Config(**settings | {"asymmetric": True, "epochs": 2})
+    monkeypatch.setattr(trainer, "encode", spy)
+    monkeypatch.setattr(embedding, "encode", spy)
+    config = Config(**settings | {"epochs": 2})
     train(config)
     times = 3 if read_log(config)[-1]["best_epoch"] == 2 else 4
     assert sorted(embedded) == sorted(times * ["training", "validation", "test"])
@@ -194,18 +174,22 @@ def test_each_split_is_embedded_once_an_evaluation_and_once_more_where_an_earlie
 
 def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
     encoder, tokenizer = trainer.encoder.load(str(tiny_encoder), "mean", 24)
-    tokens = Tokens(["one", "two", "three", "four"], tokenizer, 24)
-    texts = np.array([[0, 2], [1, 3], [3, 0]])  # the second counter is the first one's negative
-    batch = trainer.make_batch(texts, tokens, torch.device("cpu"))
+    split = make_split([("one", "two"), ("three", "four"), ("one", "four")])
+    assert split.texts == ["one", "three", "two", "four"]
+    tokens = Tokens(split.texts, tokenizer, 24)
+    texts = np.array([[0, 1], [2, 3], [1, 0]])
+    batch = trainer.make_batch(texts, split, tokens, torch.device("cpu"))
     assert sum(len(ids) for ids, _ in batch.groups) == batch.candidates == 4
     config = Config(encoder=str(tiny_encoder))
-    model = trainer.build(config, encoder).eval()
+    model = trainer.build(config, encoder, "float32").eval()
     sim = torch.cat([model(*group)[0] for group in batch.groups])
     plain = torch.cat([model(*tokens.batch(row, sim.device))[0] for row in np.arange(4)[:, None]])
     torch.testing.assert_close(sim[batch.triplets], plain[texts])
     candidates = torch.zeros_like(sim).index_copy(0, batch.given_as, sim[batch.given])
-    torch.testing.assert_close(candidates[batch.anchors], plain[texts[0]])
     torch.testing.assert_close(candidates[batch.positives], plain[texts[1]])
+    # No wrong answer of the first pair: its point and its point's other counter; of the second:
+    # its point. The candidates are numbered as the texts are, all four being there.
+    assert batch.masked.tolist() == [[True, False, False, True], [False, True, False, False]]
 
 
 def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
@@ -222,7 +206,8 @@ def test_no_epoch_at_all_evaluates_the_untrained_model(settings):
     config = Config(**settings | {"epochs": 0})
     assert train(config) == 0
     events = [line["event"] for line in read_log(config)]
-    assert events == ["run_start", *["eval"] * 3, "checkpoint", *["pools"] * 24, "run_end"]
+    evaluated = [*["untrained"] * 3, *["eval"] * 3]
+    assert events == ["run_start", *evaluated, "checkpoint", *["pools"] * 24, "run_end"]
 
 
 def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
@@ -320,7 +305,7 @@ def test_negatives_that_no_longer_change_are_warned_of(settings):
         **settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30, "head_lr": 1e-30}
     )
     train(config)
-    (warning,) = warnings_of(config)
+    (warning,) = (w for w in warnings_of(config) if "untrained" not in w["message"])
     assert warning["message"].startswith("no negative changed")
     assert warning["epoch"] == 1
 
@@ -382,7 +367,7 @@ def test_a_corpus_that_has_changed_is_not_gone_on_with(settings, monkeypatch, tm
     point = next(root.glob("training/*/*/*/*a-point.txt"))
     text = point.read_text("utf-8")
     point.write_text("something else", "utf-8")
-    with pytest.raises(RunError, match="corpus: has changed since run run began; restore it"):
+    with pytest.raises(RunError, match="was started with another content of the corpus"):
         train(config)
     point.write_text(text, "utf-8")
     assert train(config) == 0
@@ -530,6 +515,155 @@ def test_an_interrupted_run_says_so_and_still_reports_its_best_epoch(settings, m
     assert (end["status"], end["best_epoch"]) == ("interrupted", 0)
 
 
+def untrained_of(config):
+    return [
+        {key: value for key, value in line.items() if key not in ("run_id", *OF_THE_MOMENT)}
+        for line in read_log(config)
+        if line["event"] == "untrained"
+    ]
+
+
+def test_the_untrained_encoder_is_the_same_beside_every_variant_and_a_second_stage(settings):
+    found = []
+    for flags in (
+        {"run_id": "run"},
+        {"variant": "without_layernorm_relu", "run_id": "bare"},
+        {"init_from": "run", "run_id": "second"},
+    ):
+        config = Config(**settings | flags)
+        train(config)
+        found.append(untrained_of(config))
+    assert [line["split"] for line in found[0]] == ["training", "validation", "test"]
+    assert all(line["top1"] == line["nearest_top1"] for line in found[0])
+    assert found[0] == found[1] == found[2]
+
+
+def test_the_last_line_compares_the_best_epoch_with_the_untrained_encoder(settings, capsys):
+    config = Config(**settings)
+    train(config)
+    *_, last = capsys.readouterr().out.splitlines()
+    best = read_log(config)[-1]
+    share, floor = best["top1"]["validation"], untrained_of(config)[1]["top1"]
+    assert last.startswith(f"best epoch {best['best_epoch']}: ")
+    assert f"validation {100 * share:.1f} % (untrained encoder {100 * floor:.1f} %)" in last
+
+
+@pytest.mark.parametrize(("floor", "warned"), [(1.1, True), (-0.1, False)])
+def test_a_run_that_ends_below_the_untrained_encoder_says_so(settings, monkeypatch, floor, warned):
+    figures_of = trainer.figures_of
+
+    def changed(ranking, split, run):
+        figures = figures_of(ranking, split, run)
+        return figures if run.progress.untrained else figures | {"top1": floor}
+
+    monkeypatch.setattr(trainer, "figures_of", changed)
+    config = Config(**settings)
+    train(config)
+    said = [w["message"] for w in warnings_of(config) if "untrained" in w["message"]]
+    assert said == ["the run ends below the untrained encoder on validation"] * warned
+
+
+def test_the_first_epoch_can_be_evaluated_several_times(settings):
+    config = Config(**settings | {"first_epoch_evals": 4, "epochs": 2})
+    train(config)
+    lines = [line for line in read_log(config) if line["event"] == "eval"]
+    places = [(line["epoch"], line["step"]) for line in lines if line["split"] == "test"]
+    # 108 pairs are 14 steps
+    assert places == [(0, 0), (0, 4), (0, 7), (0, 10), (1, 14), (2, 28)]
+    within = {line["top1"] for line in lines if line["step"] in (4, 7, 10)}
+    assert within - {line["top1"] for line in lines if line["step"] == 0}
+
+
+def test_evaluations_within_an_epoch_change_nothing_and_are_never_the_best(settings, tmp_path):
+    plain = Config(**settings)
+    often = Config(**settings | {"first_epoch_evals": 5, "checkpoint_dir": tmp_path / "often",
+                                 "log_dir": tmp_path / "often"})  # fmt: skip
+    ends = []
+    for config in (plain, often):
+        train(config)
+        folder = checkpoint.find("run", config.checkpoint_dir)
+        ends.append((read_log(config)[-1]["best_epoch"], (folder / checkpoint.MODEL).read_bytes()))
+    assert ends[0] == ends[1]
+
+
+def test_a_run_interrupted_in_an_evaluation_within_the_epoch_goes_on_with_it(settings, monkeypatch):
+    config = Config(**settings | {"first_epoch_evals": 2})
+    evaluate_all = trainer.evaluate_all
+
+    def interrupt(run):
+        if run.progress.step == 7:
+            raise Interrupted(signal.SIGTERM)
+        return evaluate_all(run)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "evaluate_all", interrupt)
+        assert train(config) == 143
+    assert train(config) == 0
+    lines = read_log(config)
+    assert [line["step"] for line in lines if line["event"] == "resume"] == [7]
+    evaluated = [line["step"] for line in lines if line["event"] == "eval"]
+    assert evaluated == [0, 0, 0, 7, 7, 7, 14, 14, 14]
+
+
+def test_an_interrupted_run_goes_on_by_whatever_path_it_is_given_its_corpus(
+    settings, monkeypatch, tmp_path
+):
+    shutil.copytree(SAMPLE, tmp_path / "corpus")
+    config = Config(**settings | {"data_dir": tmp_path / "corpus", "run_id": None})
+    interrupted_run(config, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert train(Config(**settings | {"data_dir": Path("corpus"), "run_id": None})) == 0
+    (log,) = config.log_dir.glob("*.jsonl")
+    assert '"event": "resume"' in log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("part", ["config", "tokenizer"])
+def test_a_run_is_not_gone_on_with_by_another_encoder_or_tokenizer(
+    settings, tiny_encoder, monkeypatch, tmp_path, part
+):
+    folder = tmp_path / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    config = Config(**settings | {"encoder": str(folder)})
+    interrupted_run(config, monkeypatch)
+    if part == "tokenizer":
+        path = folder / "tokenizer.json"
+        path.write_text(path.read_text("utf-8").replace('"Lowercase"', '"NFC"'), "utf-8")
+    else:
+        weights = load_file(folder / "model.safetensors")
+        first = min(weights)
+        save_file(weights | {first: weights[first] + 1}, folder / "model.safetensors")
+    with pytest.raises(RunError, match="other encoder weights or another tokenizer"):
+        train(config)
+
+
+def test_a_resume_elsewhere_is_warned_of_and_logged(settings, monkeypatch):
+    config = Config(**settings)
+    interrupted_run(config, monkeypatch)
+    provenance = environment.provenance
+
+    def elsewhere(*args):
+        return provenance(*args) | {"threads": 99, "git_commit": "f" * 40}
+
+    monkeypatch.setattr(environment, "provenance", elsewhere)
+    assert train(config) == 0
+    (start,) = [line for line in read_log(config) if line["event"] == "run_start"]
+    (resumed,) = [line for line in read_log(config) if line["event"] == "resume"]
+    names = {"device", "threads", "processes", "precision", "versions", "git_commit"}
+    assert names < start.keys() & resumed.keys()
+    assert resumed["threads"] == 99
+    said = [w["message"] for w in warnings_of(config) if "than at the start" in w["message"]]
+    assert [message.split()[0] for message in said] == ["threads", "git_commit"]
+
+
+def test_a_run_goes_on_in_the_precision_that_auto_chose_at_its_start(settings, monkeypatch):
+    config = Config(**settings)
+    interrupted_run(config, monkeypatch)
+    monkeypatch.setattr(environment, "precision", lambda *_: "bfloat16")
+    assert train(config) == 0
+    resumed = next(line for line in read_log(config) if line["event"] == "resume")
+    assert resumed["precision"] == "float32"
+
+
 def test_a_second_stage_starts_from_the_first_ones_best_weights(settings):
     first = Config(**settings | {"variant": "without_layernorm_relu"})
     train(first)
@@ -580,17 +714,6 @@ def test_pools_and_predictions_are_those_of_the_best_epoch_where_it_is_not_the_l
     assert {line["epoch"] for line in lines if line["event"] == "pools"} == {0}
 
 
-def test_trec_files_are_written_on_request_alone(settings):
-    config = Config(**settings | {"epochs": 0, "trec": True})
-    train(config)
-    written = sorted(path.name for path in (config.log_dir / "run.trec").iterdir())
-    assert written == [
-        f"{split}.{suffix}"
-        for split in ("test", "training", "validation")
-        for suffix in ("qrels", "run")
-    ]
-
-
 def _keep_first(best, epoch, top1):
     if best.epoch is not None:
         return False
@@ -612,4 +735,4 @@ def test_a_first_stage_that_is_not_there_leaves_no_log(settings):
     config = Config(**settings | {"init_from": "nothing"})
     with pytest.raises(RunError, match="nothing: no checkpoint there"):
         train(config)
-    assert list(config.log_dir.iterdir()) == []
+    assert not config.log_dir.exists()

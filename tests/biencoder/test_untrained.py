@@ -1,13 +1,14 @@
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
-from biencoder import corpus, encoder
+from biencoder import corpus, encoder, untrained
 from biencoder.__main__ import main
-from biencoder.embedding import Tokens, embed
-from biencoder.zero_shot import ZeroShot
+from biencoder.embedding import Tokens, encode
+from biencoder.model import pooled_vector
 
 
 @pytest.fixture(params=["mean", "pooler"])
@@ -15,7 +16,8 @@ def embeddings(request, tiny_encoder):
     pretrained, tokenizer = encoder.load(str(tiny_encoder), request.param, 24)
     texts = corpus.load(None).test.texts
     tokens = Tokens(texts, tokenizer, 24)
-    return embed(ZeroShot(pretrained, request.param), tokens, torch.device("cpu"), "test")
+    pooled = partial(pooled_vector, pretrained, pooling=request.param)
+    return untrained.embeddings(encode(pooled, tokens, torch.device("cpu"), "test"))
 
 
 def test_vectors_have_unit_length_so_that_distance_orders_as_cosine_does(embeddings):
