@@ -8,8 +8,9 @@ import polars as pl
 
 from analysis.output import printable
 
-#: Config fields that do not decide a run's result. Two runs that differ in these alone are
-#: repetitions of one configuration; `seed` is what makes them different repetitions.
+#: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
+#: Two runs that differ in these alone are repetitions of one configuration; `seed` is what makes
+#: them different repetitions.
 NEUTRAL = {
     "seed",
     "run_id",
@@ -24,23 +25,26 @@ NEUTRAL = {
 #: Config fields that the variant's name already says.
 NAMED = {"layernorm", "relu"}
 
+#: Digests among what decides → the config fields that say the same in words.
+WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from": ("init_from",)}
+
 
 def label(runs: pl.DataFrame) -> pl.DataFrame:
-    """RUNS with a column `configuration`: equal for runs that differ in `NEUTRAL` fields alone.
+    """RUNS with a column `configuration`: equal for runs that only differ in what does not decide.
 
     The name is the variant, then each field that is not as in most runs of the format. Legacy names
     end in '(legacy)': their figures measure something else, so they never share a configuration
-    with others.
+    with others. Nor do those of schema 1, which end in '(schema 1)' beside newer ones.
     """
-    every = [_settings(run) for run in runs.iter_rows(named=True)]
     formats = runs["format"].to_list()
-    names = [""] * len(every)
+    ends = {"legacy": " (legacy)", "jsonl schema 1": " (schema 1)" if "jsonl" in formats else ""}
+    names = [""] * len(formats)
     for format_ in set(formats):
         ours = [i for i, other in enumerate(formats) if other == format_]
-        of_format = [every[i] for i in ours]
-        usual = _usual(of_format, _varying(of_format))
-        for i in ours:
-            names[i] = _name(every[i], usual) + (" (legacy)" if format_ == "legacy" else "")
+        every = _settings(runs[ours])
+        usual = _usual(every, _varying(every))
+        for i, settings in zip(ours, every, strict=True):
+            names[i] = _name(settings, usual) + ends.get(format_, "")
     return runs.with_columns(pl.Series("configuration", names, dtype=pl.String))
 
 
@@ -53,7 +57,7 @@ def differences(runs: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for (format_,), ours in runs.group_by("format", maintain_order=True):
         firsts = ours.unique("configuration", keep="first", maintain_order=True)
-        every = [_settings(run) for run in firsts.iter_rows(named=True)]
+        every = _settings(firsts)
         fields = ["variant", *_varying(every)]
         rows += [
             (format_, configuration, field, _text(settings.get(field)))
@@ -64,17 +68,40 @@ def differences(runs: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict.fromkeys(columns, pl.String), orient="row")
 
 
-def _settings(run: dict[str, Any]) -> dict[str, Any]:
-    """What decides the result of one row of RUNS: its config without the `NEUTRAL` fields.
+def _settings(runs: pl.DataFrame) -> list[dict[str, Any]]:
+    """What decides the result of each of these runs of one format, but the seed.
+
+    In the place of a digest stand the words for it where no other digest has them, else its start.
+    """
+    every = [_deciding(run) for run in runs.iter_rows(named=True)]
+    told = [i for i, decides in enumerate(runs["decides"]) if decides]
+    for field, names in WORDS.items():
+        digests = {i: digest for i in told if (digest := _text(every[i].get(field)))}
+        said = {(d, _words(json.loads(runs["config"][i]), names)) for i, d in digests.items()}
+        words, shared = dict(sorted(said)), Counter(word for _, word in said)
+        for i, digest in digests.items():
+            every[i][field] = words[digest] if shared[words[digest]] == 1 else digest[:6]
+    return every
+
+
+def _deciding(run: dict[str, Any]) -> dict[str, Any]:
+    """What the log of one row of RUNS says that decides; in schema 1, config but `NEUTRAL` fields.
 
     A legacy log holds no config; its file name gives the variant and `hard_ratio_step`. A run of
     unknown variant is like no other, so its own name stands for its variant.
     """
-    config = json.loads(run["config"]) if run["config"] else None
+    config = json.loads(run["decides"] or run["config"] or "null")
     if not isinstance(config, dict):
         config = {"hard_ratio_step": run["hard_ratio_step"]}
-    settings = {name: value for name, value in config.items() if name not in NEUTRAL | NAMED}
+    left_out = NAMED | ({"seed"} if run["decides"] else NEUTRAL)
+    settings = {name: value for name, value in config.items() if name not in left_out}
     return settings | {"variant": run["variant"] or f"unknown variant of {run['run_id']}"}
+
+
+def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
+    """The value of the first of these fields, then `field=value` of each other that is set."""
+    said = [(name, config[name]) for name in names if config.get(name) is not None]
+    return printable(", ".join(f"{v}" if name == names[0] else f"{name}={v}" for name, v in said))
 
 
 def _varying(every: list[dict[str, Any]]) -> list[str]:

@@ -55,11 +55,13 @@ NOTATION = (
 def diagnose(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """The table DIAGNOSIS. `answers`: columns PREDICTIONS. `by_run`: of `summary.per_run`.
 
-    The quartiles of length are of all distinct points of a split, so that all runs share them.
+    The quartiles of length are of all distinct points of a split, so that all runs share them. Of
+    several formats the newest is diagnosed alone, 'jsonl' before 'jsonl schema 1'.
     """
     place = ["configuration", "split"]
-    counted = by_run.filter("counted").select("configuration", "run_id")
+    counted = by_run.filter("counted").select("configuration", "run_id", "format")
     points = answers.filter(pl.col("split").is_in(summary.SPLITS)).join(counted, on="run_id")
+    points = points.filter(pl.col("format") == pl.col("format").min())
     grouped = points.join(_quartiles(points), on="split").select(
         *place,
         "hit",

@@ -299,7 +299,7 @@ def _missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.D
 def _did_not_end(runs: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
     status, planned = pl.col("status"), pl.col("config").str.json_path_match("$.epochs")
     return (
-        runs.filter(pl.col("format") == "jsonl", status.ne_missing("completed"))
+        runs.filter(pl.col("format") != "legacy", status.ne_missing("completed"))
         .join(_last_epochs(curves), on="run_id", how="left")
         .with_columns(
             note=pl.lit("did not end"),

@@ -54,7 +54,7 @@ def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[
     """
     found = [pl.DataFrame(schema=PREDICTIONS)]
     notes = []
-    of_train = runs.filter(pl.col("format") == "jsonl")
+    of_train = runs.filter(pl.col("format") != "legacy")
     for (source,), ours in of_train.group_by("source", maintain_order=True):
         path = beside(str(source))
         try:

@@ -32,23 +32,24 @@ def compare(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     counted = by_run.filter("counted")
     held_out = answers.filter(pl.col("split").is_in(summary.SPLITS[1:]))
     found = [pl.DataFrame(schema=QUERIES)]
-    for first, second in combinations(verdict.compared(counted), 2):
-        one, other = (counted.filter(pl.col("configuration") == name) for name in (first, second))
-        found.append(
-            predictions.paired(held_out, one, other)
-            .sort("seed")
-            .group_by("split", "pair_id")
-            .agg(
-                pl.lit(first).alias("first"),
-                pl.lit(second).alias("second"),
-                pl.len().cast(pl.Int64).alias("seeds"),
-                pl.col("hit").sum().cast(pl.Int64).alias("first_hits"),
-                pl.col("hit_other").sum().cast(pl.Int64).alias("second_hits"),
-                pl.col("answer").first().alias("first_answer"),
-                pl.col("answer_other").first().alias("second_answer"),
+    for _, ours in counted.group_by("format", maintain_order=True):
+        for first, second in combinations(verdict.compared(ours), 2):
+            one, other = (ours.filter(pl.col("configuration") == name) for name in (first, second))
+            found.append(
+                predictions.paired(held_out, one, other)
+                .sort("seed")
+                .group_by("split", "pair_id")
+                .agg(
+                    pl.lit(first).alias("first"),
+                    pl.lit(second).alias("second"),
+                    pl.len().cast(pl.Int64).alias("seeds"),
+                    pl.col("hit").sum().cast(pl.Int64).alias("first_hits"),
+                    pl.col("hit_other").sum().cast(pl.Int64).alias("second_hits"),
+                    pl.col("answer").first().alias("first_answer"),
+                    pl.col("answer_other").first().alias("second_answer"),
+                )
+                .sort("split", "pair_id")
             )
-            .sort("split", "pair_id")
-        )
     return pl.concat(found)
 
 

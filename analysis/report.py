@@ -201,7 +201,9 @@ def _noted(log: Log) -> str:
 
 def _run(run: dict[str, Any]) -> str:
     """One run, folded: what is known of it, and its whole config."""
-    known = [[name, _text(run[name])] for name in RUNS if name not in ("run_id", "config")]
+    known = [
+        [name, _text(run[name])] for name in RUNS if name not in ("run_id", "config", "decides")
+    ]
     config = json.loads(run["config"]) if run["config"] else None
     rows = (
         [[name, _text(value)] for name, value in config.items()] if isinstance(config, dict) else []

@@ -5,7 +5,8 @@
 polars parses the lines in one piece, with an explicit schema for each event. A piece that it
 refuses is halved until the lines at fault stand alone; those are rejected with their line numbers.
 A last line that breaks off without a newline is torn: it is left out and noted. Unknown events and
-unknown fields pass. Where a resumed run repeats a record, the last one wins.
+unknown fields pass, lines of an unknown schema are rejected. Where a resumed run repeats a record,
+the last one wins.
 """
 
 import io
@@ -31,11 +32,16 @@ from analysis.variants import ALIASES, VARIANTS, Variant, canonical_name
 
 Schema = dict[str, DataType | DataTypeClass]
 
-#: Event → the fields that say where its values belong. A line that lacks one is rejected.
+#: Schema that lines state → format of RUNS, so that runs of two schemas never meet.
+SCHEMAS = {1: "jsonl schema 1", 2: "jsonl"}
+
+#: Event → the fields that say where its values belong. A line that lacks one is rejected, but for
+#: the step of an 'eval', which schema 1 has not.
 PLACES: dict[str, Schema] = {
     "step": {"epoch": pl.Int32, "step": pl.Int64},
     "mine": {"epoch": pl.Int32},
-    "eval": {"epoch": pl.Int32, "split": pl.String},
+    "untrained": {"epoch": pl.Int32, "step": pl.Int64, "split": pl.String},
+    "eval": {"epoch": pl.Int32, "step": pl.Int64, "split": pl.String},
     "pools": {"epoch": pl.Int32, "split": pl.String, "pool": pl.String},
 }
 
@@ -46,6 +52,7 @@ VALUES: dict[str, tuple[str, ...]] = {
         *("lr", "grad_norm", "triplets_per_second"),
     ),
     "mine": ("hard_ratio", "hard", "random", "passed_over", "seconds"),
+    "untrained": ("top1", "nearest_top1", "recall_at_10", "mrr_at_10", "seconds"),
     "eval": ("top1", "nearest_top1", "recall_at_10", "mrr_at_10", "top1_unseen", "seconds"),
     "pools": ("top1",),  # metric 'top1_<pool>'
 }
@@ -103,6 +110,7 @@ class _RunStart(_Event):
     event: Literal["run_start"]
     time: AwareDatetime
     config: dict[str, Any]
+    decides: dict[str, Any] | None = None  # none in schema 1
     variant: str | None = None
     seed: Int64 | None = None
 
@@ -139,11 +147,15 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     """
     texts = data.removeprefix(BOM_UTF8).split(b"\n")
     lines = [Line(number, text) for number, text in enumerate(texts, start=1) if text.strip()]
-    heads, rejections = _parse(lines, {"event": pl.String, "run_id": pl.String})
+    head: Schema = {"event": pl.String, "run_id": pl.String, "schema": pl.Int64}
+    heads, rejections = _parse(lines, head)
     torn = {len(texts)} & {rejection.line for rejection in rejections}
     nameless = heads.filter(pl.any_horizontal(pl.all().is_null()))
-    rejections += [Rejection(line, "no event or no run_id") for line in nameless["line"]]
-    heads = heads.drop_nulls()
+    rejections += [Rejection(line, "no event, run_id or schema") for line in nameless["line"]]
+    known = pl.col("schema").is_in(list(SCHEMAS))
+    unknown = heads.drop_nulls().filter(~known).select("line", "schema")
+    rejections += [Rejection(line, f"unknown schema {schema}") for line, schema in unknown.rows()]
+    heads = heads.drop_nulls().filter(known)
 
     by_number = dict(lines)
     metrics = []
@@ -153,9 +165,11 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
         metrics.append(values)
         rejections += refused
     about_runs = heads.filter(pl.col("event").is_in(_RUN_EVENTS))["line"]
-    runs, warnings, refused = _runs(
-        heads["run_id"].unique(maintain_order=True), [Line(n, by_number[n]) for n in about_runs]
+    firsts = heads.unique("run_id", keep="first", maintain_order=True)
+    formats = pl.col("run_id").replace_strict(
+        firsts["run_id"], firsts["schema"].replace_strict(SCHEMAS), default="jsonl"
     )
+    runs, warnings, refused = _runs(firsts["run_id"], [Line(n, by_number[n]) for n in about_runs])
     rejections = sorted(r for r in rejections + refused if r.line not in torn)
     table = pl.concat(metrics).sort("line", maintain_order=True)
     if events is not None:
@@ -164,7 +178,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     return Log(
         runs=conform(
             runs.with_columns(
-                format=pl.lit("jsonl"), source=pl.lit(source), rejected=pl.lit(len(rejections))
+                format=formats, source=pl.lit(source), rejected=pl.lit(len(rejections))
             ),
             RUNS,
         ),
@@ -216,7 +230,11 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
     schema |= dict.fromkeys(quartiles, pl.List(pl.Float64))
     records, rejections = _parse(lines, schema)
 
-    doubts = [pl.when(pl.col(name).is_null()).then(pl.lit(f"no {name}")) for name in place]
+    doubts = [
+        pl.when(pl.col(name).is_null()).then(pl.lit(f"no {name}"))
+        for name in place
+        if (event, name) != ("eval", "step")
+    ]
     doubts += [
         pl.when(~pl.col(name).is_between(0, 1)).then(pl.lit(f"{name} is not between 0 and 1"))
         for name in fields
@@ -306,4 +324,5 @@ def _started(event: _RunStart) -> dict[str, Any]:
         "hard_ratio_step": settings.hard_ratio_step,
         "started": event.time,
         "config": json.dumps(event.config, ensure_ascii=False),
+        "decides": None if event.decides is None else json.dumps(event.decides),
     }

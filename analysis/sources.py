@@ -50,7 +50,7 @@ class _File(NamedTuple):
 def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> Log:
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
-    `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'pools').
+    `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
 
     Runs of one name in two files are both kept, under names that begin with their folders. But a
     file that another of its name begins with is an earlier copy of it, as logs are appended to and

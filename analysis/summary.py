@@ -81,6 +81,7 @@ WITH_INTERVAL = ("best_validation", "test_at_best")
 #: What a figure of each format measures: tables and pictures of both stand under these words.
 FORMATS = {
     "jsonl": "Run logs: top-1 over all points of a split",
+    "jsonl schema 1": "Run logs of schema 1: top-1 over all points of a split, by other rules",
     "legacy": "Legacy logs: top-1 over the first n points only, ranked among other candidates",
 }
 

@@ -13,7 +13,7 @@ from polars.datatypes import DataType, DataTypeClass
 #: One row a run. `run_id` is unique in the table and joins it to `METRICS`.
 RUNS: dict[str, DataType | DataTypeClass] = {
     "run_id": pl.String,  # JSONL: as logged; legacy: file stem, '#2' … for further runs in it
-    "format": pl.String,  # 'jsonl' or 'legacy'
+    "format": pl.String,  # 'jsonl', 'jsonl schema 1' or 'legacy': runs of two are never compared
     "source": pl.String,  # path of the log file, as given
     "variant": pl.String,  # canonical variant name, null where unknown
     "layernorm": pl.Boolean,
@@ -25,13 +25,14 @@ RUNS: dict[str, DataType | DataTypeClass] = {
     "started": pl.Datetime("us", "UTC"),
     "seconds": pl.Float64,  # wall time of the whole run
     "config": pl.String,  # the resolved config as JSON text, null for legacy logs
+    "decides": pl.String,  # all that decides the result as JSON text, null before schema 2
     "rejected": pl.Int64,  # lines of the source that could not be read
 }
 
 #: One row a value. (run_id, event, epoch, step, split, metric) is unique: the last record wins.
 METRICS: dict[str, DataType | DataTypeClass] = {
     "run_id": pl.String,
-    "event": pl.String,  # 'step', 'mine', 'eval', 'pools'
+    "event": pl.String,  # 'step', 'mine', 'eval', 'untrained', 'pools'
     "epoch": pl.Int32,  # epochs completed when it was measured
     "step": pl.Int64,  # optimiser step (JSONL) or mini batch in the epoch (legacy), else null
     "split": pl.String,  # 'training', 'validation', 'test', else null

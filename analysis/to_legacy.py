@@ -28,7 +28,7 @@ class Options(BaseModel):
 
 def text(log: Log) -> str:
     """The one run of `log` in the legacy format. Raises `RunError` unless it is one of JSONL."""
-    if log.runs.height != 1 or log.runs["format"].item() != "jsonl":
+    if log.runs.height != 1 or log.runs["format"].item() == "legacy":
         raise RunError(f"{log.runs.height} runs found: name the JSONL log of one")
     of_eval = pl.col("event") == "eval"
     shares = log.metrics.filter(of_eval, pl.col("metric") == "top1", pl.col("epoch") > 0)

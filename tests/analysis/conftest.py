@@ -9,6 +9,7 @@ Each fixture is a function that returns the *text* of a log; a test writes it wh
         assert log.runs.height == 2
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,10 @@ VARIANT_NAMES = {
     (False, True): "with_relu",
     (False, False): "without_layernorm_relu",
 }
+
+
+def digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
 
 
 @pytest.fixture
@@ -70,7 +75,10 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
     """`runlog_lines(…) -> list of records`: one JSONL run as `train` writes it.
 
     `top1`: split → its value at epoch 0 (before training), 1, 2, …; `n`: split → points.
-    `config`: entries laid over the default config. `status=None` leaves `run_end` out.
+    `config`: entries laid over the default config; `decides`: over what decides, in which the
+    digests are by default those of what the config says. `status=None` leaves `run_end` out.
+    `within`: top-1 on every split at equal parts of the first epoch, which like each has as many
+    steps as the last of `steps`. `schema=1` writes the log as it was before.
     """
 
     def build(
@@ -83,6 +91,9 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
         steps: Sequence[int] = (10, 20),
         status: str | None = "completed",
         config: Mapping[str, Any] | None = None,
+        decides: Mapping[str, Any] | None = None,
+        within: Sequence[float] = (),
+        schema: int = 2,
     ) -> list[dict[str, Any]]:
         n = n or {"training": 40, "validation": 16, "test": 20}
         variant = VARIANT_NAMES[layernorm, relu]
@@ -91,13 +102,14 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
         def record(event: str, **fields: Any) -> dict[str, Any]:
             at = divmod(next(seconds), 60)
             time = f"2026-11-23T12:{at[0]:02}:{at[1]:02}.000000+00:00"
-            return {"event": event, "run_id": run_id, "time": time, "schema": 1, **fields}
+            return {"event": event, "run_id": run_id, "time": time, "schema": schema, **fields}
 
-        def evaluation(epoch: int) -> list[dict[str, Any]]:
+        def evaluation(epoch: int, event: str = "eval") -> list[dict[str, Any]]:
             return [
                 record(
-                    "eval",
+                    event,
                     epoch=epoch,
+                    **({} if schema == 1 else {"step": epoch * max(steps)}),
                     split=split,
                     top1=values[epoch],
                     hits=round(values[epoch] * n[split]),
@@ -112,21 +124,31 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
 
         epochs = len(top1["validation"]) - 1
         best = max(range(epochs + 1), key=lambda epoch: top1["validation"][epoch])
+        resolved = {
+            "variant": variant,
+            "layernorm": layernorm,
+            "relu": relu,
+            "seed": seed,
+            "epochs": epochs,
+            "lr": 5e-05,
+            "negatives": "falling",
+            "hard_ratio_start": 0.8,
+            "hard_ratio_step": -0.1,
+            **(config or {}),
+        }
+        said_by_digest = ("variant", "data_dir", "encoder", "layers")
+        deciding = {
+            **{name: value for name, value in resolved.items() if name not in said_by_digest},
+            "corpus": digest(resolved.get("data_dir")),
+            "encoder": digest([resolved.get("encoder"), resolved.get("layers")]),
+            "init_from": None,
+            **(decides or {}),
+        }
         records = [
             record(
                 "run_start",
-                config={
-                    "variant": variant,
-                    "layernorm": layernorm,
-                    "relu": relu,
-                    "seed": seed,
-                    "epochs": epochs,
-                    "lr": 5e-05,
-                    "negatives": "falling",
-                    "hard_ratio_start": 0.8,
-                    "hard_ratio_step": -0.1,
-                    **(config or {}),
-                },
+                config=resolved,
+                **({} if schema == 1 else {"decides": deciding}),
                 variant=variant,
                 corpus={
                     split: {"pairs": points, "incomplete": 0, "leaked": 0, "kept": points}
@@ -139,7 +161,7 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
                 git_commit=None,
             )
         ]
-        records += evaluation(0)
+        records += ([] if schema == 1 else evaluation(0, "untrained")) + evaluation(0)
         for epoch in range(epochs):
             records.append(
                 record(
@@ -169,6 +191,9 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
                         triplets_per_second=100.0,
                     )
                 )
+            for part, value in enumerate(within if epoch == 0 else (), start=1):
+                at = {"step": part * max(steps) // (len(within) + 1), "top1": value}
+                records += [line | at for line in evaluation(0)]
             records += evaluation(epoch + 1)
             name = f"checkpoints/{run_id}/{epoch + 1}"
             records.append(record("checkpoint", epoch=epoch + 1, path=name, best=epoch + 1 == best))

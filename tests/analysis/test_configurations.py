@@ -8,14 +8,14 @@ from analysis.tables import RUNS
 
 
 def table(*runs: dict[str, Any]) -> pl.DataFrame:
-    """RUNS rows; `config` is given as a dict."""
+    """RUNS rows; `config` and `decides` are given as dicts."""
     usual = {"format": "jsonl", "variant": "with_relu"}
     rows = [
         {
             "run_id": f"r{i}",
             **usual,
             **run,
-            "config": json.dumps(run["config"]) if "config" in run else None,
+            **{key: json.dumps(run[key]) for key in ("config", "decides") if key in run},
         }
         for i, run in enumerate(runs)
     ]
@@ -63,6 +63,68 @@ def test_legacy_and_new_runs_never_share_a_configuration() -> None:
         "with_relu (legacy)",
         "with_relu",
     ]
+
+
+def test_runs_of_schema_1_never_share_a_configuration_with_newer_ones() -> None:
+    old = {"format": "jsonl schema 1", "config": {"lr": 5e-5}}
+    assert names(old, {"decides": {"lr": 5e-5}, "config": {"lr": 5e-5}}) == [
+        "with_relu (schema 1)",
+        "with_relu",
+    ]
+    assert names(old, {"format": "legacy"})[0] == "with_relu"  # as ever where there is none newer
+
+
+def decided(model: str = "e" * 16, data: str = "c" * 16, /, **config: Any) -> dict[str, Any]:
+    """A run of schema 2: two digests that decide its result, and the fields of its config."""
+    seed = config.get("seed", 0)
+    decides = {"encoder": model, "corpus": data, "init_from": None, "seed": seed, "relu": True}
+    return {"decides": decides, "config": config}
+
+
+def test_what_decides_is_what_the_log_says_that_it_is() -> None:
+    one, other = decided(lr=1, seed=0), decided(lr=2, seed=1)
+    assert names(one, other) == ["with_relu"] * 2
+    other["decides"]["device"] = "cuda"  # beyond what config says, and not to be left out
+    assert names(one, one, other)[2] == "with_relu, device=cuda"
+
+
+def test_one_corpus_and_encoder_by_two_spellings_are_one_configuration() -> None:
+    runs = decided(data_dir="corpus", encoder="m"), decided(data_dir="/a/corpus", encoder="/a/m")
+    assert names(*runs) == ["with_relu"] * 2
+
+
+def test_an_encoder_that_was_rewritten_under_its_name_is_another_configuration() -> None:
+    before, after = decided("0123456789", encoder="m"), decided("abcdef6789", encoder="m")
+    assert names(before, before, after) == ["with_relu"] * 2 + ["with_relu, encoder=abcdef"]
+
+
+def test_names_that_look_alike_once_printed_are_told_apart_by_digest() -> None:
+    one, other = decided("0" * 16, encoder="m\x1b"), decided("1" * 16, encoder="m\x00")
+    assert len(set(names(one, other))) == 2
+
+
+def test_a_name_that_stood_for_two_encoders_is_not_shown() -> None:
+    runs = [decided(encoder="m"), decided(encoder="n"), decided("f" * 16, encoder="m")]
+    assert names(*runs, runs[1])[2] == "with_relu, encoder=ffffff"
+
+
+def test_corpora_and_encoders_are_told_apart_by_their_names_where_these_differ() -> None:
+    usual = decided(data_dir="a", encoder="m")
+    other = decided("0" * 16, "1" * 16, data_dir="b", encoder="m", layers=3, init_from="r")
+    other["decides"]["init_from"] = "2" * 16
+    assert names(usual, usual, other)[2] == (
+        "with_relu, corpus=b, encoder=m, layers=3, init_from=r"
+    )
+    found = configurations.differences(configurations.label(table(usual, usual, other)))
+    assert found["value"].to_list() == (
+        ["with_relu", "a", "m", None] + ["with_relu", "b", "m, layers=3", "r"]
+    )
+
+
+def test_a_digest_that_is_no_text_is_shown_and_stops_nothing() -> None:
+    odd = decided(data_dir="a")
+    odd["decides"]["corpus"] = [1, 2]
+    assert names(decided(data_dir="a"), decided(data_dir="a"), odd)[2] == "with_relu, corpus=[1, 2]"
 
 
 def test_legacy_runs_of_one_variant_with_different_decay_are_two_configurations() -> None:

@@ -19,6 +19,7 @@ def runs(**configurations):
         {
             "run_id": list(configurations),
             "configuration": list(configurations.values()),
+            "format": ["jsonl"] * len(configurations),
             "counted": [True] * len(configurations),
         }
     )
@@ -67,6 +68,16 @@ def test_lengths_fall_into_quarters_from_the_shortest_to_the_longest(answers):
         "5 to 6 words": (2, 0.0),
         "7 words and more": (2, 0.0),
     }
+
+
+def test_of_two_formats_the_newer_is_told_alone(answers):
+    both = pl.concat([answers("a", {LAW: None}), answers("b", {LAW: f"{TAX}/point"})])
+    older = runs(a="x (schema 1)", b="x").with_columns(
+        format=pl.Series(["jsonl schema 1", "jsonl"])
+    )
+    assert set(diagnosis.diagnose(both, older)["configuration"]) == {"x"}
+    alone = diagnosis.diagnose(answers("a", {LAW: None}), older)
+    assert set(alone["configuration"]) == {"x (schema 1)"}
 
 
 def test_leaked_points_stand_beside_the_others(answers):

@@ -143,8 +143,9 @@ def test_a_split_that_was_never_evaluated_is_said_to_be() -> None:
     ]
 
 
-def test_a_run_log_without_end_says_how_far_it_came() -> None:
-    note = only(notes(evaluations(), status=None, config='{"epochs": 20}'))
+@pytest.mark.parametrize("name", ["jsonl", "jsonl schema 1"])
+def test_a_run_log_without_end_says_how_far_it_came(name: str) -> None:
+    note = only(notes(evaluations(), format=name, status=None, config='{"epochs": 20}'))
     assert (note["note"], note["epoch"]) == ("did not end", 9)
     assert note["text"] == "the log stops without a run_end after epoch 9 of 20"
 

@@ -374,14 +374,18 @@ def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
     read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_layernorm_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    log = read({})
+    log = read({}, {"schema": 1})
     for name in ("comparison", "convergence"):
         figure = plot.pictures(log, summary.measure(log))[name]
         for block, words in zip(figure.subfigs, summary.FORMATS.values(), strict=True):
             assert block.texts[0].get_text() == words
             labels = {label for ax in block.axes for label in ax.get_legend_handles_labels()[1]}
             assert len(labels) == 1
-            assert ("(legacy)" in labels.pop()) == ("Legacy" in words)
+            label = labels.pop()
+            assert ("(legacy)" in label, "(schema 1)" in label) == (
+                "Legacy" in words,
+                "schema 1" in words,
+            )
 
 
 def test_the_number_of_points_stands_over_each_panel(read: Callable[..., Log]) -> None:

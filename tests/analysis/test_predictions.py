@@ -45,6 +45,10 @@ def test_each_point_becomes_a_row_of_the_documented_table(read, predicted):
     assert log.notes == ()
 
 
+def test_a_run_of_schema_1_has_predictions_too(read, predicted):
+    assert read(predicted(ANSWERS), schema=1).predictions.height == 2
+
+
 def test_runs_without_predictions_have_no_rows_and_no_note(read, predicted):
     log = read(None, predicted(ANSWERS), None)
     assert set(log.predictions["run_id"]) == {"b"}

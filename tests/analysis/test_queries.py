@@ -107,6 +107,14 @@ def test_seeds_that_only_one_side_has_do_not_count(compared):
     assert table.select("seeds", "first_hits", "second_hits").rows() == [(1, 1, 0)]
 
 
+def test_runs_of_two_formats_are_not_compared(answers, by_run):
+    given = pl.concat(answers(run, {P: a}) for run, a in (("x0", None), ("y0", WRONG)))
+    older = pl.when(pl.col("configuration") == "y").then(pl.lit("jsonl schema 1"))
+    assert queries.compare(given, by_run).height == 1
+    by_run = by_run.with_columns(format=older.otherwise("format"))
+    assert queries.compare(given, by_run).is_empty()
+
+
 def test_training_points_are_not_compared(answers, by_run):
     given = [answers(run, {P: a}, "training") for run, a in (("x0", None), ("y0", WRONG))]
     assert queries.compare(pl.concat(given), by_run).is_empty()

@@ -68,6 +68,7 @@ def test_the_page_holds_verdicts_pictures_tables_and_configs(read: Callable[...,
         "the first epoch with v at 95 % of its best or above",
     ):
         assert words in tags.text, words
+    assert '"init_from": null' not in tags.text  # the config says in words what decides
 
 
 def test_a_difference_that_is_shown_is_in_bold(read: Callable[..., Log]) -> None:

@@ -16,11 +16,12 @@ def parse(records, events=None):
 
 
 def record(event, **fields):
-    return {"event": event, "run_id": "a", "time": "2026-11-23T12:00:00.5+00:00", **fields}
+    frame = {"run_id": "a", "time": "2026-11-23T12:00:00.5+00:00", "schema": 2}
+    return {"event": event, **frame, **fields}
 
 
-def evaluation(epoch, top1, split="test", n=20):
-    return record("eval", epoch=epoch, split=split, top1=top1, n=n)
+def evaluation(epoch, top1, split="test", n=20, step=None):
+    return record("eval", epoch=epoch, step=step, split=split, top1=top1, n=n)
 
 
 def test_a_whole_run_fills_both_tables(runlog_text):
@@ -31,6 +32,7 @@ def test_a_whole_run_fills_both_tables(runlog_text):
     assert dict(log.warnings.schema) == WARNINGS
     run = log.runs.row(0, named=True)
     assert json.loads(run.pop("config"))["epochs"] == 2
+    assert json.loads(run.pop("decides"))["epochs"] == 2
     assert run == {
         "run_id": "a",
         "format": "jsonl",
@@ -53,7 +55,7 @@ def test_a_whole_run_fills_both_tables(runlog_text):
         (2, 0.375, 16),
     ]
     order = log.metrics["event"].unique(maintain_order=True).to_list()
-    assert order == ["eval", "mine", "step", "pools"]  # as in the log
+    assert order == ["untrained", "eval", "mine", "step", "pools"]  # as in the log
     pools = log.metrics.filter(event="pools", split="test")
     assert pools["metric"].to_list() == [
         f"top1_{pool}" for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
@@ -66,7 +68,7 @@ def test_every_measured_field_becomes_a_metric(runlog_text):
     metrics = read("a.jsonl", runlog_text().encode()).metrics
     names = {
         event: sorted(set(metrics.filter(event=event)["metric"]))
-        for event in ("step", "mine", "eval")
+        for event in ("step", "mine", "eval", "untrained")
     }
     distances = [
         f"{side}_distance_{quartile}"
@@ -80,6 +82,7 @@ def test_every_measured_field_becomes_a_metric(runlog_text):
         ),
         "mine": sorted(["hard_ratio", "hard", "random", "passed_over", "seconds", *distances]),
         "eval": ["mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
+        "untrained": ["mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
     }
 
 
@@ -146,7 +149,7 @@ def test_a_last_line_without_newline_is_whole_where_its_object_is(runlog_text):
         ('{"event": "step", "run_id": "a", "loss": NaN}', "not a whole JSON object"),
         ("[1, 2]", "not a whole JSON object"),
         (json.dumps(evaluation(1, 0.5)) * 2, "not a whole JSON object"),
-        ('{"epoch": 1, "top1": 0.5}', "no event or no run_id"),
+        ('{"epoch": 1, "top1": 0.5}', "no event, run_id or schema"),
         (json.dumps(evaluation("three", 0.5)), "cannot parse"),
         (json.dumps(evaluation(1, "0.5")), "cannot parse"),
         (json.dumps(evaluation(1, True)), "cannot parse"),
@@ -189,6 +192,41 @@ def test_a_resumed_run_keeps_the_last_record_of_each_value():
     assert log.metrics.select("epoch", "value").rows() == [(1, 0.1), (2, 0.25), (3, 0.3)]
     # It goes on after the interruption, and how it ended the log does not say.
     assert log.runs.select("status", "reason", "seconds").row(0) == (None, None, None)
+
+
+def test_evaluations_of_one_epoch_are_told_apart_by_their_step_and_the_last_record_counts():
+    log = parse(
+        [evaluation(0, 0.1, step=0), evaluation(0, 0.2, step=5), evaluation(0, 0.3, step=5)]
+    )
+    assert log.metrics.select("epoch", "step", "value").rows() == [(0, 0, 0.1), (0, 5, 0.3)]
+
+
+def test_the_untrained_encoder_is_an_event_of_its_own():
+    line = evaluation(0, 0.1, step=0)
+    log = parse([line | {"event": "untrained"}, line | {"top1": 0.2}])
+    assert log.metrics.select("event", "step", "split", "value", "n").rows() == [
+        ("untrained", 0, "test", 0.1, 20),
+        ("eval", 0, "test", 0.2, 20),
+    ]
+
+
+def test_a_run_of_schema_1_is_read_under_a_format_of_its_own(runlog_text):
+    text = runlog_text(run_id="a") + runlog_text(run_id="b", schema=1)
+    log = read("all.jsonl", text.encode())
+    assert log.runs.select("run_id", "format").rows() == [("a", "jsonl"), ("b", "jsonl schema 1")]
+    assert log.rejected.is_empty()
+    assert log.metrics.filter(run_id="b", event="eval")["step"].null_count() == 45
+    resumed = parse([evaluation(0, 0.1) | {"schema": 1}, evaluation(1, 0.2, step=9)])
+    assert resumed.runs["format"].to_list() == ["jsonl schema 1"]
+
+
+def test_lines_of_an_unknown_schema_are_rejected_by_its_name(runlog_text):
+    unknown = runlog_text(run_id="a", schema=99)
+    log = read("all.jsonl", (unknown + runlog_text(run_id="b")).encode())
+    assert log.runs["run_id"].to_list() == ["b"]
+    assert set(log.metrics["run_id"]) == {"b"}
+    assert set(log.rejected["reason"]) == {"unknown schema 99"}
+    assert log.rejected["line"].to_list() == list(range(1, 1 + unknown.count("\n")))
 
 
 def test_a_concatenated_file_yields_each_run(runlog_text):

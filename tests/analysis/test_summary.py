@@ -55,6 +55,17 @@ def test_the_figures_of_a_run_are_those_computed_by_hand(read: Callable[..., Log
     assert (row["n_training"], row["n_validation"], row["n_test"]) == (40, 16, 20)
 
 
+def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[..., Log]) -> None:
+    tables = summary.measure(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
+    assert dict(tables.configurations.select("configuration", "runs").rows()) == {
+        "with_layernorm (schema 1)": 1,
+        "with_layernorm": 2,
+    }
+    for _, runs, configurations in summary.by_format(tables):
+        assert set(runs["configuration"]) == set(configurations["configuration"])
+        assert configurations.height == 1
+
+
 def test_the_area_weighs_unequal_steps_between_evaluations_by_their_epochs() -> None:
     metrics = pl.DataFrame(
         [

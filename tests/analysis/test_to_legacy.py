@@ -13,12 +13,11 @@ TOP1 = {
 }
 
 
-@pytest.fixture
-def run(tmp_path, runlog_text):
+@pytest.fixture(params=[1, 2])
+def run(tmp_path, runlog_text, request):
     path = tmp_path / "run.jsonl"
-    path.write_text(
-        runlog_text(run_id="run", top1=TOP1, steps=[1, 3, 5], config={"batch_size": 8}), "utf-8"
-    )
+    options = {"top1": TOP1, "steps": [1, 3, 5], "config": {"batch_size": 8}}
+    path.write_text(runlog_text(run_id="run", schema=request.param, **options), "utf-8")
     return path
 
 

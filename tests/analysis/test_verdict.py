@@ -257,14 +257,15 @@ def test_variants_that_differ_in_more_are_said_to() -> None:
     assert "also differ" not in row(compared(*same))["sentence"]
 
 
-def test_legacy_is_compared_with_legacy_and_new_with_new() -> None:
-    both = [{**run, "format": f} for f in ("jsonl", "legacy") for run in (A, B)]
-    table = compared(*both)
+def test_each_format_is_compared_with_itself_alone() -> None:
+    formats = ("jsonl", "jsonl schema 1", "legacy")
+    table = compared(*({**run, "format": f} for f in formats for run in (A, B)))
     assert set(table.select("first", "second").rows()) == {
         ("with_layernorm", "with_relu"),
+        ("with_layernorm (schema 1)", "with_relu (schema 1)"),
         ("with_layernorm (legacy)", "with_relu (legacy)"),
     }
-    assert table.filter(pl.col("aspect") == "test")["family"].to_list() == [2, 2]
+    assert table.filter(pl.col("aspect") == "test")["family"].to_list() == [2, 2, 2]
 
 
 def test_runs_that_do_not_count_are_left_out() -> None:
