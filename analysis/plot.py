@@ -174,6 +174,17 @@ def bands(curves: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def within_first_epoch(metrics: pl.DataFrame) -> pl.DataFrame:
+    """METRICS with the evaluations within the first epoch at their part of it, for curves that show
+    them; where the length of the epoch is not known the epoch is null.
+    """
+    length = pl.col("step").filter(event="eval", epoch=1).first().over("run_id")
+    whole = summary.WHOLE_EPOCHS | (pl.col("event") != "eval")
+    return metrics.with_columns(
+        epoch=pl.when(whole).then("epoch").otherwise(pl.col("step") / length)
+    )
+
+
 def losses(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """Loss of configurations, thinned: configuration, metric, epoch, value, low, high.
 
@@ -230,7 +241,7 @@ def plot_run(
     for split, look in looks.items():
         line = curve.select("epoch", pl.col(split).alias("value")).drop_nulls()
         _line(ax, line, smooth, label=split, **look)
-    validated = curve.drop_nulls("validation")
+    validated = curve.drop_nulls("validation").filter(pl.col("epoch") % 1 == 0)
     if validated.height:
         best = validated.filter(pl.col("validation") == pl.col("validation").max()).row(
             0, named=True
@@ -335,7 +346,7 @@ def plot_measure(
             ha="center",
             color=INK,
         )
-    ax.set_yticks(range(len(names)), [_wrapped(name, 32) for name in names])
+    ax.set_yticks(range(len(names)), [_wrapped(name, 33) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.65)
     ax.margins(x=0.12)
     ax.grid(axis="x", color=MUTED, alpha=0.25)
@@ -440,13 +451,14 @@ def pictures(log: Log, tables: Tables, smooth: int = 1) -> "dict[str, Figure]":
     )
     # Those that are compared share axes, so they choose among all looks; the rest never meet them.
     looks = styles(tables.configurations.filter(~compared)) | styles(drawn.configurations)
-    curves = summary.curves(log.metrics)
+    curves = summary.curves(within_first_epoch(log.metrics))
     loss = losses(log.metrics, drawn.runs)
     diagnosed = diagnosis.shown(diagnosis.diagnose(log.predictions, tables.runs), names)
     found = {}
     with matplotlib.rc_context(RC):
         if curves.height:
-            found["comparison"] = _comparison(drawn, bands(curves, drawn.runs), looks, smooth)
+            band = bands(curves, drawn.runs)
+            found["comparison"] = _comparison(drawn, band, log.metrics, looks, smooth)
             found["convergence"] = _convergence(drawn, looks)
         if loss.height:
             found["loss"] = _loss(drawn, loss, hard_ratios(log.metrics, drawn.runs), looks)
@@ -502,23 +514,30 @@ def _pages_of_runs(
 
 
 def _comparison(
-    drawn: Tables, band: pl.DataFrame, looks: dict[str, Style], smooth: int
+    drawn: Tables, band: pl.DataFrame, metrics: pl.DataFrame, looks: dict[str, Style], smooth: int
 ) -> "Figure":
     """Picture (b): a block a format, a panel a split, a line a configuration."""
     formats = list(drawn.configurations.group_by("format", maintain_order=True))
     headers = [0.85 + 0.3 * _legend_rows(ours["configuration"]) for _, ours in formats]
     figure, blocks = _blocks([header + 4.4 for header in headers])
+    untrained = metrics.filter(event="untrained", metric="top1")
     for ((format_,), ours), block, header in zip(formats, blocks, headers, strict=True):
         panels = _panels(block, 1, len(SPLITS), header=header, title=0.4)
         lines = band.join(ours, on="configuration", how="semi")
-        low, high = lines.select(pl.col("low").min(), pl.col("high").max()).row(0)
+        counted = drawn.runs.filter("counted", format=format_)
+        starts = untrained.join(counted, on="run_id", how="semi").unique(["split", "value"])
+        heights = pl.concat([lines["low"], lines["high"], starts["value"]]).to_frame("end")
+        low, high = heights.select(low=pl.col("end").min(), high=pl.col("end").max()).row(0)
         for ax, split in zip(panels, SPLITS, strict=True):
             plot_comparison(lines.filter(pl.col("split") == split), looks, ax, smooth)
+            for value in starts.filter(split=split)["value"].drop_nulls():
+                ax.axhline(value, color=MUTED, linestyle="--", linewidth=1)
             sizes = ours[f"n_{split}"].drop_nulls().to_list()
             ax.set_title(f"{split}, n = {diagnosis.count(sizes)}" if sizes else split, loc="left")
             ax.set_ylim(0.95 * (low or 0), min(1.02, 1.03 * (high or 1)))
         note = (
             "Line: mean over runs. Band: lowest to highest; of a single run Wilson's 95 % interval."
+            + " Thin dashes: the untrained encoder." * (not starts.is_empty())
             + _smoothing(smooth)
         )
         _head(block, FORMATS[format_], note, panels)
@@ -535,7 +554,7 @@ def _convergence(drawn: Tables, looks: dict[str, Style]) -> "Figure":
     formats = list(drawn.configurations.group_by("format", maintain_order=True))
     figure, blocks = _blocks([2.0 + 0.75 * max(2, ours.height) for _, ours in formats])
     for ((format_,), ours), block in zip(formats, blocks, strict=True):
-        panels = _panels(block, 1, len(titles), header=0.75, title=0.45, left=3.75)
+        panels = _panels(block, 1, len(titles), header=0.75, title=0.45, left=3.85)
         for ax, (measure, title) in zip(panels, titles.items(), strict=True):
             plot_measure(ours, drawn.runs, measure, looks, ax)
             ax.set_title(title, loc="left")

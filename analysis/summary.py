@@ -94,6 +94,9 @@ NOTATION = (
     "n is training / validation / test."
 )
 
+#: Evaluations within the first epoch have its number, 0, too, and steps behind them.
+WHOLE_EPOCHS = (pl.col("epoch") > 0) | (pl.col("step").fill_null(0) == 0)
+
 #: More runs than this would bury the rest of a terminal's output; the files hold them all.
 MOST_SHOWN = 40
 
@@ -128,10 +131,10 @@ def measure(log: Log) -> Tables:
 def curves(metrics: pl.DataFrame) -> pl.DataFrame:
     """Top-1 by epoch: run_id, epoch, training, validation, test (shares) and n_<split> (points).
 
-    `metrics` has the columns of METRICS. Rows are in order of run and epoch; a split that was not
-    evaluated at an epoch is null.
+    `metrics` has the columns of METRICS. Rows are in order of run and epoch, those within the first
+    epoch left out; a split that was not evaluated at an epoch is null.
     """
-    top1 = metrics.filter((pl.col("event") == "eval") & (pl.col("metric") == "top1"))
+    top1 = metrics.filter(WHOLE_EPOCHS, event="eval", metric="top1")
     of_split = {split: pl.col("split") == split for split in SPLITS}
     return (
         top1.group_by("run_id", "epoch")
@@ -251,7 +254,7 @@ def pools(by_run: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
 def _unseen(metrics: pl.DataFrame) -> pl.DataFrame:
     """Top-1 over unseen points: run_id, epoch, then for each of `UNSEEN` share, hits and n."""
-    found = metrics.filter((pl.col("event") == "eval") & (pl.col("metric") == "top1_unseen"))
+    found = metrics.filter(WHOLE_EPOCHS, event="eval", metric="top1_unseen")
     share, n = pl.col("value"), pl.col("n")
     return (
         found.filter(pl.col("split").is_in(list(UNSEEN)))

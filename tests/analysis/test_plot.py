@@ -370,6 +370,43 @@ def test_no_two_configurations_of_a_format_look_alike() -> None:
     assert looks["c0"].color == "#009E73"  # the variant's own
 
 
+def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
+    read: Callable[..., Log],
+) -> None:
+    log = read({"within": (0.9, 0.95, 0.85), "steps": (4, 8)})
+    figures = plot.pictures(log, summary.measure(log))
+    (run,) = all_axes(figures["runs"])
+    within = [(0.25, 0.9), (0.5, 0.95), (0.75, 0.85)]
+    assert points(run, "test") == [(0, 0.0), *within, (1, 0.5), (2, 0.3), (3, 0.35)]
+    assert points(run, "best validation") == [(2, 0.4)]
+    compared = all_axes(figures["comparison"])[0]
+    assert points(compared, "with_layernorm")[1:4] == within
+
+
+def test_an_evaluation_within_a_first_epoch_of_unknown_length_is_not_drawn(
+    read: Callable[..., Log],
+) -> None:
+    log = read({"within": (0.9,)})
+    metrics = log.metrics.filter((pl.col("event") != "eval") | (pl.col("epoch") != 1))
+    log = Log(log.runs, metrics, log.rejected, log.warnings)
+    (run,) = all_axes(plot.pictures(log, summary.measure(log))["runs"])
+    assert points(run, "test") == [(0, 0.0), (2, 0.3), (3, 0.35)]
+
+
+def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[..., Log]) -> None:
+    log = read({"top1": {split: [0.3, 0.5] for split in CURVE}})
+    untrained = pl.when(pl.col("event") == "untrained").then(0.01).otherwise("value")
+    log = Log(log.runs, log.metrics.with_columns(value=untrained), log.rejected, log.warnings)
+    figure = plot.pictures(log, summary.measure(log))["comparison"]
+    for ax in all_axes(figure):
+        (thin,) = [line for line in ax.get_lines() if list(line.get_ydata()) == [0.01] * 2]
+        assert thin.get_linewidth() == 1
+        assert ax.get_ylim()[0] < 0.01
+    assert "Thin dashes: the untrained encoder." in texts(figure)
+    trained = Log(log.runs, log.metrics.filter(event="eval"), log.rejected, log.warnings)
+    assert "dashes" not in texts(plot.pictures(trained, summary.measure(trained))["comparison"])
+
+
 def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
     read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:

@@ -55,6 +55,29 @@ def test_the_figures_of_a_run_are_those_computed_by_hand(read: Callable[..., Log
     assert (row["n_training"], row["n_validation"], row["n_test"]) == (40, 16, 20)
 
 
+def test_an_evaluation_within_the_first_epoch_is_neither_the_best_nor_the_last(
+    read: Callable[..., Log],
+) -> None:
+    whole, with_parts, stopped = (
+        summary.measure(read({"within": within, "top1": top1})).runs
+        for within, top1 in (
+            ((), CURVE),
+            ((0.9, 0.9), CURVE),
+            ((0.9,), {split: [0.25, 0.0] for split in CURVE}),
+        )
+    )
+    assert whole.equals(with_parts)
+    row = one_row(stopped)
+    assert (row["best_validation"], row["best_epoch"]) == (0.25, 0)
+    assert (row["last_validation"], row["last_epoch"]) == (0.0, 1)
+
+
+def test_the_untrained_encoder_is_no_evaluation(read: Callable[..., Log]) -> None:
+    metrics = read({}).metrics.filter((pl.col("event") != "eval") | (pl.col("epoch") > 0))
+    assert metrics.filter(event="untrained", epoch=0, metric="top1").height == 3
+    assert summary.curves(metrics)["epoch"].to_list() == [1, 2, 3, 4]
+
+
 def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[..., Log]) -> None:
     tables = summary.measure(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
     assert dict(tables.configurations.select("configuration", "runs").rows()) == {
@@ -156,12 +179,13 @@ def with_unseen(
     """The Log of run `keep`, whose evaluations after e epochs on test also say that e of 8 unseen
     points were hit, and of run `drop`, which logged no such thing."""
 
-    def build() -> Log:
+    def build(**options: Any) -> Log:
         for name in ("keep", "drop"):
-            records = runlog_lines(run_id=name, top1=CURVE, config={"leaked_pairs": name})
+            given = {"top1": CURVE, "config": {"leaked_pairs": name}, **options}
+            records = runlog_lines(run_id=name, **given)
             for record in records:
                 if name == "keep" and record["event"] == "eval" and record["split"] == "test":
-                    hits = record["epoch"]
+                    hits = record["step"] // 20
                     record |= {"top1_unseen": hits / 8, "hits_unseen": hits, "n_unseen": 8}
             text = "".join(json.dumps(record) + "\n" for record in records)
             (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
@@ -183,6 +207,15 @@ def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
     for text in (summary.terminal_text(tables), summary.markdown_text(tables)):
         assert "37.5 (3 of 8)" in text
         assert summary.UNSEEN_NOTE in text
+
+
+def test_unseen_points_of_epoch_0_are_those_before_training(
+    with_unseen: Callable[..., Log],
+) -> None:
+    falling = {split: [0.4, 0.2] for split in CURVE}
+    log = with_unseen(top1=falling, steps=(20, 40), within=(0.9,), config={})
+    head, row = summary.run_rows(summary.measure(log).runs.filter(run_id="keep"))
+    assert row[head.index("test there, unseen %")] == "0.0 (0 of 8)"
 
 
 def test_without_unseen_figures_no_table_speaks_of_them(read: Callable[..., Log]) -> None:
