@@ -17,7 +17,7 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import diagnosis, health, intervals, output, queries, sources, summary, verdict
+from analysis import diagnosis, health, intervals, output, sources, summary, verdict
 from analysis.output import printable
 from analysis.summary import FORMATS, MEASURES, SPLITS, Tables
 from analysis.tables import Log
@@ -795,16 +795,13 @@ def _draw(options: Options) -> None:
     verdicts = verdict.verdicts(log.runs, tables.runs, log.predictions)
     print(summary.terminal_text(tables))
     print(verdict.text(verdicts, tables.runs))
-    compared = queries.compare(log.predictions, tables.runs)
     diagnosed = diagnosis.diagnose(log.predictions, tables.runs)
-    print(queries.text(compared), end="")
     print(diagnosis.text(diagnosis.shown(diagnosed, verdict.compared(tables.runs))), end="")
     print(health.text(health.notes(log.runs, log.metrics)))
     folder = output.folder(options.paths, options.out)
     written = summary.write(tables, folder)
-    for name, table in (("queries", queries.differing(compared)), ("diagnosis", diagnosed)):
-        if log.predictions.height:
-            written.append(output.write(folder / f"{name}.csv", table.write_csv()))
+    if log.predictions.height:
+        written.append(output.write(folder / "diagnosis.csv", diagnosed.write_csv()))
     for name, figure in pictures(log, tables, options.smooth).items():
         for ending in ("png", "svg"):
             written.append(output.write(folder / f"{name}.{ending}", rendered(figure, ending)))

@@ -22,7 +22,6 @@ from analysis import (
     health,
     output,
     plot,
-    queries,
     sources,
     summary,
     verdict,
@@ -165,9 +164,6 @@ def _answers(log: Log, tables: summary.Tables) -> Iterator[str]:
         yield f"<h2>{escape(diagnosis.HEADING)}</h2>"
         yield _table(diagnosis.rows(shown))
         yield _paragraph(diagnosis.NOTATION, small=True)
-    if (compared := queries.compare(log.predictions, tables.runs)).height:
-        yield f"<h3>{escape(queries.HEADING)}</h3>"
-        yield _table(queries.rows(compared))
 
 
 def _differences(table: pl.DataFrame) -> Iterator[str]:

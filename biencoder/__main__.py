@@ -1,13 +1,12 @@
-"""Use a model: `evaluate` scores a trained one, `zero_shot` an untrained one, `retrieve` asks it.
+"""Use a trained model: `evaluate` scores it, `retrieve` asks it.
 
 python -m biencoder evaluate --checkpoint=RUN_ID --split=test
-python -m biencoder zero_shot --max_length=256 --split=test
 python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abolished."
 """
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -39,23 +38,6 @@ class EvaluateOptions(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
-class ZeroShotOptions(BaseModel):
-    """Score a pretrained encoder as it comes: the floor for every trained model.
-
-    Its pooled vectors are compared by cosine; there is no pair head.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    encoder: str = TRAIN["encoder"]
-    layers: Annotated[int, Field(ge=1)] | None = TRAIN["layers"]
-    pooling: Literal["mean", "cls", "pooler"] = TRAIN["pooling"]
-    max_length: int = TRAIN["max_length"]
-    data_dir: Path | None = TRAIN["data_dir"]
-    split: Literal["training", "validation", "test"] | None = SPLIT
-    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
-
-
 class RetrieveOptions(BaseModel):
     """Print the best counter-arguments to a point.
 
@@ -80,21 +62,6 @@ def evaluate(options: EvaluateOptions) -> None:
 
     saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
     saved.evaluate(options.data_dir, options.split, options.log_dir if options.trec else None)
-
-
-def zero_shot(options: ZeroShotOptions) -> None:
-    """The `zero_shot` command."""
-    from biencoder import untrained
-
-    untrained.evaluate(
-        options.encoder,
-        options.layers,
-        options.pooling,
-        options.max_length,
-        options.data_dir,
-        options.split,
-        options.device,
-    )
 
 
 def retrieve(options: RetrieveOptions) -> None:
@@ -122,7 +89,6 @@ def main() -> None:
     commandline.commands(
         {
             "evaluate": (evaluate, EvaluateOptions),
-            "zero_shot": (zero_shot, ZeroShotOptions),
             "retrieve": (retrieve, RetrieveOptions),
         },
         prog="biencoder",

@@ -72,9 +72,9 @@ class Progress(BaseModel):
 
 
 class State(BaseModel):
-    """What `state.json` holds: the run, how far it has come, the version that wrote it."""
+    """What `state.json` holds: the version that wrote it, the run, how far it has come."""
 
-    version: str = "0.1"
+    version: str = Field(default_factory=lambda: str(environment.version()))
     run_id: str = Field(pattern=RUN_ID)
     config: Config
     progress: Progress

@@ -66,29 +66,28 @@ class Split:
         return self.pairs[["point", "counter"]].map(text_key)
 
     @cached_property
-    def _numbers(self) -> dict[str, int]:
-        """A number for each distinct key: equal text is the same argument, numbered once."""
-        keys = dict.fromkeys([*self.keys["point"], *self.keys["counter"]])
-        return {key: number for number, key in enumerate(keys)}
+    def _numbered(self) -> tuple[Ids, list[str]]:
+        """(the number of each pair's text, all points then all counters, [2N], the distinct keys):
+        equal text is the same argument, so it is numbered once.
+        """
+        numbers, keys = pd.factorize(np.concatenate([self.keys["point"], self.keys["counter"]]))
+        return numbers, list(keys)
 
     @cached_property
     def texts(self) -> list[str]:
         """The distinct texts, [T]; of equal ones that differ in white space the first."""
-        text_of: dict[str, str] = {}
-        for role in ("point", "counter"):
-            for key, text in zip(self.keys[role], self.pairs[role], strict=True):
-                text_of.setdefault(key, text)
-        return list(text_of.values())
+        _, first = np.unique(self._numbered[0], return_index=True)
+        return [*np.concatenate([self.pairs["point"], self.pairs["counter"]])[first]]
 
-    @cached_property
+    @property
     def point_ids(self) -> Ids:
         """Index into `texts` of each pair's point, shape [N]."""
-        return np.array([self._numbers[key] for key in self.keys["point"]], dtype=np.int64)
+        return self._numbered[0][: len(self)]
 
-    @cached_property
+    @property
     def counter_ids(self) -> Ids:
         """Index into `texts` of each pair's counter, shape [N]."""
-        return np.array([self._numbers[key] for key in self.keys["counter"]], dtype=np.int64)
+        return self._numbered[0][len(self) :]
 
     @cached_property
     def _own_codes(self) -> Ids:
@@ -114,7 +113,7 @@ class Split:
     @cached_property
     def ties(self) -> Ids:
         """A hash of each candidate's text, [2N]: the order of candidates at the same distance."""
-        hashes = np.array([text_hash(key) for key in self._numbers], dtype=np.int64)
+        hashes = np.array([text_hash(key) for key in self._numbered[1]], dtype=np.int64)
         return hashes[self.candidate_ids]
 
     @cached_property

@@ -4,7 +4,7 @@ import os
 import platform
 import subprocess
 import tempfile
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +68,17 @@ def provenance(device: torch.device, precision: str, processes: int) -> dict[str
     }
 
 
+def version(package: str = "counterargument-biencoder") -> str | None:
+    """The installed version of a package, None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def versions() -> dict[str, str | None]:
     """Versions of Python and of the libraries that decide a run's result."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
-    return found
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
 def git_commit() -> str | None:

@@ -20,12 +20,12 @@ def decides(
     """
     fields = config.model_dump(mode="json", exclude=NOT_DECIDING)
     content = {"corpus": corpus, "encoder": encoder, "init_from": first_stage}
-    return {**content, **fields, "precision": precision}
+    return content | fields | {"precision": precision}
 
 
 def identity(decides: dict[str, Any]) -> str:
     """A hash by which people tell runs apart: runs that share it have the same result."""
-    return _short(hashlib.sha256(json.dumps(decides, sort_keys=True).encode()))
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def encoder_digest(encoder: nn.Module, tokenizer: Any) -> str:
@@ -34,10 +34,6 @@ def encoder_digest(encoder: nn.Module, tokenizer: Any) -> str:
     for name, tensor in sorted(encoder.state_dict().items()):
         content.update(f"{name} {tuple(tensor.shape)}".encode())
         content.update(tensor.contiguous().numpy().data)
-    words = [sorted(tokenizer.get_vocab().items()), tokenizer(PROBE)["input_ids"]]
+    words = sorted(tokenizer.get_vocab().items()), tokenizer(PROBE)["input_ids"]
     content.update(json.dumps(words).encode())
-    return _short(content)
-
-
-def _short(content: Any) -> str:
-    return str(content.hexdigest()[:16])
+    return content.hexdigest()[:16]

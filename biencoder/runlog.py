@@ -138,7 +138,10 @@ def find_run(
         if not set(differs) - set(free) and (run_id or not former.completed):
             found.append((str(start.get("time")), path.stem, former))
         elif run_id and not former.completed:
-            parts = [_CONTENT.get(name, f"--{name}={decided.get(name)}") for name in differs]
+            parts = [
+                f"another {_CONTENT[n]}" if n in _CONTENT else f"--{n}={decided.get(n)}"
+                for n in differs
+            ]
             raise RunError(
                 f"--run_id={run_id}: {path} was started with {', '.join(parts)}; go on with it as "
                 "it was started, or choose another run_id"
@@ -146,12 +149,8 @@ def find_run(
     return max(found)[2] if found else None
 
 
-#: What differs where the digest in `decides` does.
-_CONTENT = {
-    "corpus": "another content of the corpus",
-    "encoder": "other encoder weights or another tokenizer",
-    "init_from": "other first-stage weights",
-}
+#: What differs where a digest in `decides` does.
+_CONTENT = {"corpus": "corpus", "encoder": "encoder or tokenizer", "init_from": "first stage"}
 
 
 def _is_completed(last_record: dict[str, Any]) -> bool:

@@ -58,10 +58,9 @@ class SavedModel:
             for name, candidate in zip(split.candidate_names, candidates, strict=True):
                 where.setdefault(corpus.text_key(candidate), (candidate, f"{split.name}/{name}"))
         where.pop(corpus.text_key(text), None)  # the point itself counters nothing
-        texts = [text, *(candidate for candidate, _ in where.values())]
-        names = ["", *(name for _, name in where.values())]
+        texts, names = zip((text, ""), *where.values(), strict=True)
         ties = np.array([corpus.text_hash(key) for key in ("", *where)])
-        found = embed(self.model, self._tokens(texts), self.device, "corpus")
+        found = embed(self.model, self._tokens([*texts]), self.device, "corpus")
         rows, distances = nearest(
             found.sim,
             found.sim[:1],

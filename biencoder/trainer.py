@@ -104,11 +104,14 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
     pretrained, tokenizer = encoder.load(
         config.encoder, config.pooling, config.max_length, config.layers
     )
+    first_stage = None
+    if config.init_from and processes.leads():  # the others get its weights from this one
+        first_stage = checkpoint.find(config.init_from, config.checkpoint_dir)
     decides = identity.decides(
         config,
         corpus=data.digest,
         encoder=identity.encoder_digest(pretrained, tokenizer),
-        first_stage=first_stage_digest(config),
+        first_stage=checkpoint.digest(first_stage) if first_stage else None,
         precision=environment.precision(config.precision, device),
     )
     former, run_id = choose_run(config, decides)
@@ -124,8 +127,8 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
         check_place(config, run_id, former)
     torch.manual_seed(config.seed)
     model = build(config, pretrained, decides["precision"])
-    if config.init_from and processes.leads():
-        first_stage(config, model)  # weights that do not fit show now
+    if first_stage:
+        checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
     model.to(device)
     provenance = environment.provenance(device, decides["precision"], processes.count())
 
@@ -153,7 +156,7 @@ def train_together(config: Config, device: torch.device, interruption: Interrupt
                     start(run, decides, provenance)
                 processes.take_weights_of_lead(model)
                 if run.progress == Progress():
-                    prepare(run)
+                    prepare(run, first_stage)
                 fit(run)
                 finish(run)
             status = "completed"
@@ -221,19 +224,6 @@ def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
         )
 
 
-def first_stage_digest(config: Config) -> str | None:
-    """A hash of the weights of `--init_from`, None without it or where another process leads."""
-    if config.init_from is None or not processes.leads():
-        return None
-    return checkpoint.digest(checkpoint.find(config.init_from, config.checkpoint_dir))
-
-
-def first_stage(config: Config, model: BiEncoder) -> tuple[dict[str, Tensor], list[str]]:
-    """The weights of `--init_from`, see `checkpoint.first_stage`."""
-    folder = checkpoint.find(str(config.init_from), config.checkpoint_dir)
-    return checkpoint.first_stage(model, folder)
-
-
 def start(run: Run, decides: dict[str, Any], provenance: dict[str, Any]) -> None:
     """Open a new run's log with all that identifies the run."""
     config = run.config
@@ -256,7 +246,7 @@ def start(run: Run, decides: dict[str, Any], provenance: dict[str, Any]) -> None
         say(f"  {split.name}: {_describe(split, truncation[split.name], config.max_length)}")
 
 
-def prepare(run: Run) -> None:
+def prepare(run: Run, first_stage: Path | None) -> None:
     """Score the untrained encoder, then let what is not pretrained begin where its vectors say, or
     all of the model where the first stage ended.
     """
@@ -270,13 +260,13 @@ def prepare(run: Run) -> None:
         found = untrained.embeddings(vectors)
         ranking = rank(split, found, untrained.NearestAlone(), config.neighbors)
         figures = figures_of(ranking, split, run)
-        record_figures(run, "untrained", split.name, figures, time.monotonic() - clock)
+        run.record("untrained", **figures, seconds=time.monotonic() - clock)
         pooled[split.name], top1[split.name] = vectors, figures["top1"]
     say(f"untrained encoder: top-1 {_percentages(top1)}")
     if config.init_from is None:
         start_from_principal(model, pooled["training"], config.seed)
-    elif processes.leads():
-        weights, fresh = first_stage(config, model)
+    elif first_stage:
+        weights, fresh = checkpoint.first_stage(model, first_stage)
         model.load_state_dict(weights, strict=False)
         if fresh:
             message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
@@ -385,24 +375,17 @@ def evaluate_all(run: Run) -> tuple[dict[str, float], Ranking]:
         found = embedded(run, split.name)
         rankings[split.name] = rank(split, found, run.model, run.config.neighbors)
         figures = figures_of(rankings[split.name], split, run)
-        record_figures(run, "eval", split.name, figures, time.monotonic() - clock)
+        run.record("eval", **figures, seconds=time.monotonic() - clock)
         top1[split.name] = figures["top1"]
     within = "" if run.at_whole_epoch else f", step {progress.step}"
     say(f"epoch {progress.epoch}/{run.config.epochs}{within}: top-1 {_percentages(top1)}")
     return top1, rankings["training"]
 
 
-def record_figures(
-    run: Run, event: str, split: str, figures: dict[str, float], seconds: float
-) -> None:
-    """An `eval` or `untrained` event."""
-    place = {"epoch": run.progress.epoch, "step": run.progress.step, "split": split}
-    run.record(event, **place, **figures, seconds=seconds)
-
-
-def figures_of(ranking: Ranking, split: Split, run: Run) -> dict[str, float]:
-    """The figures of an `eval` event; with leaked pairs kept also those of unseen points."""
-    figures = metrics(ranking)
+def figures_of(ranking: Ranking, split: Split, run: Run) -> dict[str, Any]:
+    """The fields of an `eval` event; with leaked pairs kept also the figures of unseen points."""
+    place = {"epoch": run.progress.epoch, "step": run.progress.step, "split": split.name}
+    figures = place | metrics(ranking)
     if run.config.leaked_pairs == "keep":
         among_unseen = metrics(ranking, corpus.unseen(split, run.data.training))
         figures |= {f"{name}_unseen": among_unseen[name] for name in ("top1", "hits", "n")}
@@ -477,7 +460,6 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
     config, progress, split = run.config, run.progress, run.data.training
     run.embeddings.clear()
     run.model.train()
-    evaluated_at = evaluations_within(run.steps_per_epoch, config.first_epoch_evals)
     begin = progress.step - progress.epoch * run.steps_per_epoch
     unchecked: list[tuple[npt.NDArray[np.int64], Tensor]] = []
     clock, clocked_step = time.monotonic(), progress.step
@@ -491,7 +473,7 @@ def train_epoch(run: Run, objective: nn.Module) -> None:
         disable=None if processes.leads() else True,
     )
     for pairs in bar:
-        if progress.step in evaluated_at:
+        if progress.step in evaluations_within(run.steps_per_epoch, config.first_epoch_evals):
             evaluate_all(run)
             run.embeddings.clear()
             run.model.train()
@@ -649,10 +631,7 @@ def save(run: Run, *, best: bool = False) -> None:
     if not processes.leads():
         return
     progress = run.progress
-    version = environment.versions()["counterargument-biencoder"] or "unknown"
-    state = checkpoint.State(
-        version=version, run_id=run.run_id, config=run.config, progress=progress
-    )
+    state = checkpoint.State(run_id=run.run_id, config=run.config, progress=progress)
     training = _optimizer_tensors(run) | {"negatives": torch.from_numpy(run.negatives)}
     path = checkpoint.save(run.folder, run.model, run.tokenizer, state, training, best=best)
     run.record("checkpoint", epoch=progress.epoch, step=progress.step, path=str(path), best=best)

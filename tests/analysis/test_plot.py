@@ -13,7 +13,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import diagnosis, plot, queries, sources, summary
+from analysis import diagnosis, plot, sources, summary
 from analysis.plot import Style
 from analysis.tables import Log
 
@@ -528,7 +528,7 @@ def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
     assert f"wrote {out / 'comparison.svg'}" in printed
 
 
-def test_with_predictions_the_command_pairs_queries_and_writes_what_they_show(
+def test_with_predictions_the_command_pairs_queries_and_writes_the_diagnosis(
     read: Callable[..., Log], answered: Callable[..., None], tmp_path: Path
 ) -> None:
     read(INTERRUPTED, INTERRUPTED | {"relu": True})
@@ -536,12 +536,8 @@ def test_with_predictions_the_command_pairs_queries_and_writes_what_they_show(
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     assert "ends higher than with_layernorm_relu: 92.3 % against 0.0 % (McNemar's" in printed
-    assert queries.HEADING in printed
     assert diagnosis.HEADING in printed
     assert "['statsmodels']" in printed  # McNemar's alone
-    found = pl.read_csv(out / "queries.csv")
-    assert set(found["answered_by"]) == {"with_layernorm"}
-    assert found.height == 12
     shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [
         ("with_layernorm", 12, 1.0),

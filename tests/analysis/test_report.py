@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis import diagnosis, queries, report, sources
+from analysis import diagnosis, report, sources
 from analysis.tables import Log
 
 HOSTILE = (
@@ -101,7 +101,6 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
         "Which points are answered, and what the wrong answers are.",
         diagnosis.HEADING,
         "wrong answer from",
-        queries.HEADING,
         "McNemar's exact test by query",
     ):
         assert words in tags.text, words
@@ -113,7 +112,6 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
 def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
     text = Tags(report.page(read({}, {"relu": True}))).text
     assert diagnosis.HEADING not in text
-    assert queries.HEADING not in text
 
 
 def test_no_name_of_a_folder_becomes_markup(

@@ -186,7 +186,7 @@ def test_a_failed_process_ends_the_job_and_the_log_says_which(flags, tmp_path, a
 def test_a_signal_leaves_one_checkpoint_from_which_both_go_on(flags, tmp_path, together):
     process = start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *flags)
     log = tmp_path / "logs" / "run.jsonl"
-    while process.poll() is None and not (log.exists() and '"step"' in log.read_text()):
+    while process.poll() is None and not (log.exists() and '"event": "step"' in log.read_text()):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     process.wait()

@@ -109,7 +109,7 @@ def test_an_unfinished_run_of_the_name_that_something_else_decides_is_refused(tm
     run_of(tmp_path, "a", MINE)
     with pytest.raises(RunError, match="a.jsonl was started with --lr=0.1; go on with it as"):
         find_run(tmp_path, MINE | {"lr": 0.2}, "a")
-    with pytest.raises(RunError, match="was started with another content of the corpus"):
+    with pytest.raises(RunError, match="was started with another corpus;"):
         find_run(tmp_path, MINE | {"corpus": "other"}, "a")
 
 

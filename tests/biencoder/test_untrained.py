@@ -1,4 +1,3 @@
-import sys
 from functools import partial
 
 import numpy as np
@@ -6,8 +5,8 @@ import pytest
 import torch
 
 from biencoder import corpus, encoder, untrained
-from biencoder.__main__ import main
 from biencoder.embedding import Tokens, encode
+from biencoder.evaluation import metrics, rank
 from biencoder.model import pooled_vector
 
 
@@ -28,19 +27,6 @@ def test_vectors_have_unit_length_so_that_distance_orders_as_cosine_does(embeddi
     np.testing.assert_allclose(distance**2, 2 - 2 * cosine, atol=1e-5)
 
 
-def test_the_answer_is_the_nearest_candidate(tiny_encoder, monkeypatch, capsys):
-    command = [
-        "biencoder",
-        "zero_shot",
-        f"--encoder={tiny_encoder}",
-        "--max_length=24",
-        "--layers=1",
-    ]
-    monkeypatch.setattr(sys, "argv", [*command, "--split=test"])
-    with pytest.raises(SystemExit):
-        main()
-    head, line = capsys.readouterr().out.splitlines()[:2]
-    assert head.endswith(", first 1 layers, mean pooling, 24 tokens, no training")
-    words = line.removeprefix("test: ").split()
-    figures = dict(zip(words[::2], words[1::2], strict=True))
+def test_the_answer_is_the_nearest_candidate(embeddings):
+    figures = metrics(rank(corpus.load(None).test, embeddings, untrained.NearestAlone()))
     assert figures["top1"] == figures["nearest_top1"]
