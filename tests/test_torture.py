@@ -35,7 +35,7 @@ def command(tiny_encoder):
 def start(tiny_encoder, folder):
     folder.mkdir(exist_ok=True)
     # One thread: with two, the sums of a matrix product may come in another order.
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "BIENCODER_COMMIT": "the same"}
     with (folder / "output.txt").open("a") as output:
         return subprocess.Popen(
             command(tiny_encoder), cwd=folder, env=environment, stdout=output, stderr=output
