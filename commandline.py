@@ -41,6 +41,7 @@ def main(
     options: type[Options],
     *,
     prog: str,
+    failures: tuple[type[Exception], ...] = (),
     positional: str | None = None,
     argv: list[str] | None = None,
 ) -> NoReturn:
@@ -49,9 +50,11 @@ def main(
     `options` is the pydantic model whose fields are the flags; its docstring opens the help.
     Its class variable `removed_flags`, if any, says of each flag that is no more what replaced it.
     `positional` names the field, if any, that takes the words which are not flags.
-    Exit status: the job's own (None is 0), 1 for `RunError`, 2 for `UsageError`.
+    Exit status: the job's own (None is 0), 2 for `UsageError`, 1 for an error of the types in
+    `failures`, whose message is printed as one line.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    failed: tuple[type[Exception], ...] = (RunError, *failures)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal of few characters
@@ -68,7 +71,7 @@ def main(
     except BrokenPipeError:
         silence()  # as `| head` would have it
         sys.exit(1)
-    except RunError as error:
+    except failed as error:
         _complain(prog, str(error))
         sys.exit(1)
     except OSError as error:
@@ -97,6 +100,7 @@ def commands(
     jobs: dict[str, tuple[Callable[[Any], int | None], type[BaseModel]]],
     *,
     prog: str,
+    failures: tuple[type[Exception], ...] = (),
     argv: list[str] | None = None,
 ) -> NoReturn:
     """`main` for a program of several commands: the first word names the one to run."""
@@ -112,7 +116,7 @@ def commands(
         print(f"{prog}: {name!r}: no such command{closest(name, jobs)} ({usage})", file=sys.stderr)
         sys.exit(2)
     job, options = jobs[name]
-    main(job, options, prog=f"{prog} {name}", argv=arguments[1:])
+    main(job, options, prog=f"{prog} {name}", failures=failures, argv=arguments[1:])
 
 
 def parse(options: type[Options], argv: list[str], positional: str | None = None) -> Options:

@@ -12,7 +12,8 @@ import sys
 
 import commandline
 from biencoder.config import Config
-from biencoder.interruption import Interrupted, Interruption
+from biencoder.errors import RunError
+from biencoder.runtime.signals import Interrupted, Interruption
 
 
 def train(config: Config) -> int:
@@ -22,9 +23,9 @@ def train(config: Config) -> int:
         with interruption.handled():
             # Imported here so that --help and a mistyped flag answer without waiting for torch,
             # and a signal is heeded from the first moment.
-            from biencoder import trainer
+            from biencoder.training import run
 
-            return trainer.train(config, interruption)
+            return run.train(config, interruption)
     except Interrupted as signalled:
         print(f"train: {signalled} before the run began", file=sys.stderr)
         return signalled.status
@@ -32,7 +33,7 @@ def train(config: Config) -> int:
 
 def main() -> None:
     """The console script `train`."""
-    commandline.main(train, Config, prog="train")
+    commandline.main(train, Config, prog="train", failures=(RunError,))
 
 
 if __name__ == "__main__":

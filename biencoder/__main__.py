@@ -5,6 +5,7 @@ python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abol
 """
 
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
 from biencoder.config import Config
+from biencoder.errors import RunError
 from commandline import UsageError
 
 CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
@@ -58,10 +60,20 @@ class RetrieveOptions(BaseModel):
 
 def evaluate(options: EvaluateOptions) -> None:
     """The `evaluate` command."""
-    from biencoder.saved import SavedModel
+    from biencoder.retrieval import final_evaluation
+    from biencoder.retrieval.retriever import Retriever
+    from biencoder.storage import prediction_files
 
-    saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
-    saved.evaluate(options.data_dir, options.split, options.log_dir if options.trec else None)
+    saved = Retriever.load(options.checkpoint, options.checkpoint_dir, options.device)
+    results = saved.evaluate(options.data_dir, options.split)
+    run_id = saved.state.run_id
+    print(f"{run_id}, epoch {saved.state.progress.epoch}")
+    print(final_evaluation.figures(results))
+    if options.trec:
+        folder = options.log_dir / f"{run_id}.trec"
+        for result in results:
+            prediction_files.write_trec(result.predictions, run_id, folder)
+        print(f"TREC run and qrels files are in {folder}")
 
 
 def retrieve(options: RetrieveOptions) -> None:
@@ -69,10 +81,14 @@ def retrieve(options: RetrieveOptions) -> None:
     text = _standard_input() if options.text is None else options.text
     if not text.strip():
         raise UsageError("--text: there is no point to counter; give one, or pipe one in")
-    from biencoder.saved import SavedModel
+    from biencoder.retrieval.retriever import Retriever
 
-    saved = SavedModel.load(options.checkpoint, options.checkpoint_dir, options.device)
-    saved.retrieve(text.strip(), options.top, options.corpus)
+    saved = Retriever.load(options.checkpoint, options.checkpoint_dir, options.device)
+    for place, hit in enumerate(saved.retrieve(text.strip(), options.top, options.corpus), start=1):
+        print(
+            f"{place}. probability {hit.probability:.3f}, distance {hit.distance:.3f}  {hit.name}"
+        )
+        print(textwrap.indent(textwrap.fill(hit.text, 96), "   "))
 
 
 def _standard_input() -> str:
@@ -92,6 +108,7 @@ def main() -> None:
             "retrieve": (retrieve, RetrieveOptions),
         },
         prog="biencoder",
+        failures=(RunError,),
     )
 
 

@@ -25,7 +25,7 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    sample = ROOT / "biencoder" / "sample_corpus"
+    sample = ROOT / "biencoder" / "data" / "sample_corpus"
     texts = " ".join(path.read_text("utf-8").lower() for path in sorted(sample.rglob("*.txt")))
     words = sorted({"".join(filter(str.isalnum, word)) for word in texts.split()} - {""})
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]

@@ -10,7 +10,7 @@ import pytest
 
 import train
 from biencoder.config import Config
-from biencoder.pools import POOLS
+from biencoder.retrieval.pools import POOLS
 
 ROOT = Path(__file__).parents[1]
 

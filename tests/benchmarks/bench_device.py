@@ -25,9 +25,11 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 from sidebyside import in_turns, line, ratios  # noqa: E402 - the paths must be known first
 
 from biencoder.config import Config  # noqa: E402
-from biencoder.embedding import Tokens  # noqa: E402
-from biencoder.model import build  # noqa: E402
-from biencoder.trainer import Objective, make_batch  # noqa: E402
+from biencoder.data.batches import make_batch  # noqa: E402
+from biencoder.data.tokens import Tokens  # noqa: E402
+from biencoder.model.biencoder import build  # noqa: E402
+from biencoder.runtime import environment  # noqa: E402
+from biencoder.training.objective import Objective  # noqa: E402
 
 LENGTH, STEPS, TURNS = 256, 5, 5
 
@@ -40,6 +42,13 @@ class Numbers:
     def __call__(self, texts: list[str], **_: object) -> dict[str, list[list[int]]]:
         rng = np.random.default_rng(0)
         return {"input_ids": [rng.integers(1, 30_000, int(text)).tolist() for text in texts]}
+
+
+class NothingOwn:
+    """A split of which no text is a point's own."""
+
+    def is_own(self, points: np.ndarray, texts: np.ndarray) -> np.ndarray:
+        return np.zeros(np.broadcast_shapes(points.shape, texts.shape), dtype=bool)
 
 
 def wait(device: torch.device) -> None:
@@ -69,7 +78,9 @@ def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
     on_gpu = device.type == "cuda"
     config = Config(max_length=LENGTH, batch_size=64 if on_gpu else 4, epochs=1)
     shape = BertConfig() if on_gpu else BertConfig(num_hidden_layers=2)
-    model = build(config, BertModel(shape, add_pooling_layer=False)).to(device).train()
+    precision = environment.precision("auto", device)
+    model = build(config, BertModel(shape, add_pooling_layer=False), precision)
+    model.to(device).train()
     objective = Objective(model, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
     # Lengths as those of real arguments: up to the limit, a third of them at it.
@@ -84,7 +95,7 @@ def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
         for _ in range(STEPS):
             rows = rng.integers(len(lengths), size=(3, config.batch_size))
             optimizer.zero_grad(set_to_none=True)
-            objective(make_batch(rows, tokens, device)).total.backward()
+            objective(make_batch(rows, NothingOwn(), tokens, device)).total.backward()
             get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
             optimizer.step()
             done += int(lengths[rows].sum())

@@ -19,18 +19,21 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from sidebyside import line  # noqa: E402 - the paths must be known first
 
-from biencoder import trainer  # noqa: E402
 from biencoder.config import Config  # noqa: E402
-from biencoder.interruption import Interruption  # noqa: E402
+from biencoder.runtime.signals import Interruption  # noqa: E402
+from biencoder.storage.run_log import RunLog  # noqa: E402
+from biencoder.training import evaluation, run, trainer  # noqa: E402
+from biencoder.training.evaluation import Evaluator  # noqa: E402
+from biencoder.training.trainer import Trainer  # noqa: E402
 
 #: Part of an epoch → what does it.
 PARTS: dict[str, list[tuple[Any, str]]] = {
-    "train": [(trainer, "train_epoch")],
-    "embed": [(trainer, "embedded")],
-    "evaluate": [(trainer, "rank"), (trainer, "figures_of")],
+    "train": [(Trainer, "train_epoch")],
+    "embed": [(Evaluator, "embedded")],
+    "evaluate": [(evaluation, "rank"), (evaluation, "metrics")],
     "mine": [(trainer, "mine")],
-    "checkpoint": [(trainer, "save")],
-    "log": [(trainer.Run, "record")],
+    "checkpoint": [(run, "save")],
+    "log": [(RunLog, "write")],
 }
 
 
@@ -62,17 +65,17 @@ def main() -> None:
     for part, functions in PARTS.items():
         for owner, name in functions:
             setattr(owner, name, watch.timed(part, getattr(owner, name)))
-    train_epoch = trainer.train_epoch
+    train_epoch = Trainer.train_epoch
 
     def closing_an_epoch(*args: Any) -> None:
         train_epoch(*args)
         epochs.append(Counter(watch.seconds))
         watch.seconds.clear()
 
-    trainer.train_epoch = closing_an_epoch
+    Trainer.train_epoch = closing_an_epoch
     with tempfile.TemporaryDirectory() as folder:
         places = {"log_dir": f"{folder}/logs", "checkpoint_dir": f"{folder}/checkpoints"}
-        trainer.train(Config(**places | flags), Interruption())
+        run.train(Config(**places | flags), Interruption())
     totals = [sum(epoch.values()) for epoch in epochs]
     print(f"{len(epochs)} epochs; seconds, and share of the epoch in percent")
     print(line("epoch", totals, " s"))

@@ -27,11 +27,11 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from sidebyside import in_turns, line, ratios  # noqa: E402 - the paths must be known first
 
-from biencoder.corpus import Split  # noqa: E402
-from biencoder.embedding import Embeddings  # noqa: E402
-from biencoder.evaluation import K, rank  # noqa: E402
-from biencoder.model import SIMILARITY_SIZE, BiEncoder  # noqa: E402
-from biencoder.negatives import mine  # noqa: E402
+from biencoder.data.corpus import Split  # noqa: E402
+from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder  # noqa: E402
+from biencoder.retrieval.embedding import Embeddings  # noqa: E402
+from biencoder.retrieval.ranking import K, rank  # noqa: E402
+from biencoder.training.negatives import mine  # noqa: E402
 
 HIDDEN = 384
 #: Pairs → turns of both ways; 0: ours alone, once.

@@ -26,11 +26,15 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
 from sidebyside import in_turns, line, ratios  # noqa: E402 - the paths must be known first
 
-from biencoder import corpus, encoder, environment, trainer  # noqa: E402
 from biencoder.config import Config  # noqa: E402
-from biencoder.corpus import Split  # noqa: E402
-from biencoder.embedding import Tokens  # noqa: E402
-from biencoder.model import SIMILARITY_SIZE, build  # noqa: E402
+from biencoder.data import corpus  # noqa: E402
+from biencoder.data.batches import make_batch  # noqa: E402
+from biencoder.data.corpus import Split  # noqa: E402
+from biencoder.data.tokens import Tokens  # noqa: E402
+from biencoder.model import encoder  # noqa: E402
+from biencoder.model.biencoder import SIMILARITY_SIZE, build  # noqa: E402
+from biencoder.runtime import environment  # noqa: E402
+from biencoder.training.objective import Objective  # noqa: E402
 
 STEPS, TURNS = 6, 5
 
@@ -42,8 +46,9 @@ Train = Callable[[int], float]
 def ours(config: Config, split: Split, negatives: np.ndarray, device: torch.device) -> Train:
     """Our step, as the job takes it."""
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
-    model = build(config, pretrained).to(device).train()
-    objective = trainer.Objective(model, config.margin)
+    precision = environment.precision(config.precision, device)
+    model = build(config, pretrained, precision).to(device).train()
+    objective = Objective(model, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
     tokens = Tokens(split.texts, tokenizer, config.max_length)
 
@@ -53,7 +58,7 @@ def ours(config: Config, split: Split, negatives: np.ndarray, device: torch.devi
             pairs = np.arange(start, start + config.batch_size)
             ids = [split.point_ids[pairs], split.counter_ids[pairs], negatives[pairs]]
             optimizer.zero_grad(set_to_none=True)
-            objective(trainer.make_batch(np.stack(ids), tokens, device)).total.backward()
+            objective(make_batch(np.stack(ids), split, tokens, device)).total.backward()
             get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
             optimizer.step()
             if device.type == "cuda":

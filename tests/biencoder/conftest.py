@@ -1,12 +1,45 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
-from handmade import make_model
+import torch
+from handmade import make_model, make_split
 
-from biencoder.model import BiEncoder
+from biencoder.data.corpus import Split
+from biencoder.model.biencoder import BiEncoder
+from biencoder.retrieval.embedding import Embeddings
+from biencoder.retrieval.pools import Retrieved, retrieve
 
 
 @pytest.fixture
 def model() -> Callable[..., BiEncoder]:
     """A function that makes a `BiEncoder` from its switches."""
     return make_model
+
+
+@pytest.fixture
+def split() -> Split:
+    """A split of 30 pairs of one debate."""
+    return make_split([(f"point {number}", f"counter {number}") for number in range(30)], "test")
+
+
+@pytest.fixture
+def retrieved(split: Split, model: Callable[..., BiEncoder]) -> Retrieved:
+    """What random embeddings of that split retrieve."""
+    torch.manual_seed(1)
+    return retrieve(split, Embeddings(torch.randn(60, 128), torch.randn(60, 6)), model())
+
+
+@pytest.fixture
+def settings(tiny_encoder: Path, tmp_path: Path) -> dict[str, object]:
+    """A run of a second or two: the sample corpus, a tiny encoder, files in a folder of its own."""
+    return {
+        "encoder": str(tiny_encoder),
+        "max_length": 24,
+        "epochs": 1,
+        "log_dir": tmp_path / "logs",
+        "checkpoint_dir": tmp_path / "checkpoints",
+        "run_id": "run",
+        "device": "cpu",
+        "negatives": "falling",  # hard ones from the first epoch on
+    }

@@ -6,8 +6,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from biencoder.corpus import Split
-from biencoder.model import BiEncoder
+from biencoder.data.corpus import Split
+from biencoder.model.biencoder import BiEncoder
 
 HIDDEN = 6
 
@@ -47,3 +47,19 @@ def make_split(pairs: list[tuple[str, str]], name: str = "training") -> Split:
     frame.insert(2, "stance", "pro")
     frame.insert(3, "number", range(1, len(frame) + 1))
     return Split(name, frame, incomplete=0)
+
+
+class CharTokenizer:
+    """A letter a token, numbered from 1."""
+
+    pad_token_id = 0
+
+    def __call__(
+        self,
+        texts: list[str],
+        truncation: bool = False,
+        max_length: int | None = None,
+        verbose: bool = True,
+    ) -> dict[str, list[list[int]]]:
+        assert truncation == (max_length is not None)
+        return {"input_ids": [[ord(c) % 40 + 1 for c in text[:max_length]] for text in texts]}

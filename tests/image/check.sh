@@ -174,7 +174,7 @@ try 0 2 sh -c 'id && touch /cache/file /data/file'
 try 0 3 train --epochs=0 --run_id=anybody
 
 options=(--volume "$PWD/pyproject.toml:/mnt/pyproject.toml:ro" --volume "$PWD/tests:/mnt/tests:ro"
-    --volume "$PWD/biencoder/sample_corpus:/mnt/biencoder/sample_corpus:ro"
+    --volume "$PWD/biencoder/data/sample_corpus:/mnt/biencoder/data/sample_corpus:ro"
     --volume "$work/tools:/tools:ro" --env PYTHONPATH=/tools --workingdir /mnt)
 try 0 3 python -P -m pytest -p no:cacheprovider "${QUICK_TESTS[@]}"
 options=()

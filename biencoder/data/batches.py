@@ -1,0 +1,91 @@
+"""The batches of an epoch: in which order, and what one process needs of each."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from biencoder.data.corpus import Ids, Split
+from biencoder.data.tokens import Tokens
+from biencoder.runtime import distributed
+
+
+def epoch_batches(
+    split: Split, batch_size: int, seed: int, epoch: int, *, by_debate: bool
+) -> Iterator[Ids]:
+    """The rows of an epoch's batches, B each (one may be shorter): every pair once, in an order
+    that depends on seed and epoch alone.
+
+    With `by_debate`, for batches whose texts are negatives of each other, pairs stand debate by
+    debate and the debates of one domain together: what shares its subject is hardest to tell apart.
+    """
+    rng = np.random.default_rng([seed, epoch, 0])
+    order = rng.permutation(len(split))
+    starts = np.arange(0, len(order), batch_size)
+    if by_debate:
+        domain = split.pairs.groupby("domain").ngroup().to_numpy()
+        debate = split.pairs.groupby(["domain", "title"]).ngroup().to_numpy()
+        shuffled = rng.permutation(debate.max() + 1)
+        order = order[np.lexsort([shuffled[debate[order]], domain[order]])]
+        rng.shuffle(starts)
+    for first in starts:
+        yield order[first : first + batch_size]
+
+
+class Batch(NamedTuple):
+    """The texts of a batch's triplets, each distinct one once, as one process needs them.
+
+    Four ways to number a text meet here, each an index into the next one's list:
+
+        pair 0 … B−1 of the batch       its point, counter and negative: `texts` [3, B]
+          → text id 0 … T−1             of the split, `Split.texts`
+            → candidate 0 … C−1         of the batch's distinct texts, by all processes
+              → vector 0 … D−1          of the texts that this process encodes, in `groups`' order
+
+    `groups` holds the texts that this process encodes, as `Tokens.groups` does. `triplets` [3, B']
+    are the vectors of its own B' pairs. Each candidate is given by one process: this one gives the
+    vectors `given` as the candidates `given_as`. `positives` [B'] are the counters of its own pairs
+    among the candidates, `masked` [B', candidates] the points' other own texts.
+    """
+
+    groups: list[tuple[Tensor, Tensor]]
+    triplets: Tensor
+    given: Tensor
+    given_as: Tensor
+    candidates: int
+    positives: Tensor
+    masked: Tensor
+
+
+def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -> Batch:
+    """This process' part of the triplets whose points, counters and negatives are `texts` [3, B].
+
+    A process without a pair takes part with the first one, since the others wait for its
+    gradients.
+    """
+    own = distributed.shard(texts.shape[1])
+    candidates, first, number = np.unique(texts, return_index=True, return_inverse=True)
+    number = number.reshape(texts.shape)
+    # A text that several pairs have is given by the process of the first.
+    given_as = np.flatnonzero(np.isin(first % texts.shape[1], own))
+    own_numbers = number[:, own if len(own) else [0]]
+    points, counters, _ = candidates[own_numbers]
+    masked = split.is_own(points[:, None], candidates) & (candidates != counters[:, None])
+    encoded = np.unique(own_numbers)
+    groups, places = tokens.groups(candidates[encoded], device)
+
+    def on_device(rows: npt.NDArray[Any]) -> Tensor:
+        return torch.from_numpy(rows).to(device)
+
+    return Batch(
+        groups=groups,
+        triplets=places[on_device(np.searchsorted(encoded, own_numbers))],
+        given=places[on_device(np.searchsorted(encoded, given_as))],
+        given_as=on_device(given_as),
+        candidates=len(candidates),
+        positives=on_device(own_numbers[1]),
+        masked=on_device(masked),
+    )

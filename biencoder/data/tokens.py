@@ -1,0 +1,79 @@
+"""Texts → token ids, made once, and batches of them in groups of like length."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Rows = npt.NDArray[np.int64]
+
+#: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
+#: memory at any text length; on a CPU what is in work should also fit into its caches.
+GROUP_TOKENS = {"cpu": 1_024}
+GROUP_TOKENS_ELSEWHERE = 8_192
+
+
+class Tokens:
+    """The token ids of a list of texts, made once and padded only to the batch at hand."""
+
+    def __init__(self, texts: Sequence[str], tokenizer: Any, max_length: int) -> None:
+        self.pad_id = tokenizer.pad_token_id or 0
+        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+        self.ids = [torch.tensor(ids) for ids in encoded["input_ids"]]
+        self.lengths = np.array([len(ids) for ids in self.ids])
+        self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
+
+    def truncation(self) -> dict[str, float]:
+        """What `max_length` costs: the share of texts that are cut, the share of all tokens that
+        are lost by it, and how many texts have the same tokens as another one.
+        """
+        full = self.lengths.copy()
+        long = np.flatnonzero(full >= self.max_length)
+        if len(long):
+            whole = self.tokenizer([self.texts[int(row)] for row in long], verbose=False)[
+                "input_ids"
+            ]
+            full[long] = [len(ids) for ids in whole]
+        sequences = Counter(tuple(ids.tolist()) for ids in self.ids)
+        return {
+            "texts_cut": float((full > self.lengths).mean()),
+            "tokens_lost": 1 - float(self.lengths.sum() / full.sum()),
+            "texts_alike": sum(count for count in sequences.values() if count > 1),
+        }
+
+    def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
+        """(input_ids, attention_mask), [B, L] each, of the texts numbered `rows`."""
+        chosen = [self.ids[row] for row in rows]
+        input_ids = torch.nn.utils.rnn.pad_sequence(chosen, True, self.pad_id)
+        lengths = torch.from_numpy(self.lengths[rows])
+        mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
+        if device.type == "cuda":  # from pinned memory the copy need not be waited for
+            input_ids, mask = input_ids.pin_memory(), mask.pin_memory()
+        return input_ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)
+
+    def groups(
+        self, rows: Rows, device: torch.device
+    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+        """The texts numbered `rows` in batches of like length.
+
+        Returns the batches, and where in their sequence each of `rows` stands, [len(rows)].
+        """
+        groups = by_length(self.lengths[rows], device)
+        places = torch.from_numpy(np.argsort(np.concatenate(groups)))
+        return [self.batch(rows[group], device) for group in groups], places.to(device)
+
+
+def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows]:
+    """Texts in groups of like length, which wastes no work on padding and changes no result."""
+    limit = GROUP_TOKENS.get(device.type, GROUP_TOKENS_ELSEWHERE)
+    longest_first = np.argsort(lengths, kind="stable")[::-1]  # so that memory peaks early
+    groups, start = [], 0
+    while start < len(longest_first):
+        count = max(1, limit // lengths[longest_first[start]])
+        groups.append(longest_first[start : start + count])
+        start += count
+    return groups

@@ -1,0 +1,41 @@
+"""The errors that end a command in one line. Each message names the path or flag at fault.
+
+RunError                 a run that failed for a reason the user can act on; exit status 1
+├── CorpusError          a corpus that cannot be read
+├── EncoderError         a pretrained encoder that cannot be loaded
+├── CheckpointError      a checkpoint that cannot be read
+├── FileError            a file that cannot be written
+└── NotFiniteError       embeddings that contain NaN or infinity
+"""
+
+from pathlib import Path
+
+
+class RunError(Exception):
+    """A run that failed for a reason the user can act on."""
+
+
+class CorpusError(RunError):
+    """A corpus that cannot be read; the message names the path and what to do."""
+
+
+class EncoderError(RunError):
+    """A pretrained encoder that cannot be loaded; the message names it and what to do."""
+
+
+class CheckpointError(RunError):
+    """A checkpoint that cannot be read; the message names the path and what to do."""
+
+
+class FileError(RunError):
+    """A file that cannot be written; the message names it and what to do."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or error
+        super().__init__(
+            f"{path}: cannot be written ({reason}); free some space or choose another folder"
+        )
+
+
+class NotFiniteError(RunError):
+    """Embeddings that contain NaN or infinity."""

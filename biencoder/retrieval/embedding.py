@@ -1,0 +1,67 @@
+"""Token ids → embeddings, each distinct text once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from biencoder.data.tokens import Tokens, by_length
+from biencoder.errors import NotFiniteError
+from biencoder.model.biencoder import BiEncoder
+from biencoder.runtime import distributed
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One row a text: `sim` [T, 128] for distances, `h` [T, H] for the pair head, float32."""
+
+    sim: Tensor
+    h: Tensor
+
+
+@torch.no_grad()
+def embed(
+    model: BiEncoder,
+    tokens: Tokens,
+    device: torch.device,
+    label: str,
+    heed: Callable[[], None] = lambda: None,
+) -> Embeddings:
+    """Embed every text, without dropout. Raises `NotFiniteError`."""
+    model.eval()
+    embeddings = Embeddings(*model.project(encode(model.pooled, tokens, device, label, heed)))
+    if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
+        raise NotFiniteError(f"the model's embeddings of {label} are not finite")
+    return embeddings
+
+
+@torch.no_grad()
+def encode(
+    pooled: Callable[[Tensor, Tensor], Tensor],
+    tokens: Tokens,
+    device: torch.device,
+    label: str,
+    heed: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """The pooled vectors of every text, [T, H] on `device`, by a function of input ids and mask.
+
+    The processes of a run share the batches, and each gets all vectors; `heed` is called after
+    every round of them.
+    """
+    batches = by_length(tokens.lengths, device)
+    own = [batches[number] for number in distributed.shard(len(batches))]
+    parts = []
+    quiet = None if distributed.is_main_process() else True
+    texts = sum(map(len, own))
+    with tqdm(total=texts, desc=label, unit="text", leave=False, disable=quiet) as bar:
+        for turn in range(-(-len(batches) // distributed.world_size())):
+            if turn < len(own):
+                parts.append(pooled(*tokens.batch(own[turn], device)))
+                bar.update(len(own[turn]))
+            heed()
+    rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
+    vectors = torch.cat(parts) if parts else torch.empty(0, 0, device=device)
+    return distributed.all_gather_rows(vectors, rows, len(tokens.lengths))

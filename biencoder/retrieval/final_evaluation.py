@@ -1,0 +1,68 @@
+"""The last look at a model: all eight pools, and what was retrieved for every single point."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from biencoder.data import corpus
+from biencoder.data.corpus import Corpus, Split
+from biencoder.retrieval import predictions
+from biencoder.retrieval.embedding import Embeddings
+from biencoder.retrieval.pools import POOLS, Retrieved, retrieve
+from biencoder.retrieval.ranking import Scorer, metrics
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """One split's figures: an `eval` record, and a `pools` record for each of the eight pools."""
+
+    split: str
+    metrics: dict[str, float]
+    pools: dict[str, dict[str, float]]
+    predictions: pl.DataFrame
+
+
+def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: Scorer) -> SplitResult:
+    """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
+    retrieved = retrieve(split, embeddings, model)
+    return SplitResult(
+        split=split.name,
+        metrics=metrics(retrieved.rankings["epa"]),
+        pools={pool: _top1(retrieved, pool) for pool in POOLS},
+        predictions=predictions.table(split, retrieved, leaked(split, data)),
+    )
+
+
+def leaked(split: Split, data: Corpus) -> npt.NDArray[np.bool_]:
+    """Which pairs share a text across the border between training and the held-out splits, [N]."""
+    across = (data.validation, data.test) if split is data.training else (data.training,)
+    return ~np.logical_and.reduce([corpus.unseen(split, other) for other in across])
+
+
+def figures(results: Sequence[SplitResult]) -> str:
+    """Every figure of each split, then the table of pools, as lines to print."""
+    lines = []
+    for result in results:
+        shares = "  ".join(
+            f"{name} {value:.4f}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in result.metrics.items()
+        )
+        lines.append(f"{result.split}: {shares}")
+    return "\n".join([*lines, pool_table(results)])
+
+
+def pool_table(results: Sequence[SplitResult]) -> str:
+    """Top-1 of each split in each pool, as lines to print."""
+    lines = ["top-1       " + "".join(f"{pool:>8}" for pool in POOLS)]
+    for result in results:
+        shares = "".join(f"{result.pools[pool]['top1']:>8.1%}" for pool in POOLS)
+        lines.append(f"{result.split:<12}{shares}")
+    return "\n".join(lines)
+
+
+def _top1(retrieved: Retrieved, pool: str) -> dict[str, float]:
+    figures = metrics(retrieved.rankings[pool])
+    return {name: figures[name] for name in ("top1", "hits", "n")}

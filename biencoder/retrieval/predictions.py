@@ -1,0 +1,47 @@
+"""The table of predictions: what was retrieved for every single point."""
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from biencoder.data.corpus import Split
+from biencoder.retrieval.pools import Retrieved
+
+
+def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    """One row a point, of the widest pool, `epa`.
+
+    Columns: split; pair_id ('domain/title/stance/number'); leaked (the pair shares a text across
+    the border between training and the held-out splits); point_words; nearest_rank (the own
+    counter's place by distance among all candidates, from 1); rescored_rank (its place after the
+    pair head, 1 to 10, null where it is not among the ten nearest); candidates (the ten nearest
+    first: pair id and '/counter' or '/point'), distances (Euclidean) and scores (log-odds of "is
+    the counter") in their order.
+    """
+    ranking = retrieved.rankings["epa"]
+    names = split.candidate_names
+    filled = [row[row >= 0] for row in ranking.candidates]
+    return pl.DataFrame(
+        {
+            "split": [split.name] * len(split),
+            "pair_id": split.pair_ids,
+            "leaked": leaked,
+            "point_words": [len(point.split()) for point in split.pairs["point"]],
+            "nearest_rank": retrieved.nearest_rank,
+            "rescored_rank": [int(rank) or None for rank in ranking.rescored_rank],
+            "candidates": [[names[candidate] for candidate in row] for row in filled],
+            "distances": _rows(retrieved.distances, filled),
+            "scores": _rows(ranking.scores, filled),
+        },
+        schema_overrides={
+            "rescored_rank": pl.Int64,
+            "candidates": pl.List(pl.String),
+            "distances": pl.List(pl.Float64),
+            "scores": pl.List(pl.Float64),
+        },
+    )
+
+
+def _rows(values: np.ndarray, filled: list[npt.NDArray[np.int64]]) -> list[list[float]]:
+    """`values` [N, K] cut to the candidates that each pool really held."""
+    return [row[: len(kept)].tolist() for row, kept in zip(values, filled, strict=True)]

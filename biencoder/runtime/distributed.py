@@ -1,0 +1,212 @@
+"""Collectives of a multi-process run, one process a GPU, by the names of `torch.distributed`.
+
+`torchrun` starts the processes, and each runs the whole program on its shard of the work. All of
+them call a collective at the same point. The main process, rank 0, alone writes files, logs and
+prints. A program started by itself is a world of size 1, for which everything here is free.
+"""
+
+import functools
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, ParamSpec
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from biencoder.errors import RunError
+
+P = ParamSpec("P")
+
+#: Seconds to wait for word of why another process has ended, once talking to it has failed.
+PATIENCE = 5
+
+_FAILURE = "failure"
+_store: dist.Store | None = None
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[None]:
+    """Join the process group, if `torchrun` has started one, and leave it at the end.
+
+    A failure in the block is told to the others. Raises `RunError` as `blame` does.
+    """
+    global _store
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
+        return
+    if device.type not in ("cpu", "cuda"):
+        raise RunError(f"--device={device.type} serves one process: start train without torchrun")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    _store, number, size = next(dist.rendezvous("env://"))
+    _store.set(_name(number), f"{socket.gethostname()} {os.getpid()}")
+    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=_store, rank=number, world_size=size)
+    try:
+        with blame():
+            yield
+    except Exception as error:
+        if not _store.check([_FAILURE]):
+            lines = str(error).splitlines() or [type(error).__name__]
+            _store.set(_FAILURE, f"{_name(number)} failed: {lines[0]}")
+        raise
+    finally:
+        dist.destroy_process_group()
+        _store = None
+
+
+@contextmanager
+def blame() -> Iterator[None]:
+    """Raises `RunError` naming the process at fault where the block fails because one has ended."""
+    try:
+        yield
+    except RuntimeError:
+        if culprit := _culprit():
+            raise RunError(culprit) from None
+        raise
+
+
+def world_size() -> int:
+    """The number of processes that share the run."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_main_process() -> bool:
+    """Whether this process is rank 0, the one that writes and prints."""
+    return rank() == 0
+
+
+def main_process_only(write: Callable[P, None]) -> Callable[P, None]:
+    """Make a writer do nothing on the other processes."""
+
+    @functools.wraps(write)
+    def write_once(*args: P.args, **kwargs: P.kwargs) -> None:
+        if is_main_process():
+            write(*args, **kwargs)
+
+    return write_once
+
+
+def shard(total: int) -> npt.NDArray[np.int64]:
+    """This process' shard of the numbers below `total`: each number is in one process' shard."""
+    return np.arange(rank(), total, world_size())
+
+
+def all_gather_rows(values: Tensor, rows: Tensor, total: int) -> Tensor:
+    """Every process gives `values` [G, …] for its `rows` [G]; each gets the whole, [total, …].
+
+    A process without rows may give values of any width. Where the values need a gradient, every
+    process must differentiate the result: the gradient of a row is the sum over the processes, and
+    goes to the one that gave it.
+    """
+    gathered: Tensor = _AllGatherRows.apply(values, rows, total)
+    return gathered
+
+
+class _AllGatherRows(torch.autograd.Function):
+    """See `all_gather_rows`."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, rows: Tensor, total: int) -> Tensor:
+        ctx.save_for_backward(rows)
+        shape = [all_reduce_max(size) for size in values.shape[1:]]
+        whole = values.new_zeros(total, *shape)
+        if len(rows):
+            whole[rows] = values
+        all_reduce(whole)
+        return whole
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (rows,) = ctx.saved_tensors
+        whole = gradients[0].clone()
+        all_reduce(whole)
+        return whole[rows], None, None
+
+
+def all_reduce(values: Tensor) -> None:
+    """Add up the processes' `values` in place."""
+    if world_size() > 1:
+        dist.all_reduce(values)
+
+
+def all_reduce_max(number: int) -> int:
+    """The greatest of the processes' numbers."""
+    if world_size() == 1:
+        return number
+    numbers = torch.tensor(number)
+    dist.all_reduce(numbers, dist.ReduceOp.MAX)
+    return int(numbers)
+
+
+def broadcast(data: bytes) -> bytes:
+    """The bytes that the main process gives; what the others give does not matter."""
+    if world_size() == 1:
+        return data
+    content = torch.frombuffer(bytearray(data or b"\0"), dtype=torch.uint8)
+    length = all_reduce_max(len(content) if is_main_process() else 0)
+    if not is_main_process():
+        content = torch.empty(length, dtype=torch.uint8)
+    dist.broadcast(content, 0)
+    return content.numpy().tobytes()
+
+
+def broadcast_weights(module: nn.Module) -> None:
+    """Make the module's parameters and buffers those of the main process."""
+    if world_size() > 1:
+        for tensor in module.state_dict().values():
+            dist.broadcast(tensor, 0)
+
+
+def data_parallel(module: nn.Module, device: torch.device, *, all_used: bool) -> nn.Module:
+    """A module whose gradients, after `backward`, are the mean over the processes.
+
+    `all_used` says that every parameter takes part in each forward, which spares a search.
+    """
+    if world_size() == 1:
+        return module
+    return DistributedDataParallel(
+        module,
+        device_ids=[device.index] if device.type == "cuda" else None,
+        find_unused_parameters=not all_used,
+    )
+
+
+def rank() -> int:
+    """This process' number, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def _name(rank: int) -> str:
+    return f"process {rank}"
+
+
+def _culprit() -> str | None:
+    """A sentence on the process whose end the others noticed, None where none is known to fail."""
+    deadline = time.monotonic() + PATIENCE
+    while _store and time.monotonic() < deadline:
+        if _store.check([_FAILURE]):
+            return _store.get(_FAILURE).decode()
+        for number in range(world_size()):
+            host, process_id = _store.get(_name(number)).decode().split()
+            if host == socket.gethostname() and not _is_alive(int(process_id)):
+                return f"{_name(number)} was killed, or ran out of memory"
+        time.sleep(0.1)
+    return None
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,102 @@
+"""Where a run takes place: device, library versions, commit."""
+
+import os
+import platform
+import subprocess
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from biencoder.errors import RunError
+
+_PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn", "numpy")
+
+
+def device(name: str) -> torch.device:
+    """The device that `--device` means; of several GPUs the one that `torchrun` has given us.
+
+    Raises `RunError` where there is none.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next((kind for kind, is_there in available.items() if is_there), "cpu")
+    if not available.get(name, True):
+        raise RunError(f"--device={name}: this machine offers torch no such device")
+    if name != "cuda":
+        return torch.device(name)
+    number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= there:
+        raise RunError(f"this machine has {there} GPUs: start at most so many processes on it")
+    return torch.device(name, number)
+
+
+def check_writable(*folders: Path) -> None:
+    """Find out by a trial file now, not after hours. Raises `RunError` naming the folder."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder) as trial:
+                trial.write(bytes(1_000_000))
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be written ({error.strerror}); make room or choose another "
+                "--log_dir or --checkpoint_dir"
+            ) from None
+
+
+def precision(name: str, device: torch.device) -> str:
+    """The precision that `--precision` means: of 'auto' bfloat16 on a GPU that has it."""
+    if name != "auto":
+        return name
+    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if on_gpu else "float32"
+
+
+def provenance(device: torch.device, precision: str, processes: int) -> dict[str, Any]:
+    """Where a run takes place: what, beside its flags, may change the last bits of its result."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    return {
+        "device": {"type": device.type, "name": name or platform.machine()},
+        "threads": torch.get_num_threads(),
+        "processes": processes,
+        "precision": precision,
+        "versions": versions(),
+        "git_commit": git_commit(),
+    }
+
+
+def version(package: str = "counterargument-biencoder") -> str | None:
+    """The installed version of a package, None where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str | None]:
+    """Versions of Python and of the libraries that decide a run's result."""
+    return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
+
+
+def git_commit() -> str | None:
+    """The commit of the source that is running: of the checkout, with '-dirty' where its files have
+    changed since, or of the image it was built from. None where neither is known.
+    """
+    if commit := os.environ.get("BIENCODER_COMMIT"):
+        return commit if commit != "unknown" else None
+    root = Path(__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    git = ["git", "-C", str(root)]
+    try:
+        answer = subprocess.run(  # noqa: S603 - fixed words and our own path, no shell
+            [*git, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
+            capture_output=True,
+            text=True,
+        )
+    except FileNotFoundError:
+        return None
+    return answer.stdout.strip() or None

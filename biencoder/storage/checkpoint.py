@@ -1,0 +1,317 @@
+"""Saved models: `<checkpoint_dir>/<run_id>/` holds the best epoch's, the last ones', and an index.
+
+    checkpoints.json            {"best": …, "last": …, "previous": …}: names of the folders below
+    epoch-0003-step-001050-evaluated/
+        model.safetensors       every parameter, named as in `BiEncoder`
+        state.json              version, run id, config, progress, the best evaluation so far
+        encoder/                the encoder's configuration and its tokenizer
+        training.safetensors    Adam's moments and the negatives in force, to go on from
+        checksums.json          SHA-256 of each of the above
+
+Only tensors and JSON are ever read back: no pickle.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any, Literal
+
+import safetensors
+import torch
+from pydantic import BaseModel, Field, ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from biencoder.config import RUN_ID, Config
+from biencoder.errors import CheckpointError
+from biencoder.model import encoder
+from biencoder.model.biencoder import BiEncoder, build
+from biencoder.runtime import distributed, environment
+from biencoder.storage.atomic import whole_file, whole_folder
+
+INDEX = "checkpoints.json"
+MODEL, TRAINING, STATE, CHECKSUMS = (
+    "model.safetensors",
+    "training.safetensors",
+    "state.json",
+    "checksums.json",
+)
+
+_NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
+
+
+class Best(BaseModel):
+    """The best epoch by validation top-1, the earliest where several are equal."""
+
+    epoch: int | None = None
+    top1: dict[str, float] = {}
+
+    def update(self, epoch: int, top1: dict[str, float]) -> bool:
+        """Take over an evaluated epoch if it is better; says whether it was."""
+        if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
+            return False
+        self.epoch, self.top1 = epoch, top1
+        return True
+
+
+class Progress(BaseModel):
+    """How far a run has come: all that a checkpoint holds beside tensors.
+
+    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
+    'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
+    encoder's top-1 of each split. The order of the data, the negatives' draws and dropout follow
+    from these and the seed, so there is no state of a random generator to keep.
+    """
+
+    epoch: int = Field(default=0, ge=0)
+    step: int = Field(default=0, ge=0)
+    stage: Literal["trained", "evaluated", "mined"] = "trained"
+    best: Best = Field(default_factory=Best)
+    untrained: dict[str, float] = {}
+
+
+class State(BaseModel):
+    """What `state.json` holds: the version that wrote it, the run, how far it has come."""
+
+    version: str = Field(default_factory=lambda: str(environment.version()))
+    run_id: str = Field(pattern=RUN_ID)
+    config: Config
+    progress: Progress
+
+
+def folder(run_dir: Path, progress: Progress) -> Path:
+    """Where a run's checkpoint of this point of it lies."""
+    name = f"epoch-{progress.epoch:04d}-step-{progress.step:06d}-{progress.stage}"
+    return run_dir / name
+
+
+@distributed.main_process_only
+def save(
+    folder: Path,
+    model: BiEncoder,
+    tokenizer: Any,
+    state: State,
+    training: dict[str, Tensor],
+    *,
+    best: bool,
+) -> None:
+    """Write the model as `state` describes it and make it the last, and perhaps the best.
+
+    The folder appears whole or not at all, and what it replaces goes only afterwards. One that is
+    there, undamaged, was written at the same point of the same run and holds the same. Raises
+    `FileError`.
+    """
+    run_dir, name = folder.parent, folder.name
+    if not _is_intact(folder):
+        with whole_folder(folder) as unfinished:
+            save_file(_on_host(model.state_dict()), unfinished / MODEL)
+            save_file(_on_host(training), unfinished / TRAINING)
+            _write_json(unfinished / STATE, state.model_dump(mode="json"))
+            model.encoder.config.save_pretrained(unfinished / "encoder")
+            tokenizer.save_pretrained(unfinished / "encoder")
+            _write_json(unfinished / CHECKSUMS, _checksums(unfinished))
+    index = read_index(run_dir)
+    if index.get("last") not in (None, name):
+        index["previous"] = index["last"]
+    _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
+
+
+def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
+    """(the newest undamaged checkpoint to go on from or None, names of damaged ones).
+
+    A damaged checkpoint is set aside as `<name>.damaged`. Where it is the best one there is nothing
+    to go on from: nobody else knows what the run ends with.
+    """
+    index = read_index(run_dir)
+    names = {role: index[role] for role in ("best", "last", "previous") if role in index}
+    damaged = [name for name in dict.fromkeys(names.values()) if not _is_intact(run_dir / name)]
+    for name in damaged:
+        set_aside = run_dir / f"{name}.damaged"
+        shutil.rmtree(set_aside, ignore_errors=True)
+        if (run_dir / name).exists():
+            (run_dir / name).rename(set_aside)
+    best, last, previous = (names.get(role) for role in ("best", "last", "previous"))
+    newest_whole = previous if last in damaged else last
+    if best is None or newest_whole is None or {best, newest_whole} & set(damaged):
+        return None, damaged
+    if damaged:
+        _write_index(run_dir, {"best": best, "last": newest_whole})
+    return run_dir / newest_whole, damaged
+
+
+def verify(folder: Path) -> None:
+    """Raises `CheckpointError` where a file of the checkpoint is not as it was written."""
+    try:
+        expected = dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        expected = {}
+    for name in (MODEL, STATE, *expected) if expected else (CHECKSUMS,):
+        try:
+            is_as_written = _digest(folder / name) == expected.get(name)
+        except (OSError, ValueError):
+            is_as_written = False
+        if not is_as_written:
+            raise CheckpointError(f"{folder / name}: damaged or missing; use another checkpoint")
+
+
+def _is_intact(folder: Path) -> bool:
+    try:
+        verify(folder)
+    except CheckpointError:
+        return False
+    return True
+
+
+def find(reference: str, checkpoint_dir: Path) -> Path:
+    """The folder of the best weights that a run id, a run's folder or a checkpoint's folder means.
+
+    Raises `CheckpointError`.
+    """
+    for folder in (Path(reference), checkpoint_dir / reference):
+        if (folder / MODEL).is_file() and (folder / STATE).is_file():
+            return folder
+        if best := read_index(folder).get("best"):
+            return folder / best
+    raise CheckpointError(
+        f"{reference}: no checkpoint there, nor in {checkpoint_dir / reference}; name a run id "
+        f"below {checkpoint_dir} or a folder that holds {INDEX} or {MODEL}"
+    )
+
+
+def load(folder: Path, device: torch.device) -> tuple[BiEncoder, Any, State]:
+    """(model, tokenizer, state) of the checkpoint in `folder`. Raises `CheckpointError`."""
+    verify(folder)
+    state = read_state(folder)
+    config = state.config
+    skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling, config.max_length)
+    model = build(config, skeleton, environment.precision(config.precision, device)).to(device)
+    put_weights(model, folder)
+    return model, tokenizer, state
+
+
+def put_weights(model: BiEncoder, folder: Path) -> None:
+    """Load all of a checkpoint's weights into `model`. Raises `CheckpointError`."""
+    try:
+        model.load_state_dict(read_tensors(folder / MODEL))
+    except RuntimeError:
+        raise CheckpointError(
+            f"{folder / MODEL}: these weights do not fit the encoder and config beside them"
+        ) from None
+
+
+def read_state(folder: Path) -> State:
+    """What `save` was given as `state`. Raises `CheckpointError`."""
+    path = folder / STATE
+    state: Any = None
+    try:
+        state = json.loads(path.read_text("utf-8"))
+        return State.model_validate(state)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        by = f"version {state.get('version', '0.1')}" if isinstance(state, dict) else "no version"
+        raise CheckpointError(
+            f"{path}: this version cannot read {field} ({first['msg']}); written by {by}, which can"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error!r})") from None
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file. Raises `CheckpointError`."""
+    try:
+        return load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error})") from None
+
+
+def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """(a checkpoint's weights that fit `model`, names of the modules that have to start fresh).
+
+    Those are the pair head where its shape differs (another fusion), and the LayerNorms that the
+    checkpoint does not have. Raises `CheckpointError` where the encoder differs.
+    """
+    verify(folder)
+    saved = read_tensors(folder / MODEL)
+    own = model.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in saved.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    fresh = sorted({name.split(".")[0] for name in own.keys() - fitting.keys()})
+    if {"encoder", "similarity"} & set(fresh):
+        raise CheckpointError(
+            f"{folder}: was trained with another encoder or pooling; pass the --encoder and "
+            "--pooling of that run"
+        )
+    return fitting, fresh
+
+
+def read_index(run_dir: Path) -> dict[str, str]:
+    """Role ('best', 'last', 'previous') → checkpoint name; {} where there is no index.
+
+    Raises `CheckpointError` where there is one that cannot be read.
+    """
+    path = run_dir / INDEX
+    try:
+        index = json.loads(path.read_text("utf-8"))
+        # A name leads to a checkpoint of this run and nowhere else.
+        return {role: name for role, name in index.items() if _NAME.fullmatch(name)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        raise CheckpointError(
+            f"{path}: damaged; restore it, or name a checkpoint's own folder; a run cannot be gone "
+            "on with (--resume=never starts a new one)"
+        ) from None
+
+
+def digest(folder: Path) -> str:
+    """A hash of a checkpoint's weights."""
+    return _digest(folder / MODEL)[:16]
+
+
+@distributed.main_process_only
+def drop_training_state(run_dir: Path) -> None:
+    """A finished run keeps its best and its last weights, and nothing to go on from."""
+    index = read_index(run_dir)
+    index.pop("previous", None)
+    _write_index(run_dir, index)
+    for name in set(index.values()):
+        folder = run_dir / name
+        with whole_file(folder / CHECKSUMS) as path:
+            _write_json(path, _checksums(folder, without=TRAINING))
+        (folder / TRAINING).unlink(missing_ok=True)
+
+
+def _write_index(run_dir: Path, index: dict[str, str]) -> None:
+    """Put the index in force, then remove the checkpoints that it does not name."""
+    with whole_file(run_dir / INDEX) as path:
+        _write_json(path, index)
+    for unfinished in run_dir.glob(".epoch-*.tmp"):  # left by a killed process
+        shutil.rmtree(unfinished)
+    for folder in run_dir.glob("epoch-*"):
+        if folder.name not in index.values() and folder.suffix != ".damaged":
+            shutil.rmtree(folder)
+
+
+def _checksums(folder: Path, without: str = "") -> dict[str, str]:
+    """SHA-256 of every file below `folder` but the checksums themselves."""
+    names = (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
+    return {name: _digest(folder / name) for name in names if name not in (CHECKSUMS, without)}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _on_host(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")

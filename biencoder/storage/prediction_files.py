@@ -1,0 +1,38 @@
+"""Files of a table of predictions, see `retrieval.predictions`: parquet, and TREC run and qrels."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import polars as pl
+
+from biencoder.runtime import distributed
+from biencoder.storage.atomic import whole_file
+
+
+@distributed.main_process_only
+def write_parquet(tables: list[pl.DataFrame], path: Path) -> None:
+    """The tables of several splits as one parquet file."""
+    with whole_file(path) as unfinished:
+        pl.concat(tables).write_parquet(unfinished)
+
+
+def write_trec(predictions: pl.DataFrame, run_id: str, folder: Path) -> None:
+    """`<split>.run` and `<split>.qrels` for trec_eval and its kin, one split's table each.
+
+    The run holds the ten candidates in their order after rescoring. Its score column is 10, 9, …:
+    tools sort by it, some in single precision, where log-odds could tie or swap.
+    """
+    split = predictions["split"][0]
+    run, qrels = [], []
+    for row in predictions.iter_rows(named=True):
+        query = quote(row["pair_id"])
+        qrels.append(f"{query} 0 {query}/counter 1\n")
+        order = np.argsort(-np.array(row["scores"]), kind="stable")
+        for place, candidate in enumerate(order):
+            name = quote(row["candidates"][candidate])
+            run.append(f"{query} Q0 {name} {place + 1} {10 - place} {run_id}\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix, lines in (("run", run), ("qrels", qrels)):
+        with whole_file(folder / f"{split}.{suffix}") as unfinished:
+            unfinished.write_text("".join(lines), "utf-8")

@@ -1,0 +1,208 @@
+"""The run log: one JSON object a line, appended as it happens, never rewritten."""
+
+import fcntl
+import json
+import math
+import os
+import secrets
+from collections.abc import Collection
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from biencoder.errors import RunError
+from biencoder.runtime import distributed
+from biencoder.runtime.console import say
+from biencoder.storage import events
+from biencoder.storage.checkpoint import Progress
+from biencoder.storage.events import SCHEMA, Event
+
+
+class RunLog:
+    """The log of one run, `<log_dir>/<run_id>.jsonl`, held by one process at a time.
+
+    In a run of several processes the main one writes; on the others nothing here does anything.
+
+    Every line carries event, run_id, time (ISO 8601, UTC) and schema. A number that is not finite
+    is written as null, and the line's `nonfinite` names the field.
+    """
+
+    def __init__(self, log_dir: Path, run_id: str, *, resumed: bool = False) -> None:
+        """Create the file, or with `resumed` go on with it.
+
+        Raises `RunError` where a new run's file exists, where another process holds it, or where
+        it cannot be written.
+        """
+        self.run_id = run_id
+        self.path = log_dir / f"{run_id}.jsonl"
+        self._descriptor: int | None = None
+        if not distributed.is_main_process():
+            return
+        try:
+            log_dir.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise RunError(
+                f"{self.path}: cannot be written ({error.strerror}); choose another --log_dir"
+            ) from None
+        try:
+            self._take(self._descriptor, resumed)
+        except RunError:
+            os.close(self._descriptor)
+            raise
+
+    def _take(self, descriptor: int, resumed: bool) -> None:
+        """Lock the file. Raises `RunError` where this process cannot go on with it."""
+        try:
+            # The lock dies with its holder, however that ends.
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"--run_id={self.run_id}: another process is writing {self.path}; wait for it, or "
+                "choose another run_id"
+            ) from None
+        self._drop_torn_line(descriptor)
+        if resumed and _is_completed(_first_and_last_record(self.path)[1]):
+            raise RunError(f"run {self.run_id} was completed by another process in the meantime")
+        if not resumed and os.fstat(descriptor).st_size:
+            raise RunError(
+                f"--run_id={self.run_id}: {self.path} exists already; choose another run_id, or go "
+                "on with that run, if it is unfinished, by the flags that it was started with"
+            )
+
+    def write(self, event: Event) -> None:
+        """Append one event as one whole line. Raises `RunError` where the disk refuses it."""
+        if self._descriptor is None:
+            return
+        nonfinite: list[str] = []
+        fields = event.model_dump(exclude_unset=True)
+        record: dict[str, Any] = {
+            "event": event.name,
+            "run_id": self.run_id,
+            "time": datetime.now(UTC).isoformat(),
+            "schema": SCHEMA,
+            **{name: _finite(value, name, nonfinite) for name, value in fields.items()},
+        }
+        if nonfinite:
+            record["nonfinite"] = nonfinite
+        line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        # One system call a line: a reader, or a crash, meets whole lines.
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
+        if written < len(line):
+            self._drop_torn_line(self._descriptor)
+            raise RunError(f"{self.path}: cannot be written (the disk is full)")
+
+    def warn(self, progress: Progress, message: str, action: str, **details: Any) -> None:
+        """Log a warning of this point of the run, and print it."""
+        place = {"epoch": progress.epoch, "step": progress.step}
+        self.write(events.Warning(message=message, action=action, **{**place, **details}))
+        say(f"warning: {message}; {action}")
+
+    def __enter__(self) -> "RunLog":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+    def _drop_torn_line(self, descriptor: int) -> None:
+        """Cut off what a full disk or a crash left of one of our lines: it never was a record."""
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        torn, ours = content[whole:], b'{"event": "'
+        if torn and (torn.startswith(ours) or ours.startswith(torn)):
+            os.ftruncate(descriptor, whole)
+
+
+def new_run_id(variant: str, seed: int) -> str:
+    """A readable name: UTC time, canonical variant, seed, and a number against others like it."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}_{secrets.token_hex(3)}"
+
+
+class FormerRun(NamedTuple):
+    """A run that the log folder holds already; `start` is its `run_start`."""
+
+    run_id: str
+    completed: bool
+    start: dict[str, Any]
+
+
+def find_run(
+    log_dir: Path, decides: dict[str, Any], run_id: str | None, free: Collection[str] = ()
+) -> FormerRun | None:
+    """The run to go on with, or None.
+
+    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. What
+    `decides` its result must be as given, but for the `free` fields. A run is completed when its
+    log ends with a `run_end` that says so. Raises `RunError` where the run of this name is another.
+    """
+    logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
+    found = []
+    for path in logs:
+        if not path.is_file():
+            continue
+        start, end = _first_and_last_record(path)
+        former = FormerRun(path.stem, _is_completed(end), start)
+        decided = start.get("decides")
+        if not isinstance(decided, dict):
+            continue  # not a log of this schema
+        differs = [name for name in decides if decided.get(name) != decides[name]]
+        if not set(differs) - set(free) and (run_id or not former.completed):
+            found.append((str(start.get("time")), path.stem, former))
+        elif run_id and not former.completed:
+            parts = [
+                f"another {_CONTENT[n]}" if n in _CONTENT else f"--{n}={decided.get(n)}"
+                for n in differs
+            ]
+            raise RunError(
+                f"--run_id={run_id}: {path} was started with {', '.join(parts)}; go on with it as "
+                "it was started, or choose another run_id"
+            )
+    return max(found)[2] if found else None
+
+
+#: What differs where a digest in `decides` does.
+_CONTENT = {"corpus": "corpus", "encoder": "encoder or tokenizer", "init_from": "first stage"}
+
+
+def _is_completed(last_record: dict[str, Any]) -> bool:
+    return last_record.get("event") == "run_end" and last_record.get("status") == "completed"
+
+
+def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The two records, {} for one that is no whole line; a log may be large, so ends alone."""
+    with path.open("rb") as file:
+        first = file.readline()
+        file.seek(max(0, path.stat().st_size - 100_000))
+        whole = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
+    return _record(first), _record(whole[-1] if whole else b"")
+
+
+def _record(line: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(line) if line.endswith(b"\n") else {}
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _finite(value: Any, name: str, nonfinite: list[str]) -> Any:
+    """`value` with each non-finite float replaced by None, and `name` noted where one was."""
+    if isinstance(value, dict):
+        return {key: _finite(item, f"{name}.{key}", nonfinite) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item, name, nonfinite) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        if name not in nonfinite:
+            nonfinite.append(name)
+        return None
+    return value

@@ -1,0 +1,109 @@
+"""The figures of the three splits by the model as it stands, after every epoch."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from biencoder.data import corpus
+from biencoder.data.corpus import Corpus, Split
+from biencoder.data.tokens import Tokens
+from biencoder.model.biencoder import BiEncoder
+from biencoder.retrieval import untrained
+from biencoder.retrieval.embedding import Embeddings, embed, encode
+from biencoder.retrieval.ranking import Ranking, Scorer, metrics, rank
+from biencoder.runtime.console import percentages, say
+from biencoder.storage import events
+from biencoder.storage.checkpoint import Progress
+from biencoder.storage.run_log import RunLog
+
+
+@dataclass
+class Evaluator:
+    """Embeds, ranks and scores the splits, and logs the figures.
+
+    `with_unseen` adds the figures over points that training does not hold; `heed` is called often,
+    as the point at which a signal may take effect.
+    """
+
+    data: Corpus
+    tokens: dict[str, Tokens]
+    model: BiEncoder
+    device: torch.device
+    neighbors: str
+    with_unseen: bool
+    log: RunLog
+    heed: Callable[[], None]
+    #: The splits' embeddings by the model as it stands, as far as they were asked for.
+    embeddings: dict[str, Embeddings] = field(default_factory=dict)
+
+    def embedded(self, name: str) -> Embeddings:
+        """The embeddings of a split's texts. Raises `NotFiniteError`."""
+        if name not in self.embeddings:
+            self.embeddings[name] = embed(
+                self.model, self.tokens[name], self.device, name, self.heed
+            )
+        return self.embeddings[name]
+
+    def evaluate(self, progress: Progress) -> tuple[dict[str, float], Ranking]:
+        """(top-1 of each split, the training split's ranking); each split's figures are logged."""
+        top1, rankings = {}, {}
+        for split in self.data.splits:
+            clock = time.monotonic()
+            rankings[split.name], figures = self._score(
+                split, self.embedded(split.name), self.model
+            )
+            seconds = time.monotonic() - clock
+            fields = self._place(progress, split) | figures | {"seconds": seconds}
+            self.log.write(events.Eval.model_validate(fields))
+            top1[split.name] = figures["top1"]
+        return top1, rankings["training"]
+
+    def evaluate_untrained(self, progress: Progress) -> dict[str, Tensor]:
+        """Score the encoder before any training, by nearest neighbour.
+
+        Leaves top-1 of each split in `progress`; returns the pooled vectors of each split's texts.
+        """
+        self.model.eval()
+        pooled = {}
+        for split in self.data.splits:
+            clock = time.monotonic()
+            tokens = self.tokens[split.name]
+            vectors = encode(self.model.pooled, tokens, self.device, split.name, self.heed)
+            found = untrained.embeddings(vectors)
+            _, figures = self._score(split, found, untrained.NearestAlone())
+            seconds = time.monotonic() - clock
+            fields = self._place(progress, split) | figures | {"seconds": seconds}
+            self.log.write(events.Untrained.model_validate(fields))
+            pooled[split.name] = vectors
+            progress.untrained[split.name] = figures["top1"]
+        say(f"untrained encoder: top-1 {percentages(progress.untrained)}")
+        return pooled
+
+    @torch.no_grad()
+    def keep(self, pooled: dict[str, Tensor]) -> None:
+        """Keep the embeddings that follow from pooled vectors, which spares encoding again."""
+        self.embeddings = {
+            name: Embeddings(*self.model.project(vectors)) for name, vectors in pooled.items()
+        }
+
+    def forget(self) -> None:
+        """Drop the embeddings: the model's weights change."""
+        self.embeddings.clear()
+
+    def _score(
+        self, split: Split, embeddings: Embeddings, scorer: Scorer
+    ) -> tuple[Ranking, dict[str, float]]:
+        ranking = rank(split, embeddings, scorer, self.neighbors)
+        figures = metrics(ranking)
+        if self.with_unseen:
+            among_unseen = metrics(ranking, corpus.unseen(split, self.data.training))
+            figures |= {f"{name}_unseen": among_unseen[name] for name in ("top1", "hits", "n")}
+        return ranking, figures
+
+    @staticmethod
+    def _place(progress: Progress, split: Split) -> dict[str, Any]:
+        return {"epoch": progress.epoch, "step": progress.step, "split": split.name}

@@ -1,0 +1,133 @@
+"""The negative of every training pair: hard (the nearest wrong text) or random, on a schedule."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from biencoder.data.corpus import Split
+from biencoder.retrieval.neighbors import Indices, first_where, nearest
+
+
+@dataclass(frozen=True)
+class Negatives:
+    """The negatives in force and what the run log says of them.
+
+    `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that stood
+    nearer than the hard negative taken but have one of the point's own texts, the pair itself left
+    out. The distances are quartiles over all pairs.
+    """
+
+    text_ids: npt.NDArray[np.int64]
+    hard_ratio: float
+    hard: int
+    random: int
+    passed_over: int
+    positive_distance: list[float]
+    negative_distance: list[float]
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The fields of a `mine` event."""
+        return {name: value for name, value in vars(self).items() if name != "text_ids"}
+
+
+def hard_ratio_at(epoch: int, start: float, step: float) -> float:
+    """The share of hard negatives in an epoch: `start`, moved by `step` each epoch, in [0, 1]."""
+    return min(1.0, max(0.0, start + epoch * step))
+
+
+def mine(
+    split: Split,
+    sim: Tensor,
+    hard_ratio: float,
+    seed: int,
+    epoch: int,
+    neighbors: str = "exact",
+    retrieved: Indices | None = None,
+) -> Negatives:
+    """Give every pair of `split` a new negative.
+
+    `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
+    searches them. A hard negative is the nearest text among all points and counters of the split
+    that is not the point's own, and of several as near the first by `Split.ties`; a random one is
+    uniform over the same. Which pairs get which, and the random texts themselves, depend on seed
+    and epoch alone, not on the model.
+
+    Where the split has been evaluated with the same `sim`, its `Ranking.candidates` are `retrieved`
+    [N, K]; they change nothing, and mostly spare the search.
+    """
+    rng = np.random.default_rng([seed, epoch, 1])
+    is_hard = rng.random(len(split)) < hard_ratio
+    text_ids = _random_negatives(split, rng)
+    hard_pairs = np.flatnonzero(is_hard)
+    passed_over = 0
+    if len(hard_pairs):
+        text_ids[hard_pairs], passed_over = _hard_negatives(
+            split, sim, hard_pairs, neighbors, retrieved
+        )
+    vectors = sim.cpu().numpy()
+    points = vectors[split.point_ids]
+    return Negatives(
+        text_ids=text_ids,
+        hard_ratio=hard_ratio,
+        hard=len(hard_pairs),
+        random=len(split) - len(hard_pairs),
+        passed_over=passed_over,
+        positive_distance=_quartiles(points - vectors[split.counter_ids]),
+        negative_distance=_quartiles(points - vectors[text_ids]),
+    )
+
+
+def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Uniform over the split's points and counters; draws again while a pair got its own text."""
+    candidates = split.candidate_ids
+    drawn = candidates[rng.integers(len(candidates), size=len(split))]
+    while len(own := np.flatnonzero(split.is_own(split.point_ids, drawn))):
+        drawn[own] = candidates[rng.integers(len(candidates), size=len(own))]
+    return drawn
+
+
+def _hard_negatives(
+    split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
+) -> tuple[Indices, int]:
+    """(text ids [P], texts passed over) for the pairs with the given rows."""
+    pool, points = split.candidate_ids, split.point_ids[pairs]
+    found = np.full(len(pairs), -1)
+    if retrieved is not None:
+        # Evaluation passes over the same texts but the gold counter, in the same order.
+        near = retrieved[pairs]
+        found = first_where((near >= 0) & (near != pairs[:, None]), near, 1)[:, 0]
+    if len(rest := np.flatnonzero(found < 0)):
+        asking = points[rest]
+        rows, _ = nearest(
+            sim[pool],
+            sim[asking],
+            1,
+            lambda query, row: split.is_own(asking[query], pool[row]),
+            neighbors,
+            split.ties,
+        )
+        found[rest] = rows[:, 0]
+    text_ids = pool[found]
+    return text_ids, _passed_over(split, sim, pairs, text_ids)
+
+
+def _passed_over(split: Split, sim: Tensor, pairs: Indices, negatives: Indices) -> int:
+    points, counters = split.point_ids[pairs], split.counter_ids[pairs]
+    places, texts = split.own_texts(points)
+    vectors = sim.cpu().numpy()
+
+    def distance(texts: Indices) -> npt.NDArray[np.float32]:
+        return np.linalg.norm(vectors[points[places]] - vectors[texts], axis=1)
+
+    copies = np.bincount(split.candidate_ids)[texts] - (texts == points[places])
+    copies -= texts == counters[places]
+    return int(copies[distance(texts) < distance(negatives[places])].sum())
+
+
+def _quartiles(differences: npt.NDArray[np.float32]) -> list[float]:
+    lengths = np.linalg.norm(differences, axis=1)
+    return [float(value) for value in np.quantile(lengths, [0.25, 0.5, 0.75])]

@@ -1,0 +1,54 @@
+"""The training objective as one differentiable forward, and its backward."""
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from biencoder.data.batches import Batch
+from biencoder.model.biencoder import BiEncoder
+from biencoder.model.losses import Loss, in_batch_loss, total_loss
+from biencoder.runtime import distributed
+from biencoder.training.dropout import QuickDropout
+
+
+class Objective(nn.Module):
+    """The model and its loss as one forward, all of which `DistributedDataParallel` has to see."""
+
+    def __init__(self, model: BiEncoder, margin: float, in_batch_weight: float = 0.0) -> None:
+        super().__init__()
+        self.model, self.margin, self.in_batch_weight = model, margin, in_batch_weight
+
+    def forward(self, batch: Batch) -> Loss:
+        """The loss of the batch's triplets."""
+        with QuickDropout() if batch.triplets.device.type == "cpu" else nullcontext():
+            vectors = [self.model(input_ids, mask) for input_ids, mask in batch.groups]
+        sim, h = (torch.cat(parts) for parts in zip(*vectors, strict=True))
+        loss = triplet_step(self.model, sim[batch.triplets], h[batch.triplets], self.margin)
+        if not self.in_batch_weight:
+            return loss
+        candidates = distributed.all_gather_rows(sim[batch.given], batch.given_as, batch.candidates)
+        anchors = sim[batch.triplets[0]]
+        in_batch = in_batch_loss(anchors, candidates, batch.positives, batch.masked)
+        return loss._replace(total=loss.total + self.in_batch_weight * in_batch, in_batch=in_batch)
+
+
+def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Loss:
+    """The loss of B triplets by sim [3, B, S] and h [3, B, H]: points, counters, negatives."""
+    sim_p, sim_c, sim_n = sim
+    h_p, h_c, h_n = h
+    is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
+    is_not = model.pair_logits(sim_p, h_p, sim_n, h_n)
+    return total_loss(sim_p, sim_c, sim_n, is_counter, is_not, margin)
+
+
+def backward(objective: nn.Module, batch: Batch, pairs: int) -> Loss:
+    """The loss of a batch of so many pairs, detached, and its gradients: the processes share the
+    pairs, and each gets what one alone would get for all of them.
+    """
+    weight = len(distributed.shard(pairs)) * distributed.world_size() / pairs
+    loss: Loss = objective(batch)
+    (loss.total * weight).backward()
+    parts = torch.stack(loss).detach() * (weight / distributed.world_size())
+    distributed.all_reduce(parts)
+    return Loss(*parts)

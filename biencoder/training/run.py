@@ -1,0 +1,311 @@
+"""One run from its flags to its exit status: set up, start or resume, train, leave the results."""
+
+import json
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from biencoder.config import Config
+from biencoder.data import corpus
+from biencoder.data.corpus import Corpus, Split
+from biencoder.data.tokens import Tokens
+from biencoder.errors import RunError
+from biencoder.model import encoder
+from biencoder.model.biencoder import BiEncoder, build
+from biencoder.model.initialization import start_from_principal
+from biencoder.retrieval import final_evaluation
+from biencoder.runtime import distributed, environment
+from biencoder.runtime.console import percent, say
+from biencoder.runtime.signals import Interrupted, Interruption
+from biencoder.storage import checkpoint, events, identity, prediction_files
+from biencoder.storage.checkpoint import Progress
+from biencoder.storage.export import export
+from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
+from biencoder.training.evaluation import Evaluator
+from biencoder.training.state import TrainingState, make_optimizer, take_up
+from biencoder.training.trainer import Trainer
+
+
+def train(config: Config, interruption: Interruption) -> int:
+    """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
+
+    Raises `RunError` with one line for whatever the user can mend.
+    """
+    device = environment.device(config.device)
+    with distributed.joined(device):
+        if distributed.world_size() == 1:
+            return train_process(config, device, interruption)
+        with interruption.agreed(distributed.all_reduce_max):
+            return train_process(config, device, interruption)
+
+
+def train_process(config: Config, device: torch.device, interruption: Interruption) -> int:
+    """`train` as each of the run's processes goes through it."""
+    started = time.monotonic()
+    data = corpus.load(config.data_dir, config.leaked_pairs)
+    pretrained, tokenizer = encoder.load(
+        config.encoder, config.pooling, config.max_length, config.layers
+    )
+    first_stage = None
+    if config.init_from and distributed.is_main_process():  # which gives the others its weights
+        first_stage = checkpoint.find(config.init_from, config.checkpoint_dir)
+    decides = identity.decides(
+        config,
+        corpus=data.digest,
+        encoder=identity.encoder_digest(pretrained, tokenizer),
+        first_stage=checkpoint.digest(first_stage) if first_stage else None,
+        precision=environment.precision(config.precision, device),
+    )
+    former, run_id = choose_run(config, decides)
+    if former and former.completed:
+        checkpoint.drop_training_state(config.checkpoint_dir / run_id)
+        say(f"run {run_id} is completed already; choose another --run_id for a new one")
+        return 0
+    if former:  # goes on in the precision that it was started in
+        decides = former.start["decides"]
+    corpus.check_negatives(config.data_dir, data.training)
+    check_place(config, run_id, former)
+    torch.manual_seed(config.seed)
+    model = build(config, pretrained, decides["precision"])
+    if first_stage:
+        checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
+    model.to(device)
+    state = TrainingState(model, make_optimizer(model, config))
+    provenance = environment.provenance(device, decides["precision"], distributed.world_size())
+
+    with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
+        end: dict[str, Any] = {"status": "failed", "reason": None}
+        try:
+            with distributed.blame():
+                tokens = {
+                    split.name: Tokens(split.texts, tokenizer, config.max_length)
+                    for split in data.splits
+                }
+                evaluator = Evaluator(
+                    data=data,
+                    tokens=tokens,
+                    model=model,
+                    device=device,
+                    neighbors=config.neighbors,
+                    with_unseen=config.leaked_pairs == "keep",
+                    log=log,
+                    heed=interruption.heed,
+                )
+                trainer = Trainer(
+                    config=config,
+                    split=data.training,
+                    tokens=tokens["training"],
+                    state=state,
+                    evaluator=evaluator,
+                    device=device,
+                    log=log,
+                    interruption=interruption,
+                    save=partial(save, config, state, tokenizer, log),
+                )
+                if former:
+                    resume(config, state, log, former.start, provenance)
+                else:
+                    start(config, decides, provenance, data, tokens, model, log)
+                distributed.broadcast_weights(model)
+                if state.progress == Progress():
+                    prepare(config, state, evaluator, first_stage, log)
+                trainer.fit()
+                finish(config, state, data, evaluator, tokenizer, log, interruption)
+            end["status"] = "completed"
+        except Interrupted as signalled:
+            end = {"status": "interrupted", "reason": str(signalled)}
+            say(f"{signalled}; the same command goes on from here")
+            return signalled.status
+        except torch.OutOfMemoryError:
+            end["reason"] = "out of device memory"
+            raise RunError(f"{end['reason']}: lower --batch_size or --max_length") from None
+        except BaseException as error:
+            end["reason"] = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            with interruption.winding_up():
+                best = state.progress.best
+                end |= {"best_epoch": best.epoch, "top1": best.top1}
+                end["seconds"] = time.monotonic() - started
+                log.write(events.RunEnd.model_validate(end))
+        # Only now: a run that is killed before its log says completed must find it all again.
+        with interruption.winding_up():
+            checkpoint.drop_training_state(config.checkpoint_dir / run_id)
+    say(closing_line(state.progress))
+    return 0
+
+
+def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | None, str]:
+    """(the run to go on with or None, the run id), as the main process finds them."""
+    former = None
+    if distributed.is_main_process() and config.resume == "auto":
+        free = ("precision",) if config.precision == "auto" else ()
+        former = find_run(config.log_dir, decides, config.run_id, free)
+    run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)
+    chosen = json.loads(distributed.broadcast(json.dumps([former, run_id]).encode()))
+    return chosen[0] and FormerRun(*chosen[0]), chosen[1]
+
+
+@distributed.main_process_only
+def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
+    """Raises `RunError` where a run cannot write its files, or would mix them with others'."""
+    environment.check_writable(config.log_dir, config.checkpoint_dir)
+    folder = config.checkpoint_dir / run_id
+    is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
+    if is_new and folder.is_dir() and any(folder.iterdir()):
+        raise RunError(
+            f"{folder}: holds checkpoints of another run; choose another --run_id or "
+            "--checkpoint_dir, or remove it"
+        )
+
+
+def start(
+    config: Config,
+    decides: dict[str, Any],
+    provenance: dict[str, Any],
+    data: Corpus,
+    tokens: dict[str, Tokens],
+    model: BiEncoder,
+    log: RunLog,
+) -> None:
+    """Open a new run's log with all that identifies the run."""
+    truncation = {name: of_split.truncation() for name, of_split in tokens.items()}
+    opening = {
+        "config": config.to_json(),
+        "decides": decides,
+        "identity": identity.identity(decides),
+        "variant": config.variant,
+        "corpus": {split.name: split.counts for split in data.splits},
+        "truncation": truncation,
+        "seed": config.seed,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+    }
+    log.write(events.RunStart.model_validate(opening | provenance))
+    count = distributed.world_size()
+    shared = f", shared by {count} processes" if count > 1 else ""
+    device = next(model.parameters()).device
+    say(f"run {log.run_id} on {device}{shared}, log {log.path}")
+    for split in data.splits:
+        say(f"  {split.name}: {_describe(split, truncation[split.name], config.max_length)}")
+
+
+def resume(
+    config: Config,
+    state: TrainingState,
+    log: RunLog,
+    start: dict[str, Any],
+    provenance: dict[str, Any],
+) -> None:
+    """Go on from the newest undamaged checkpoint, or from the start where there is none yet."""
+    name, damaged = take_up(state, config.checkpoint_dir / log.run_id)
+    progress = state.progress
+    for bad in damaged:
+        log.warn(Progress(), f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
+    place = {"epoch": progress.epoch, "step": progress.step, "checkpoint": name}
+    log.write(events.Resume.model_validate(place | provenance))
+    for what, now in provenance.items():
+        if (then := start.get(what)) != now:
+            message = f"{what} is another than at the start of the run: {then} then, {now} now"
+            log.warn(progress, message, "went on; the last bits of the result may differ")
+    say(
+        f"run {log.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
+        "(--resume=never starts a new one)"
+    )
+
+
+def prepare(
+    config: Config,
+    state: TrainingState,
+    evaluator: Evaluator,
+    first_stage: Path | None,
+    log: RunLog,
+) -> None:
+    """Score the untrained encoder, then let what is not pretrained begin where its vectors say, or
+    all of the model where the first stage ended.
+    """
+    model = state.model
+    pooled = evaluator.evaluate_untrained(state.progress)
+    if config.init_from is None:
+        start_from_principal(model, pooled["training"], config.seed)
+    elif first_stage:
+        weights, fresh = checkpoint.first_stage(model, first_stage)
+        model.load_state_dict(weights, strict=False)
+        if fresh:
+            message = f"{config.init_from} holds no fitting weights for: {', '.join(fresh)}"
+            log.warn(state.progress, message, "these start fresh")
+    distributed.broadcast_weights(model)
+    if config.init_from is None:
+        evaluator.keep(pooled)
+
+
+def finish(
+    config: Config,
+    state: TrainingState,
+    data: Corpus,
+    evaluator: Evaluator,
+    tokenizer: Any,
+    log: RunLog,
+    interruption: Interruption,
+) -> None:
+    """Leave the best epoch's pools, predictions, and exported model."""
+    model, best = state.model, state.progress.best
+    run_dir = config.checkpoint_dir / log.run_id
+    if best.epoch != config.epochs:
+        if distributed.is_main_process():
+            checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
+        distributed.broadcast_weights(model)
+        evaluator.forget()
+    results = [
+        final_evaluation.evaluate(split, data, evaluator.embedded(split.name), model)
+        for split in data.splits
+    ]
+    for result in results:
+        for pool, figures in result.pools.items():
+            place = {"epoch": best.epoch, "split": result.split, "pool": pool}
+            log.write(events.Pools.model_validate(place | figures))
+    prediction_files.write_parquet(
+        [result.predictions for result in results],
+        config.log_dir / f"{log.run_id}.predictions.parquet",
+    )
+    with interruption.held():
+        export(model, tokenizer, run_dir)
+    say(final_evaluation.pool_table(results))
+
+
+def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:
+    """Write a checkpoint of the run as it stands, and say so in the log."""
+    progress = state.progress
+    saved = checkpoint.State(run_id=log.run_id, config=config, progress=progress)
+    folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)
+    checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
+    place = {"epoch": progress.epoch, "step": progress.step}
+    log.write(events.Checkpoint(**place, path=str(folder), best=best))
+
+
+def closing_line(progress: Progress) -> str:
+    """The best epoch's figures beside the untrained encoder's."""
+    beside = [
+        f"{name} {percent(share)} (untrained encoder {percent(progress.untrained[name])})"
+        for name, share in progress.best.top1.items()
+    ]
+    return f"best epoch {progress.best.epoch}: {', '.join(beside)}"
+
+
+def _describe(split: Split, truncation: dict[str, float], max_length: int) -> str:
+    counts = split.counts
+    parts = [f"{counts['kept']:,} pairs"]
+    if counts["leaked"]:
+        parts.append(f"{counts['leaked']:,} dropped: a text stands in validation or test too")
+    if counts["incomplete"]:
+        parts.append(f"{counts['incomplete']:,} incomplete passed over")
+    if truncation["texts_cut"]:
+        parts.append(
+            f"{truncation['texts_cut']:.0%} of texts cut at {max_length} tokens, "
+            f"{truncation['tokens_lost']:.0%} of all tokens lost"
+        )
+    if truncation["texts_alike"]:
+        parts.append(f"{truncation['texts_alike']:,} texts have the same tokens as another")
+    return "; ".join(parts)

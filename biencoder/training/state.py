@@ -1,0 +1,79 @@
+"""What training changes, and how a checkpoint holds it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from biencoder.config import Config
+from biencoder.model.biencoder import BiEncoder
+from biencoder.runtime import distributed
+from biencoder.storage import checkpoint
+from biencoder.storage.checkpoint import Progress
+
+
+@dataclass
+class TrainingState:
+    """The model, its optimiser, the negatives in force, and how far the run has come."""
+
+    model: BiEncoder
+    optimizer: torch.optim.Adam
+    progress: Progress = field(default_factory=Progress)
+    #: Each training pair's negative, an index into the split's texts; none before the first mine.
+    negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The negatives, and Adam's state by parameter: `exp_avg.encoder.…`, `step.…`, …"""
+        adam = {
+            f"{kind}.{name}": tensor
+            for name, parameter in self.model.named_parameters()
+            for kind, tensor in self.optimizer.state[parameter].items()
+        }
+        return adam | {"negatives": torch.from_numpy(self.negatives)}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take up what `tensors` gave."""
+        tensors = dict(tensors)
+        self.negatives = tensors.pop("negatives").numpy()
+        numbers = {name: n for n, (name, _) in enumerate(self.model.named_parameters())}
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            kind, _, name = key.partition(".")
+            state.setdefault(numbers[name], {})[kind] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
+    """Adam over all parameters, in the model's order: the encoder's, then what starts fresh."""
+    pretrained = list(model.encoder.parameters())
+    fresh = list(model.parameters())[len(pretrained) :]
+    groups = [{"params": pretrained, "lr": config.lr}, {"params": fresh, "lr": config.head_lr}]
+    return torch.optim.Adam(groups, fused=True)
+
+
+def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
+    """Take up the newest undamaged checkpoint on every process, as the main process reads it.
+
+    Returns its name, None where the run has to begin anew, and the names of damaged ones, which are
+    set aside. The main process alone has the weights: broadcast them afterwards.
+    """
+    folder: Path | None = None
+    damaged: list[str] = []
+    tensors: dict[str, Tensor] = {}
+    if distributed.is_main_process():
+        folder, damaged = checkpoint.newest(run_dir)
+    if folder is not None:
+        state.progress = checkpoint.read_state(folder).progress
+        tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
+        checkpoint.put_weights(state.model, folder)
+    progress = distributed.broadcast(state.progress.model_dump_json().encode())
+    tensors = safetensors.torch.load(distributed.broadcast(safetensors.torch.save(tensors)))
+    state.progress = Progress.model_validate_json(progress)
+    if tensors:
+        state.restore(tensors)
+    return folder.name if folder else None, damaged

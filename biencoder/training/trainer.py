@@ -1,0 +1,268 @@
+"""The training loop: evaluate, checkpoint, mine, train, epoch after epoch."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+from tqdm import tqdm
+
+from biencoder.config import Config
+from biencoder.data.batches import epoch_batches, make_batch
+from biencoder.data.corpus import Ids, Split
+from biencoder.data.tokens import Tokens
+from biencoder.errors import NotFiniteError, RunError
+from biencoder.model.losses import Loss
+from biencoder.retrieval.ranking import Ranking
+from biencoder.runtime import distributed
+from biencoder.runtime.console import percentages, say
+from biencoder.runtime.signals import Interrupted, Interruption
+from biencoder.storage import events
+from biencoder.storage.run_log import RunLog
+from biencoder.training.evaluation import Evaluator
+from biencoder.training.negatives import hard_ratio_at, mine
+from biencoder.training.objective import Objective, backward
+from biencoder.training.state import TrainingState
+
+
+@dataclass
+class Trainer:
+    """Trains the model of `state` on `split`; `save` writes a checkpoint, the best one or not."""
+
+    config: Config
+    split: Split
+    tokens: Tokens
+    state: TrainingState
+    evaluator: Evaluator
+    device: torch.device
+    log: RunLog
+    interruption: Interruption
+    save: Callable[[bool], None]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.split) // self.config.batch_size)
+
+    @property
+    def is_between_epochs(self) -> bool:
+        progress = self.state.progress
+        return progress.step == progress.epoch * self.steps_per_epoch
+
+    def fit(self) -> None:
+        """The epochs.
+
+        Evaluating comes before training in the loop, so neither the evaluation before the first
+        epoch nor the one after the last is a special case. A signal leaves a checkpoint of where it
+        struck.
+        """
+        config, progress = self.config, self.state.progress
+        objective = distributed.data_parallel(
+            Objective(self.state.model, config.margin, config.in_batch_weight),
+            self.device,
+            all_used=config.fusion != "only_embedding",
+        )
+        try:
+            while True:
+                if self.is_between_epochs:  # else taken up again in the middle of one
+                    self.begin_epoch()
+                if progress.epoch == config.epochs:
+                    return
+                self.train_epoch(objective)
+        except Interrupted:
+            with self.interruption.winding_up():
+                self.save(False)
+            raise
+        except NotFiniteError as error:
+            raise RunError(
+                f"{error} after step {progress.step} (epoch {progress.epoch}); a lower --lr often "
+                "helps"
+            ) from None
+
+    def begin_epoch(self) -> None:
+        """Evaluate, checkpoint and mine, as far as that is due and not yet done in this epoch."""
+        config, progress = self.config, self.state.progress
+        epoch = progress.epoch
+        is_last = epoch == config.epochs
+        ranking = None
+        if progress.stage == "trained":
+            top1 = None
+            if is_last or epoch % config.eval_every == 0:
+                top1, ranking = self.evaluate()
+                if is_last and top1["validation"] < progress.untrained["validation"]:
+                    message = "the run ends below the untrained encoder on validation"
+                    self.warn(message, "a lower --lr or fewer --epochs may help")
+            with self.interruption.held():
+                is_best = top1 is not None and progress.best.update(epoch, top1)
+                progress.stage = "evaluated"
+                if is_best or is_last or config.checkpoints_at(epoch=epoch):
+                    self.save(is_best)
+        if progress.stage == "evaluated" and not is_last:
+            if epoch % config.mine_every == 0:
+                self.mine(ranking)
+            else:
+                progress.stage = "mined"  # with the negatives of an earlier epoch
+
+    def evaluate(self) -> tuple[dict[str, float], Ranking]:
+        """(top-1 of each split, the training split's ranking)."""
+        progress = self.state.progress
+        top1, ranking = self.evaluator.evaluate(progress)
+        within = "" if self.is_between_epochs else f", step {progress.step}"
+        say(f"epoch {progress.epoch}/{self.config.epochs}{within}: top-1 {percentages(top1)}")
+        return top1, ranking
+
+    def mine(self, ranking: Ranking | None) -> None:
+        """Give every training pair a new negative, from the training split's embeddings and, where
+        it was made for its evaluation, its ranking.
+        """
+        clock = time.monotonic()
+        config, state, epoch = self.config, self.state, self.state.progress.epoch
+        sim = self.evaluator.embedded("training").sim
+        if float((sim.amax(0) - sim.amin(0)).max()) <= 1e-6 * float(sim.abs().max()):
+            message = "the similarity embeddings have collapsed: all distances are equal"
+            self.warn(message, "went on")
+        mined = mine(
+            self.split,
+            sim,
+            hard_ratio_at(epoch, config.hard_ratio_start, config.hard_ratio_step),
+            config.seed,
+            epoch,
+            config.neighbors,
+            ranking.candidates if ranking else None,
+        )
+        if np.array_equal(state.negatives, mined.text_ids):
+            self.warn(
+                "no negative changed since they were last mined", "went on with the same ones"
+            )
+        with self.interruption.held():
+            seconds = time.monotonic() - clock
+            self.log.write(events.Mine(epoch=epoch, **mined.figures, seconds=seconds))
+            state.negatives, state.progress.stage = mined.text_ids, "mined"
+
+    def train_epoch(self, objective: nn.Module) -> None:
+        """Train on the batches of an epoch that are still to come.
+
+        With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
+        """
+        config, progress = self.config, self.state.progress
+        model, optimizer = self.state.model, self.state.optimizer
+        self.evaluator.forget()
+        model.train()
+        begin = progress.step - progress.epoch * self.steps_per_epoch
+        unchecked: list[tuple[Ids, Tensor]] = []
+        clock, clocked_step = time.monotonic(), progress.step
+        by_debate = config.in_batch_weight > 0
+        batches = list(
+            epoch_batches(
+                self.split, config.batch_size, config.seed, progress.epoch, by_debate=by_debate
+            )
+        )
+        bar = tqdm(
+            batches[begin:],
+            f"epoch {progress.epoch + 1}",
+            self.steps_per_epoch,
+            initial=begin,
+            leave=False,
+            disable=None if distributed.is_main_process() else True,
+        )
+        for pairs in bar:
+            if progress.step in evaluations_within(self.steps_per_epoch, config.first_epoch_evals):
+                self.evaluate()
+                self.evaluator.forget()
+                model.train()
+            with self.interruption.held():
+                torch.manual_seed(_dropout_seed(config.seed, progress.step))
+                optimizer.zero_grad(set_to_none=True)
+                loss = self.backward(objective, pairs)
+                norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
+                # Not finite where either of the two is not.
+                unchecked.append((pairs, loss.total + 0 * norm))
+                step = progress.step + 1
+                is_logged = step % config.log_every == 0
+                is_saved = config.checkpoints_at(step=step)
+                is_checked = config.on_nan == "skip" or is_logged or is_saved
+                if not is_checked and not self.interruption.pending and step % self.steps_per_epoch:
+                    optimizer.step()
+                elif self.all_finite(unchecked, step):  # synchronises with the device
+                    optimizer.step()
+                progress.step, progress.epoch = step, step // self.steps_per_epoch
+                progress.stage = "trained"
+                if is_logged:
+                    seconds = time.monotonic() - clock
+                    self.log_step(loss, norm, (step - clocked_step) * config.batch_size / seconds)
+                    clock, clocked_step = time.monotonic(), step
+                if is_saved:
+                    self.save(False)
+            self.interruption.heed()
+
+    def backward(self, objective: nn.Module, pairs: Ids) -> Loss:
+        """The loss of a batch, detached, and its gradients."""
+        split = self.split
+        texts = np.stack(
+            [split.point_ids[pairs], split.counter_ids[pairs], self.state.negatives[pairs]]
+        )
+        return backward(objective, make_batch(texts, split, self.tokens, self.device), len(pairs))
+
+    def log_step(self, loss: Loss, norm: Tensor, triplets_per_second: float) -> None:
+        """Log the step that was just done; reading the loss synchronises with the device."""
+        step = self.state.progress.step
+        self.log.write(
+            events.Step(
+                epoch=(step - 1) // self.steps_per_epoch,
+                step=step,
+                loss=loss.total.item(),
+                triplet_loss=loss.triplet.item(),
+                positive_loss=loss.positive.item(),
+                negative_loss=loss.negative.item(),
+                in_batch_loss=loss.in_batch.item(),
+                lr=self.config.lr,
+                grad_norm=norm.item(),
+                triplets_per_second=triplets_per_second,
+            )
+        )
+
+    def all_finite(self, unchecked: list[tuple[Ids, Tensor]], last_step: int) -> bool:
+        """Whether the loss and gradient of every step since the last check were finite.
+
+        Where one was not: a warning names the step and its pairs, and unless such steps are to be
+        skipped, `RunError`.
+        """
+        finite = torch.isfinite(torch.stack([value for _, value in unchecked])).tolist()
+        culprits = [row for row, is_finite in enumerate(finite) if not is_finite]
+        if culprits:
+            step = last_step - len(unchecked) + 1 + culprits[0]
+            message = f"the loss or its gradient is not finite at step {step}"
+            pair_ids = [self.split.pair_ids[pair] for pair in unchecked[culprits[0]][0]]
+            stops = self.config.on_nan == "stop"
+            action = "stopped" if stops else "skipped the step"
+            self.warn(message, action, step=step, pair_ids=pair_ids)
+            if stops:
+                raise RunError(
+                    f"{message} (epoch {self.state.progress.epoch}); a lower --lr often helps, "
+                    "--on_nan=skip leaves such steps out"
+                )
+        unchecked.clear()
+        return not culprits
+
+    def warn(self, message: str, action: str, **details: Any) -> None:
+        """Log a warning of this point of the run, and print it."""
+        self.log.warn(self.state.progress, message, action, **details)
+
+
+def evaluations_within(steps: int, count: int) -> set[int]:
+    """The steps of the first epoch after which it is evaluated, `count` evenly spaced ones but for
+    the last, which is the epoch's own evaluation.
+    """
+    return {round(steps * number / count) for number in range(1, count)} - {0, steps}
+
+
+def _dropout_seed(seed: int, step: int) -> int:
+    """A seed for one step's dropout, so that a resumed run drops what the uninterrupted one did.
+
+    Each process of a run has its own.
+    """
+    sequence = np.random.SeedSequence([seed, step, 2, distributed.rank()])
+    return int(sequence.generate_state(1)[0])

@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+import torch
+from handmade import CharTokenizer
+
+from biencoder.data.tokens import Tokens
+
+
+def test_a_batch_is_padded_to_its_longest_text_and_masked():
+    tokens = Tokens(["abc", "a", "abcdef"], CharTokenizer(), max_length=4)
+    ids, mask = tokens.batch(np.array([0, 1]), torch.device("cpu"))
+    assert ids.shape == mask.shape == (2, 3)
+    assert mask.tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert ids[1, 1:].tolist() == [0, 0]
+    assert tokens.lengths.tolist() == [3, 1, 4]
+
+
+def test_truncation_is_counted_in_texts_in_tokens_and_in_texts_that_become_alike():
+    tokens = Tokens(["abcdx", "abcdyz", "abcd", "a", "bc"], CharTokenizer(), max_length=4)
+    assert tokens.truncation() == {
+        "texts_cut": 2 / 5,
+        "tokens_lost": pytest.approx(3 / 18),
+        "texts_alike": 3,
+    }
+    whole = Tokens(["abc", "a"], CharTokenizer(), max_length=4).truncation()
+    assert whole == {"texts_cut": 0, "tokens_lost": 0, "texts_alike": 0}

@@ -1,0 +1,42 @@
+"""Runs of the training job in the tests' own process, and what they leave."""
+
+import json
+import signal
+
+from biencoder.runtime.signals import Interrupted, Interruption
+from biencoder.training import run, trainer
+
+#: Fields that differ between two runs of one seed: when, how fast, and where files went.
+OF_THE_MOMENT = ("time", "seconds", "triplets_per_second", "path")
+
+
+def train(config):
+    return run.train(config, Interruption())
+
+
+def read_log(config):
+    path = config.log_dir / f"{config.run_id}.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def warnings_of(config):
+    return [line for line in read_log(config) if line["event"] == "warning"]
+
+
+def untrained_of(config):
+    return [
+        {key: value for key, value in line.items() if key not in ("run_id", *OF_THE_MOMENT)}
+        for line in read_log(config)
+        if line["event"] == "untrained"
+    ]
+
+
+def interrupted_run(config, monkeypatch):
+    """Start a run and let a signal end it in its first epoch."""
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "_dropout_seed", _interrupt)
+        assert train(config) == 143
+
+
+def _interrupt(*_):
+    raise Interrupted(signal.SIGTERM)

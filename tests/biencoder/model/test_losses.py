@@ -1,0 +1,83 @@
+import math
+
+import pytest
+import torch
+
+from biencoder.model.losses import TEMPERATURE, in_batch_loss, pair_loss, total_loss, triplet_loss
+
+ANCHOR = torch.tensor([[0.0, 0.0]])
+
+
+def test_the_triplet_loss_is_the_hinge_on_the_difference_of_distances():
+    positive, negative = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.0, 4.5]])
+    assert triplet_loss(ANCHOR, positive, negative, 1.0).item() == pytest.approx(5 - 4.5 + 1)
+
+
+def test_the_triplet_loss_is_zero_where_the_negative_is_farther_by_the_margin():
+    positive, negative = torch.tensor([[0.0, 1.0]]), torch.tensor([[0.0, 2.1]])
+    assert triplet_loss(ANCHOR, positive, negative, 1.0).item() == 0
+    assert triplet_loss(ANCHOR, positive, negative, 2.0).item() == pytest.approx(0.9, abs=1e-5)
+
+
+def test_the_triplet_loss_pulls_the_positive_and_pushes_the_negative():
+    anchor = ANCHOR.clone().requires_grad_()
+    positive = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    negative = torch.tensor([[0.0, 1.5]], requires_grad=True)
+    triplet_loss(anchor, positive, negative, 1.0).backward()
+    assert positive.grad[0, 1] > 0 > negative.grad[0, 1]
+
+
+def test_the_pair_loss_is_the_cross_entropy_of_the_class():
+    logits = torch.tensor([[0.0, math.log(3)]])  # probability of class 1: 3/4
+    assert pair_loss(logits, True).item() == pytest.approx(-math.log(0.75))
+    assert pair_loss(logits, False).item() == pytest.approx(-math.log(0.25))
+
+
+def test_the_total_is_the_sum_of_its_parts():
+    torch.manual_seed(0)
+    vectors, logits = torch.randn(3, 4, 5), torch.randn(2, 4, 2)
+    loss = total_loss(*vectors, *logits, margin=1.0)
+    assert loss.total.item() == pytest.approx(sum(part.item() for part in loss[1:]))
+    assert loss.triplet.item() == pytest.approx(triplet_loss(*vectors, 1.0).item())
+    assert loss.positive.item() == pytest.approx(pair_loss(logits[0], True).item())
+    assert loss.negative.item() == pytest.approx(pair_loss(logits[1], False).item())
+
+
+def test_the_loss_is_float32_where_the_encoder_was_not():
+    vectors, logits = torch.randn(3, 4, 5).bfloat16(), torch.randn(2, 4, 2).bfloat16()
+    assert all(part.dtype == torch.float32 for part in total_loss(*vectors, *logits, margin=1.0))
+
+
+def test_the_in_batch_loss_is_the_cross_entropy_of_the_positive_among_all_texts_but_the_anchor():
+    torch.manual_seed(0)
+    texts = torch.randn(5, 3)
+    cosine = torch.nn.functional.cosine_similarity(texts[:, None], texts[None], dim=-1)
+    expected = 0.0
+    for anchor, positive in ((0, 3), (2, 1)):
+        weights = {text: math.exp(cosine[anchor, text] / TEMPERATURE) for text in range(5)}
+        expected -= math.log(weights[positive] / (sum(weights.values()) - weights[anchor])) / 2
+    points = torch.tensor([0, 2])
+    masked = torch.arange(5) == points[:, None]
+    loss = in_batch_loss(texts[points], texts, torch.tensor([3, 1]), masked)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_in_batch_loss_does_not_depend_on_the_embeddings_lengths():
+    torch.manual_seed(0)
+    texts, positive = torch.randn(4, 3), torch.tensor([1])
+    longer = texts * torch.tensor([[1.0], [10.0], [0.1], [3.0]])
+    nothing = torch.zeros(1, 4, dtype=torch.bool)
+    losses = [
+        in_batch_loss(vectors[:1], vectors, positive, nothing).item() for vectors in (texts, longer)
+    ]
+    assert losses[0] == pytest.approx(losses[1])
+
+
+def test_a_masked_text_is_no_candidate():
+    texts, positive = torch.eye(3), torch.tensor([1])
+    masked = torch.tensor([[True, False, False]])
+    without = in_batch_loss(texts[:1], texts, positive, masked)
+    assert without.item() == pytest.approx(math.log(2))
+    assert in_batch_loss(texts[:1], texts, positive, ~masked & False).item() == pytest.approx(
+        1 / TEMPERATURE
+    )

@@ -1,0 +1,32 @@
+import torch
+from handmade import make_split
+
+from biencoder.data.corpus import Corpus
+from biencoder.retrieval import final_evaluation
+from biencoder.retrieval.embedding import Embeddings
+from biencoder.retrieval.pools import POOLS
+
+CORPUS = Corpus(
+    training=make_split([("p0", "c0"), ("p1", "shared")], "training"),
+    validation=make_split([("p2", "shared"), ("p3", "c3")], "validation"),
+    test=make_split([("p1", "c4"), ("p5", "c5")], "test"),
+    digest="",
+)
+
+
+def test_a_leaked_pair_shares_a_text_across_the_border_of_training():
+    assert final_evaluation.leaked(CORPUS.training, CORPUS).tolist() == [False, True]
+    assert final_evaluation.leaked(CORPUS.validation, CORPUS).tolist() == [True, False]
+    assert final_evaluation.leaked(CORPUS.test, CORPUS).tolist() == [True, False]
+
+
+def test_a_split_is_scored_in_every_pool_and_printed_as_one_line(model):
+    torch.manual_seed(0)
+    embeddings = Embeddings(torch.randn(4, 128), torch.randn(4, 6))
+    result = final_evaluation.evaluate(CORPUS.test, CORPUS, embeddings, model())
+    assert list(result.pools) == list(POOLS)
+    assert result.pools["epa"]["top1"] == result.metrics["top1"]
+    header, line = final_evaluation.pool_table([result]).splitlines()
+    assert header.split()[1:] == list(POOLS)
+    assert line.split()[0] == "test"
+    assert line.split()[-1] == f"{result.metrics['top1']:.1%}"

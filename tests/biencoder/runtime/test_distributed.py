@@ -1,0 +1,229 @@
+"""Two processes that share a run on the CPU, started by `torchrun` as a user would."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from biencoder.errors import RunError
+from biencoder.runtime import distributed
+
+ROOT = Path(__file__).parents[3]
+TORCHRUN = (
+    *(sys.executable, "-m", "torch.distributed.run"),
+    *("--standalone", "--local-addr=localhost", "--nproc-per-node=2"),
+)
+
+
+@pytest.fixture(scope="module")
+def steady_encoder(tiny_encoder, tmp_path_factory):
+    """The tiny encoder without dropout, whose draws are each process' own."""
+    folder = tmp_path_factory.mktemp("steady") / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def flags(steady_encoder):
+    """A run of 2 × 16 steps whose last batch of an epoch, of 3 pairs, is no multiple of 2."""
+    return (
+        *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
+        *("--log_every=1", "--device=cpu", "--run_id=run"),
+        *("--in_batch_weight=1", "--negatives=falling", "--first_epoch_evals=2"),
+    )
+
+
+def start(program, folder, *arguments):
+    folder.mkdir(exist_ok=True)
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with (folder / "output.txt").open("a") as output:
+        return subprocess.Popen(
+            [*program, *arguments], cwd=folder, env=environment, stdout=output, stderr=output
+        )
+
+
+def finish(process, folder):
+    assert process.wait() == 0, (folder / "output.txt").read_text()
+    return folder
+
+
+def records(folder, *events):
+    lines = (folder / "logs" / "run.jsonl").read_text("utf-8").splitlines()
+    return [record for record in map(json.loads, lines) if record["event"] in events]
+
+
+def tensors(folder, role, name):
+    run = folder / "checkpoints" / "run"
+    return load_file(run / json.loads((run / "checkpoints.json").read_text())[role] / name)
+
+
+def changed(folder, code):
+    """A train.py of which `code` has changed something first."""
+    script = folder / "changed.py"
+    script.write_text(
+        f"import os, signal, sys\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "import numpy as np\nimport train\nfrom biencoder.training import objective, trainer\n"
+        f"rank = os.environ.get('RANK', '0')\n{code}train.main()\n"
+    )
+    return str(script)
+
+
+#: Every process leaves the negatives of each epoch in a file.
+KEEPING_NEGATIVES = """
+mine = trainer.mine
+def keep(split, sim, ratio, seed, epoch, *rest):
+    mined = mine(split, sim, ratio, seed, epoch, *rest)
+    np.save(f"negatives-{epoch}-{rank}.npy", mined.text_ids)
+    return mined
+trainer.mine = keep
+"""
+
+
+@pytest.fixture(scope="module")
+def alone(flags, tmp_path_factory):
+    """The folder of a run by one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    script = changed(folder, KEEPING_NEGATIVES)
+    return finish(start([sys.executable], folder, script, *flags), folder)
+
+
+@pytest.fixture(scope="module")
+def together(flags, tmp_path_factory):
+    """The folder of the same run shared by two."""
+    folder = tmp_path_factory.mktemp("together")
+    script = changed(folder, KEEPING_NEGATIVES)
+    return finish(start(TORCHRUN, folder, script, *flags), folder)
+
+
+def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
+    one, two = (records(folder, "step") for folder in (alone, together))
+    assert len(one) == len(two) == 32
+    for parts in zip(one, two, strict=True):
+        for name in ("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss"):
+            assert parts[0][name] == pytest.approx(parts[1][name], rel=1e-5, abs=1e-5)
+
+
+def test_two_processes_find_the_figures_that_one_finds(alone, together):
+    names = (
+        "epoch",
+        "step",
+        "split",
+        "pool",
+        "top1",
+        "hits",
+        "n",
+        "recall_at_10",
+        "hard",
+        "passed_over",
+    )
+    one, two = (
+        [
+            {name: record.get(name) for name in names}
+            for record in records(folder, "eval", "untrained", "pools", "mine")
+        ]
+        for folder in (alone, together)
+    )
+    assert one == two
+    assert len(one) == 3 + 12 + 24 + 2
+
+
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_both_processes_train_on_the_negatives_that_one_mines(alone, together, epoch):
+    one, *two = (
+        np.load(folder / f"negatives-{epoch}-{rank}.npy").tolist()
+        for folder, rank in ((alone, 0), (together, 0), (together, 1))
+    )
+    assert two == [one, one]
+
+
+def test_one_log_tells_of_both(together):
+    (opened,) = records(together, "run_start")
+    assert opened["processes"] == 2
+    (closed,) = records(together, "run_end")
+    assert closed["status"] == "completed"
+    assert [path.name for path in (together / "logs").glob("*.jsonl")] == ["run.jsonl"]
+
+
+#: Process 1 does something else at the third step.
+BREAKING = """
+step, calls = objective.triplet_step, []
+def act(*args):
+    calls.append(1)
+    if rank == "1" and len(calls) == 3:
+        {act}
+    return step(*args)
+objective.triplet_step = act
+"""
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        ("raise ValueError('a fault of its own')", "process 1 failed: a fault of its own"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "process 1 was killed, or ran out of memory"),
+    ],
+)
+def test_a_failed_process_ends_the_job_and_the_log_says_which(flags, tmp_path, act, reason):
+    script = changed(tmp_path, BREAKING.format(act=act))
+    process = start(TORCHRUN, tmp_path, script, *flags)
+    assert process.wait() != 0
+    (end,) = records(tmp_path, "run_end")
+    assert (end["status"], end["reason"]) == ("failed", f"RunError: {reason}")
+
+
+def test_a_signal_leaves_one_checkpoint_from_which_both_go_on(flags, tmp_path, together):
+    process = start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *flags)
+    log = tmp_path / "logs" / "run.jsonl"
+    while process.poll() is None and not (log.exists() and '"event": "step"' in log.read_text()):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    process.wait()
+    assert [end["status"] for end in records(tmp_path, "run_end")] == ["interrupted"]
+    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *flags), tmp_path)
+    (resumed,) = records(tmp_path, "resume")
+    assert resumed["step"] > 0
+    went_on, untouched = (
+        tensors(folder, "last", "model.safetensors") for folder in (tmp_path, together)
+    )
+    assert all(torch.equal(went_on[name], untouched[name]) for name in untouched)
+
+
+def test_a_module_that_not_all_parameters_serve_is_trained_too(flags, tmp_path):
+    settings = [flag for flag in flags if not flag.startswith("--epochs")]
+    fewer = (*settings, "--epochs=1", "--fusion=only_embedding")
+    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *fewer), tmp_path)
+    assert len(records(tmp_path, "step")) == 16
+
+
+def test_a_process_alone_shares_with_nobody():
+    assert distributed.world_size() == 1
+    assert distributed.is_main_process()
+    assert distributed.shard(5).tolist() == [0, 1, 2, 3, 4]
+    assert distributed.all_reduce_max(3) == 3
+    assert distributed.broadcast(b"x") == b"x"
+    values = torch.ones(2)
+    distributed.all_reduce(values)
+    assert values.tolist() == [1, 1]
+
+
+def test_a_fault_of_ones_own_is_not_blamed_on_others():
+    with pytest.raises(RuntimeError, match="mine"), distributed.blame():
+        raise RuntimeError("mine")
+
+
+def test_a_device_of_one_process_is_refused_to_many(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RunError, match="--device=mps"), distributed.joined(torch.device("mps")):
+        pass

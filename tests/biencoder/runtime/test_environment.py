@@ -1,0 +1,91 @@
+import subprocess
+
+import pytest
+import torch
+
+from biencoder.errors import RunError
+from biencoder.runtime import environment
+
+
+def test_auto_takes_a_device_that_is_there():
+    assert environment.device("auto").type in ("cpu", "cuda", "mps")
+    assert environment.device("cpu") == torch.device("cpu")
+
+
+def test_a_device_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RunError, match="--device=cuda: this machine offers"):
+        environment.device("cuda")
+
+
+def test_each_process_of_a_run_takes_the_gpu_of_its_number(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    assert environment.device("auto") == torch.device("cuda", 0)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert environment.device("cuda") == torch.device("cuda", 1)
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(RunError, match="this machine has 2 GPUs"):
+        environment.device("auto")
+
+
+def test_the_versions_name_what_decides_a_result():
+    versions = environment.versions()
+    assert versions["torch"] == torch.__version__
+    assert versions["python"].startswith("3.")
+
+
+def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
+    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
+    commit = environment.git_commit()
+    assert commit is None or len(commit.removesuffix("-dirty")) == 40
+    monkeypatch.setattr(
+        subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError)
+    )
+    assert environment.git_commit() is None
+
+
+def test_in_an_image_the_commit_is_the_one_that_it_was_built_from(monkeypatch):
+    monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
+    assert environment.git_commit() == "a" * 40
+    monkeypatch.setenv("BIENCODER_COMMIT", "unknown")
+    assert environment.git_commit() is None
+
+
+def test_a_checkout_whose_files_have_changed_is_dirty(monkeypatch, tmp_path):
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    (tmp_path / "biencoder").mkdir()
+    module = tmp_path / "biencoder" / "environment.py"
+    module.write_text("")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
+        subprocess.run([*git, *words], check=True)
+    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
+    monkeypatch.setattr(environment, "__file__", str(module))
+    commit = environment.git_commit()
+    assert len(commit) == 40
+    module.write_text("changed")
+    assert environment.git_commit() == f"{commit}-dirty"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "has_it", "resolved"),
+    [
+        ("auto", "cpu", False, "float32"),
+        ("auto", "mps", False, "float32"),
+        ("auto", "cuda", False, "float32"),
+        ("auto", "cuda", True, "bfloat16"),
+        ("float32", "cuda", True, "float32"),
+        ("bfloat16", "cpu", False, "bfloat16"),
+    ],
+)
+def test_auto_is_bfloat16_on_a_gpu_that_has_it(monkeypatch, name, kind, has_it, resolved):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    assert environment.precision(name, torch.device(kind)) == resolved
+
+
+def test_provenance_names_what_may_change_the_last_bits():
+    provenance = environment.provenance(torch.device("cpu"), "float32", 2)
+    assert provenance["device"]["type"] == "cpu"
+    assert provenance["threads"] == torch.get_num_threads()
+    assert (provenance["precision"], provenance["processes"]) == ("float32", 2)
+    assert {"versions", "git_commit"} < provenance.keys()

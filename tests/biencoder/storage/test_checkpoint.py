@@ -1,0 +1,269 @@
+import contextlib
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from biencoder.config import Config
+from biencoder.errors import FileError
+from biencoder.storage import checkpoint
+from biencoder.storage.checkpoint import (
+    Best,
+    CheckpointError,
+    Progress,
+    State,
+    find,
+    first_stage,
+    newest,
+    save,
+    verify,
+)
+
+
+@pytest.fixture
+def save_epoch(tmp_path, model):
+    """A function that saves a checkpoint of `tmp_path/run` at the end of an epoch."""
+    writer = SimpleNamespace(save_pretrained=lambda folder: folder.mkdir(exist_ok=True))
+
+    def save_one(epoch, *, best=False, **switches):
+        bi_encoder = model(**switches)
+        bi_encoder.encoder.config = SimpleNamespace(save_pretrained=writer.save_pretrained)
+        progress = Progress(epoch=epoch, step=10 * epoch, stage="evaluated")
+        state = State(version="9.8", run_id="run", config=Config(), progress=progress)
+        training = {"negatives": torch.arange(3)}
+        folder = checkpoint.folder(tmp_path / "run", progress)
+        save(folder, bi_encoder, writer, state, training, best=best)
+        return folder
+
+    return save_one
+
+
+def name(epoch):
+    return f"epoch-{epoch:04d}-step-{10 * epoch:06d}-evaluated"
+
+
+def saved(run_dir):
+    return sorted(path.name for path in run_dir.iterdir() if path.is_dir())
+
+
+def test_a_run_keeps_its_best_checkpoint_and_its_last_two(tmp_path, save_epoch):
+    for epoch, best in enumerate([True, True, False, False, False]):
+        save_epoch(epoch, best=best)
+    assert saved(tmp_path / "run") == [name(1), name(3), name(4)]
+    index = json.loads((tmp_path / "run" / "checkpoints.json").read_text())
+    assert index == {"best": name(1), "last": name(4), "previous": name(3)}
+
+
+def test_a_finished_run_keeps_its_best_and_its_last_weights_alone(tmp_path, save_epoch):
+    for epoch, best in enumerate([True, False, False]):
+        save_epoch(epoch, best=best)
+    checkpoint.drop_training_state(tmp_path / "run")
+    assert saved(tmp_path / "run") == [name(0), name(2)]
+    assert not list((tmp_path / "run").rglob("training.safetensors"))
+    for folder in (tmp_path / "run").glob("epoch-*"):
+        verify(folder)
+
+
+def test_weights_and_state_come_back(save_epoch, model):
+    folder = save_epoch(2, best=True)
+    assert checkpoint.read_state(folder).progress.epoch == 2
+    assert checkpoint.read_tensors(folder / "training.safetensors")["negatives"].tolist() == [
+        0,
+        1,
+        2,
+    ]
+    other = model()
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    checkpoint.put_weights(other, folder)
+    for key, tensor in model().state_dict().items():
+        assert torch.equal(other.state_dict()[key], tensor), key
+
+
+@pytest.mark.parametrize("reference", ["run", "{tmp}/run", "{tmp}/run/" + name(0)])
+def test_a_run_id_a_run_folder_and_a_checkpoint_folder_all_lead_to_weights(
+    tmp_path, save_epoch, reference
+):
+    folder = save_epoch(0, best=True)
+    assert find(reference.format(tmp=tmp_path), tmp_path) == folder
+
+
+def test_a_reference_to_nothing_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match="nothing: no checkpoint there"):
+        find("nothing", tmp_path)
+
+
+def test_an_index_cannot_lead_out_of_the_run(tmp_path, save_epoch):
+    save_epoch(0, best=True)
+    index = tmp_path / "run" / "checkpoints.json"
+    for outside in ("../../etc", "..", ".", "", name(0) + "/..", 7):
+        index.write_text(json.dumps({"best": outside, "last": outside}))
+        with pytest.raises(CheckpointError):
+            find("run", tmp_path)
+        with contextlib.suppress(CheckpointError):
+            assert newest(tmp_path / "run") == (None, [])
+        assert saved(tmp_path / "run") == [name(0)]
+
+
+@pytest.mark.parametrize("content", ["", "{", "5", "[1]", '{"best": 5}', "[" * 100_000])
+def test_a_damaged_index_is_one_line_and_costs_no_checkpoint(tmp_path, save_epoch, content):
+    save_epoch(0, best=True)
+    (tmp_path / "run" / "checkpoints.json").write_text(content)
+    for use in (lambda: newest(tmp_path / "run"), lambda: save_epoch(1)):
+        with pytest.raises(CheckpointError, match=r"checkpoints.json: damaged; restore it"):
+            use()
+    assert name(0) in saved(tmp_path / "run")
+
+
+def test_a_head_of_another_fusion_starts_fresh(save_epoch, model):
+    folder = save_epoch(0, fusion="only_cls")
+    bi_encoder = model(fusion="concatenated")
+    weights, fresh = first_stage(bi_encoder, folder)
+    assert fresh == ["head"]
+    assert "similarity.weight" in weights
+    assert "head.weight" not in weights
+
+
+def test_layernorms_that_the_first_stage_did_not_have_start_fresh(save_epoch, model):
+    folder = save_epoch(0, layernorm=False)
+    assert first_stage(model(layernorm=True), folder)[1] == ["pooled_norm", "sim_norm"]
+
+
+def test_another_encoder_is_refused(save_epoch, model):
+    folder = save_epoch(0)
+    other = model()
+    other.similarity = torch.nn.Linear(9, 128)
+    with pytest.raises(CheckpointError, match="another encoder or pooling"):
+        first_stage(other, folder)
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "training.safetensors", "state.json"])
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_newest_checkpoint_is_set_aside_and_the_one_before_it_used(
+    tmp_path, save_epoch, file, damage
+):
+    save_epoch(0, best=True)
+    path = save_epoch(1) / file
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "flipped":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.unlink()
+    assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [name(1)])
+    assert (tmp_path / "run" / f"{name(1)}.damaged").is_dir()
+
+
+def test_the_checkpoint_before_a_damaged_one_is_kept_until_another_is_whole(tmp_path, save_epoch):
+    for epoch, best in ((0, True), (1, False), (2, False)):
+        save_epoch(epoch, best=best)
+    (tmp_path / "run" / name(2) / "state.json").write_text("{}")
+    newest(tmp_path / "run")
+    save_epoch(3)
+    index = json.loads((tmp_path / "run" / "checkpoints.json").read_text())
+    assert index == {"best": name(0), "last": name(3), "previous": name(1)}
+    assert {name(0), name(1), name(3)} < set(saved(tmp_path / "run"))
+
+
+def test_without_the_best_checkpoint_there_is_nothing_to_go_on_from(tmp_path, save_epoch):
+    save_epoch(0, best=True)
+    save_epoch(1)
+    (tmp_path / "run" / name(0) / "model.safetensors").unlink()
+    assert newest(tmp_path / "run") == (None, [name(0)])
+    assert name(1) in saved(tmp_path / "run")
+
+
+def test_a_damaged_checkpoint_is_written_anew_and_a_whole_one_is_not(save_epoch):
+    weights = save_epoch(0, best=True) / "model.safetensors"
+    before = weights.stat().st_ino
+    save_epoch(0, best=True)
+    assert weights.stat().st_ino == before
+    weights.write_bytes(b"damaged")
+    verify(save_epoch(0, best=True))
+
+
+def test_a_file_that_others_left_in_a_checkpoint_is_no_damage(save_epoch):
+    folder = save_epoch(0)
+    (folder / ".DS_Store").write_text("")
+    verify(folder)
+
+
+def test_nothing_is_left_to_go_on_from_where_all_are_damaged(tmp_path, save_epoch):
+    for epoch in (0, 1):
+        (save_epoch(epoch) / "checksums.json").write_text("[]")
+    assert newest(tmp_path / "run") == (None, [name(1), name(0)])
+
+
+def test_a_checkpoint_that_fails_to_be_written_leaves_the_one_before_it(
+    tmp_path, save_epoch, monkeypatch
+):
+    save_epoch(0, best=True)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("biencoder.storage.checkpoint.save_file", full)
+    with pytest.raises(FileError, match=r"cannot be written \(No space left"):
+        save_epoch(1, best=True)
+    assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [])
+    assert saved(tmp_path / "run") == [name(0)]
+
+
+def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path, save_epoch):
+    (tmp_path / "run" / ".epoch-0007.tmp").mkdir(parents=True)
+    save_epoch(0)
+    assert saved(tmp_path / "run") == [name(0)]
+
+
+@pytest.mark.parametrize("damage", ["torn", "one bit"])
+def test_damaged_weights_are_used_for_nothing(save_epoch, model, damage):
+    folder = save_epoch(0)
+    path = folder / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(b"torn" if damage == "torn" else content)
+    cpu = torch.device("cpu")
+    for use in (lambda: first_stage(model(), folder), lambda: checkpoint.load(folder, cpu)):
+        with pytest.raises(CheckpointError, match="model.safetensors: damaged or missing"):
+            use()
+
+
+def test_weights_that_do_not_fit_are_one_line(save_epoch, model):
+    folder = save_epoch(0, fusion="only_cls")
+    with pytest.raises(CheckpointError, match="weights do not fit the encoder and config"):
+        checkpoint.put_weights(model(fusion="concatenated"), folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("{", "state.json: cannot be read"),
+        ("[" * 100_000, "state.json: cannot be read"),
+        ("[1]", "state.json: this version cannot read"),
+        ('{"run_id": "r"}', r"cannot read config \(Field required\)"),
+        ('{"run_id": "../r"}', r"cannot read run_id \(String should match pattern"),
+        ('{"run_id": "r", "config": {"epochs": "x"}}', r"cannot read config.epochs \(Input"),
+        ('{"run_id": "r", "config": {"asymmetric": true}}', r"asymmetric.*by version 0.1, which"),
+        ('{"version": "9.8", "config": {"x": 1}}', r"written by version 9.8, which can"),
+    ],
+)
+def test_a_state_that_cannot_be_used_is_one_line(save_epoch, text, line):
+    folder = save_epoch(0)
+    (folder / "state.json").write_text(text)
+    with pytest.raises(CheckpointError, match=line) as error:
+        checkpoint.read_state(folder)
+    assert "\n" not in str(error.value)
+
+
+def test_the_best_epoch_is_the_earliest_of_the_highest_validation_top1():
+    best = Best()
+    taken = [
+        best.update(epoch, {"validation": validation, "test": test})
+        for epoch, (validation, test) in enumerate([(0.1, 0.9), (0.3, 0.2), (0.3, 0.8), (0.2, 1.0)])
+    ]
+    assert taken == [True, True, False, False]
+    assert (best.epoch, best.top1["test"]) == (1, 0.2)

@@ -1,0 +1,160 @@
+import json
+import math
+import os
+from datetime import datetime, timedelta
+
+import pytest
+from pydantic import ConfigDict
+
+from biencoder.errors import RunError
+from biencoder.storage.events import Eval, Event
+from biencoder.storage.run_log import RunLog, find_run, new_run_id
+
+
+class Any(Event):
+    """An event of any fields."""
+
+    model_config = ConfigDict(extra="allow")
+    name = "step"
+
+
+class End(Any):
+    name = "run_end"
+
+
+EVAL = Eval(
+    epoch=0, step=0, split="test", top1=0.5, hits=1, n=2, nearest_top1=0.5, recall_at_10=1.0,
+    mrr_at_10=0.75, seconds=0.1,
+)  # fmt: skip
+
+
+def lines(log):
+    return [json.loads(line) for line in log.path.read_text("utf-8").splitlines()]
+
+
+def test_every_line_says_event_run_time_and_schema(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(EVAL)
+    (line,) = lines(log)
+    assert (line["event"], line["run_id"], line["schema"], line["top1"]) == ("eval", "r1", 2, 0.5)
+    assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
+
+
+def test_a_line_can_be_read_the_moment_it_is_written(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=0))
+        assert len(lines(log)) == 1
+
+
+def test_a_number_that_is_not_finite_becomes_null_and_the_line_says_so(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(loss=math.nan, lr=0.1, distances=[1.0, math.inf], top1={"test": math.nan}))
+    (line,) = lines(log)
+    assert (line["loss"], line["lr"], line["distances"]) == (None, 0.1, [1.0, None])
+    assert line["nonfinite"] == ["loss", "distances", "top1.test"]
+
+
+def test_an_existing_log_is_never_overwritten(tmp_path):
+    (tmp_path / "r1.jsonl").write_text("precious")
+    with pytest.raises(RunError, match="r1.jsonl exists already"):
+        RunLog(tmp_path, "r1")
+    assert (tmp_path / "r1.jsonl").read_text() == "precious"
+
+
+def test_a_second_process_cannot_write_the_same_log(tmp_path):
+    with (
+        RunLog(tmp_path, "r1"),
+        pytest.raises(RunError, match="another process is writing"),
+    ):
+        RunLog(tmp_path, "r1", resumed=True)
+    RunLog(tmp_path, "r1", resumed=True).__exit__(None, None, None)  # the lock died with its holder
+
+
+def test_going_on_appends_and_drops_what_a_crash_left_of_a_line(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=1))
+    with log.path.open("a") as file:
+        file.write('{"event": "st')
+    with RunLog(tmp_path, "r1", resumed=True) as log:
+        log.write(Any(step=2))
+    assert [line["step"] for line in lines(log)] == [1, 2]
+
+
+def test_a_log_in_which_no_line_was_finished_is_begun_anew(tmp_path):
+    (tmp_path / "r1.jsonl").write_text('{"event": "run_st')
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=0))
+    assert [line["step"] for line in lines(log)] == [0]
+
+
+def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatch):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=1))
+        write = os.write
+        monkeypatch.setattr(os, "write", lambda file, line: write(file, line[:7]))
+        with pytest.raises(RunError, match="r1.jsonl: cannot be written .the disk is full"):
+            log.write(Any(step=2))
+        monkeypatch.undo()
+    assert [line["step"] for line in lines(log)] == [1]
+
+
+MINE = {"corpus": "c", "lr": 0.1, "precision": "float32"}
+
+
+def run_of(tmp_path, run_id, decides, *ends):
+    with RunLog(tmp_path, run_id) as log:
+        log.write(Any(decides=decides))
+        for status in ends:
+            log.write(End(status=status))
+
+
+def test_the_newest_unfinished_run_that_the_same_things_decide_is_found(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    run_of(tmp_path, "c", MINE, "interrupted")
+    run_of(tmp_path, "b", MINE, "interrupted", "completed")
+    run_of(tmp_path, "d", MINE | {"lr": 0.2})
+    (tmp_path / "e.jsonl").write_bytes(b"\xff torn")
+    (tmp_path / "f.jsonl").write_text("[1]\n")
+    (tmp_path / "g.jsonl").write_text("[" * 100_000 + "\n")
+    assert find_run(tmp_path, MINE, None)[:2] == ("c", False)
+    assert find_run(tmp_path, MINE, "a")[:2] == ("a", False)
+    assert find_run(tmp_path, MINE, "b")[:2] == ("b", True)
+    assert find_run(tmp_path, MINE, "f") is None
+    assert find_run(tmp_path, MINE | {"lr": 0.3}, None) is None
+    assert find_run(tmp_path / "absent", MINE, None) is None
+
+
+def test_an_unfinished_run_of_the_name_that_something_else_decides_is_refused(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    with pytest.raises(RunError, match="a.jsonl was started with --lr=0.1; go on with it as"):
+        find_run(tmp_path, MINE | {"lr": 0.2}, "a")
+    with pytest.raises(RunError, match="was started with another corpus;"):
+        find_run(tmp_path, MINE | {"corpus": "other"}, "a")
+
+
+def test_a_free_field_may_differ(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    there = MINE | {"precision": "bfloat16"}
+    assert find_run(tmp_path, there, None) is None
+    assert find_run(tmp_path, there, None, free=("precision",)).start["decides"] == MINE
+
+
+def test_a_run_that_another_process_has_completed_meanwhile_is_not_written_to(tmp_path):
+    run_of(tmp_path, "a", MINE, "completed")
+    before = (tmp_path / "a.jsonl").read_bytes()
+    with pytest.raises(RunError, match="run a was completed by another process"):
+        RunLog(tmp_path, "a", resumed=True)
+    assert (tmp_path / "a.jsonl").read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"logs/r1.jsonl: cannot be written .*another --log_dir"):
+        RunLog(tmp_path / "file" / "logs", "r1")
+
+
+def test_a_run_id_tells_time_variant_and_seed_and_is_unlike_those_of_the_same_second():
+    run_ids = [new_run_id("with_relu", 3) for _ in range(3)]
+    assert all("_with_relu_s3_" in run_id for run_id in run_ids)
+    assert len(set(run_ids)) == 3
+    datetime.strptime(run_ids[0].split("_")[0], "%Y%m%dT%H%M%SZ")

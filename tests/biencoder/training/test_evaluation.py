@@ -1,0 +1,49 @@
+from jobs import read_log, train, untrained_of
+
+from biencoder.config import Config
+from biencoder.retrieval import embedding
+from biencoder.retrieval.embedding import encode
+from biencoder.training import evaluation
+
+
+def test_each_split_is_encoded_once_an_evaluation_and_once_more_where_an_earlier_epoch_is_best(
+    settings, monkeypatch
+):
+    """The untrained encoder's figures and the evaluation before training share their vectors."""
+    embedded = []
+
+    def spy(pooled, tokens, device, label, heed):
+        embedded.append(label)
+        return encode(pooled, tokens, device, label, heed)
+
+    monkeypatch.setattr(evaluation, "encode", spy)
+    monkeypatch.setattr(embedding, "encode", spy)
+    config = Config(**settings | {"epochs": 2})
+    train(config)
+    times = 3 if read_log(config)[-1]["best_epoch"] == 2 else 4
+    assert sorted(embedded) == sorted(times * ["training", "validation", "test"])
+
+
+def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
+    config = Config(**settings | {"epochs": 0, "leaked_pairs": "keep"})
+    train(config)
+    evals = {line["split"]: line for line in read_log(config) if line["event"] == "eval"}
+    assert evals["training"]["n_unseen"] == 0
+    assert evals["training"]["top1_unseen"] is None
+    assert evals["training"]["nonfinite"] == ["top1_unseen"]
+    assert evals["validation"]["n_unseen"] == evals["validation"]["n"]
+
+
+def test_the_untrained_encoder_is_the_same_beside_every_variant_and_a_second_stage(settings):
+    found = []
+    for flags in (
+        {"run_id": "run"},
+        {"variant": "without_layernorm_relu", "run_id": "bare"},
+        {"init_from": "run", "run_id": "second"},
+    ):
+        config = Config(**settings | flags)
+        train(config)
+        found.append(untrained_of(config))
+    assert [line["split"] for line in found[0]] == ["training", "validation", "test"]
+    assert all(line["top1"] == line["nearest_top1"] for line in found[0])
+    assert found[0] == found[1] == found[2]

@@ -1,0 +1,13 @@
+from handmade import make_model
+
+from biencoder.config import Config
+from biencoder.training.state import make_optimizer
+
+
+def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
+    model = make_model()
+    optimizer = make_optimizer(model, Config(lr=1e-5, head_lr=1e-2))
+    rates = [group["lr"] for group in optimizer.param_groups for _ in group["params"]]
+    named = dict(zip((name for name, _ in model.named_parameters()), rates, strict=True))
+    assert all((rate == 1e-5) == name.startswith("encoder.") for name, rate in named.items())
+    assert named["similarity.weight"] == named["head.weight"] == 1e-2

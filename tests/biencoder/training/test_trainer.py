@@ -1,0 +1,229 @@
+import signal
+
+import numpy as np
+import pytest
+import torch
+from handmade import make_model, make_split
+from jobs import read_log, train, warnings_of
+
+from biencoder.config import Config
+from biencoder.data import corpus
+from biencoder.data.batches import epoch_batches
+from biencoder.data.tokens import Tokens
+from biencoder.errors import RunError
+from biencoder.runtime.signals import Interrupted
+from biencoder.storage import checkpoint
+from biencoder.training import objective, run
+from biencoder.training.evaluation import Evaluator
+from biencoder.training.negatives import mine
+from biencoder.training.trainer import Trainer
+from biencoder.variants import VARIANTS
+
+
+def test_the_switches_change_neither_order_nor_negatives_nor_shared_parameters():
+    split = make_split([(f"p{number}", f"c{number}") for number in range(20)])
+    sim = torch.rand(40, 128, generator=torch.Generator().manual_seed(0))
+    orders, negatives, initial = [], [], []
+    for name in VARIANTS:
+        config = Config(variant=name)
+        batches = epoch_batches(split, 8, config.seed, 3, by_debate=False)
+        orders.append([batch.tolist() for batch in batches])
+        mined = mine(split, sim, 0.5, config.seed, epoch=3)
+        negatives.append(mined.text_ids.tolist())
+        initial.append(make_model(layernorm=config.layernorm, relu=config.relu).state_dict())
+    assert all(order == orders[0] for order in orders)
+    assert all(chosen == negatives[0] for chosen in negatives)
+    shared = set.intersection(*(set(state) for state in initial))
+    assert {"similarity.weight", "head.weight", "encoder.states.weight"} <= shared
+    for state in initial:
+        assert all(torch.equal(state[name], initial[0][name]) for name in shared)
+
+
+def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
+    settings, monkeypatch
+):
+    seen = {}
+    groups = Tokens.groups
+
+    def spy(tokens, rows, device):
+        seen[config.variant].append(rows.tolist())
+        return groups(tokens, rows, device)
+
+    monkeypatch.setattr(Tokens, "groups", spy)
+    for name in VARIANTS:
+        config = Config(**settings | {"variant": name, "negatives": "only_random", "run_id": name})
+        seen[name] = []
+        train(config)
+    assert len(seen["with_layernorm_relu"]) == -(-len(corpus.load(None).training) // 8)
+    assert all(batches == seen["with_layernorm_relu"] for batches in seen.values())
+
+
+def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
+    config = Config(**settings | {"epochs": 5, "eval_every": 3, "mine_every": 2})
+    train(config)
+    lines = read_log(config)
+    evaluated = [line["epoch"] for line in lines if line["event"] == "eval"]
+    mined = [line["epoch"] for line in lines if line["event"] == "mine"]
+    assert sorted(set(evaluated)) == [0, 3, 5]
+    assert mined == [0, 2, 4]
+
+
+def test_the_first_epoch_can_be_evaluated_several_times(settings):
+    config = Config(**settings | {"first_epoch_evals": 4, "epochs": 2})
+    train(config)
+    lines = [line for line in read_log(config) if line["event"] == "eval"]
+    places = [(line["epoch"], line["step"]) for line in lines if line["split"] == "test"]
+    # 108 pairs are 14 steps
+    assert places == [(0, 0), (0, 4), (0, 7), (0, 10), (1, 14), (2, 28)]
+    within = {line["top1"] for line in lines if line["step"] in (4, 7, 10)}
+    assert within - {line["top1"] for line in lines if line["step"] == 0}
+
+
+def test_evaluations_within_an_epoch_change_nothing_and_are_never_the_best(settings, tmp_path):
+    plain = Config(**settings)
+    often = Config(**settings | {"first_epoch_evals": 5, "checkpoint_dir": tmp_path / "often",
+                                 "log_dir": tmp_path / "often"})  # fmt: skip
+    ends = []
+    for config in (plain, often):
+        train(config)
+        folder = checkpoint.find("run", config.checkpoint_dir)
+        ends.append((read_log(config)[-1]["best_epoch"], (folder / checkpoint.MODEL).read_bytes()))
+    assert ends[0] == ends[1]
+
+
+def test_a_run_interrupted_in_an_evaluation_within_the_epoch_goes_on_with_it(settings, monkeypatch):
+    config = Config(**settings | {"first_epoch_evals": 2})
+    evaluate = Trainer.evaluate
+
+    def interrupt(trainer):
+        if trainer.state.progress.step == 7:
+            raise Interrupted(signal.SIGTERM)
+        return evaluate(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "evaluate", interrupt)
+        assert train(config) == 143
+    assert train(config) == 0
+    lines = read_log(config)
+    assert [line["step"] for line in lines if line["event"] == "resume"] == [7]
+    evaluated = [line["step"] for line in lines if line["event"] == "eval"]
+    assert evaluated == [0, 0, 0, 7, 7, 7, 14, 14, 14]
+
+
+@pytest.mark.parametrize(("floor", "warned"), [(1.1, True), (-0.1, False)])
+def test_a_run_that_ends_below_the_untrained_encoder_says_so(settings, monkeypatch, floor, warned):
+    evaluate_untrained = Evaluator.evaluate_untrained
+
+    def changed(evaluator, progress):
+        pooled = evaluate_untrained(evaluator, progress)
+        progress.untrained["validation"] = floor
+        return pooled
+
+    monkeypatch.setattr(Evaluator, "evaluate_untrained", changed)
+    config = Config(**settings)
+    train(config)
+    said = [w["message"] for w in warnings_of(config) if "untrained" in w["message"]]
+    assert said == ["the run ends below the untrained encoder on validation"] * warned
+
+
+@pytest.fixture
+def poison_step(monkeypatch):
+    """A function that makes the loss of one step, counted from 1, not a number."""
+
+    def poison(number, value=float("nan")):
+        step, calls = objective.triplet_step, []
+
+        def poisoned(*args):
+            loss = step(*args)
+            calls.append(loss)
+            return loss._replace(total=loss.total * value) if len(calls) == number else loss
+
+        monkeypatch.setattr(objective, "triplet_step", poisoned)
+
+    return poison
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_loss_that_is_not_finite_stops_the_run_and_the_log_says_where(
+    settings, poison_step, value
+):
+    poison_step(4, value)
+    config = Config(**settings)
+    with pytest.raises(RunError, match="not finite at step 4"):
+        train(config)
+    (warning,) = warnings_of(config)
+    assert (warning["step"], warning["action"]) == (4, "stopped")
+    assert len(warning["pair_ids"]) == config.batch_size
+    end = read_log(config)[-1]
+    assert (end["event"], end["status"]) == ("run_end", "failed")
+    assert "not finite at step 4" in end["reason"]
+
+
+def test_no_checkpoint_holds_weights_after_a_loss_that_is_not_finite(settings, poison_step):
+    poison_step(4)
+    config = Config(**settings | {"checkpoint_every": "2steps"})
+    with pytest.raises(RunError, match="not finite at step 4"):
+        train(config)
+    steps = [line["step"] for line in read_log(config) if line["event"] == "checkpoint"]
+    assert steps == [0, 2]
+
+
+def test_a_step_that_is_not_finite_can_be_skipped(settings, poison_step):
+    poison_step(4)
+    config = Config(**settings | {"on_nan": "skip"})
+    assert train(config) == 0
+    (warning,) = warnings_of(config)
+    assert (warning["step"], warning["action"]) == (4, "skipped the step")
+    assert all(np.isfinite(line["loss"]) for line in read_log(config) if line["event"] == "step")
+
+
+def test_a_weight_that_is_not_a_number_stops_the_run(settings, monkeypatch):
+    build = run.build
+
+    def planted(*args):
+        model = build(*args)
+        with torch.no_grad():
+            model.head.weight[0, 0] = float("nan")
+        return model
+
+    monkeypatch.setattr(run, "build", planted)
+    with pytest.raises(RunError, match="not finite at step 1"):
+        train(Config(**settings))
+
+
+@pytest.mark.parametrize("on_nan", ["stop", "skip"])
+def test_weights_that_overflow_stop_the_run_in_one_line(settings, on_nan, monkeypatch):
+    step = torch.optim.Adam.step
+
+    def overflow(optimizer):
+        step(optimizer)
+        for group in optimizer.param_groups:
+            for parameter in group["params"]:
+                parameter.data.fill_(float("inf"))
+
+    monkeypatch.setattr(torch.optim.Adam, "step", overflow)
+    config = Config(**settings | {"on_nan": on_nan, "batch_size": 200})
+    with pytest.raises(RunError, match=r"embeddings of training are not finite after step 1 "):
+        train(config)
+    assert read_log(config)[-1]["status"] == "failed"
+
+
+def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
+    def collapse(model, *_):
+        with torch.no_grad():
+            model.similarity.weight.zero_()
+
+    monkeypatch.setattr(run, "start_from_principal", collapse)
+    config = Config(**settings)
+    train(config)
+    assert any("have collapsed" in warning["message"] for warning in warnings_of(config))
+
+
+def test_negatives_that_no_longer_change_are_warned_of(settings):
+    config = Config(
+        **settings | {"negatives": "only_hard", "epochs": 2, "lr": 1e-30, "head_lr": 1e-30}
+    )
+    train(config)
+    (warning,) = (w for w in warnings_of(config) if "untrained" not in w["message"])
+    assert warning["message"].startswith("no negative changed")
+    assert warning["epoch"] == 1
