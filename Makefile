@@ -1,6 +1,6 @@
 # `make` alone prints this list; every target builds what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test torture bench check ablation plot clean \
+.PHONY: help setup train test torture bench compare check ablation plot clean \
 	image docker-train image-check
 .DELETE_ON_ERROR:
 
@@ -12,6 +12,7 @@ NAME ?=
 DOCKER ?= docker
 IMAGE ?= counterargument-biencoder
 BASE_IMAGE ?=
+BASE ?= HEAD~1
 GPUS ?= all
 DATA ?=
 # The processes that share a run: one a GPU, where GPUS is a number above one. They meet at
@@ -55,6 +56,9 @@ bench: $(READY) ## measure speed beside the peers': ten minutes, on a corpus by 
 	$(BIN)/python tests/benchmarks/bench_device.py
 	$(BIN)/python tests/benchmarks/bench_training.py --max_length=256 $(if $(DATA),--data_dir=$(DATA))
 	$(BIN)/python tests/benchmarks/bench_epoch.py --negatives=falling $(if $(DATA),--data_dir=$(DATA) --epochs=1)
+
+compare: $(READY) ## train tiny jobs at two commits and compare what they leave: BASE=main~1
+	$(BIN)/python tests/benchmarks/compare_commits.py $(BASE)
 
 check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff check .

@@ -4,6 +4,8 @@ import json
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 STEPS = (ROOT / "Dockerfile").read_text("utf-8").splitlines()
 PINS = [
@@ -37,7 +39,8 @@ def test_the_image_ends_with_a_user_by_number():
 def test_whatever_the_package_is_built_from_reaches_the_builder():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     tools = project["tool"]["setuptools"]
-    needed = {f"{module}.py" for module in tools["py-modules"]} | set(tools["packages"])
+    needed = {f"{module}.py" for module in tools["py-modules"]}
+    needed |= {name.removesuffix(".*") for name in tools["packages"]["find"]["include"]}
     needed |= {"pyproject.toml", "constraints.txt", project["project"]["readme"]}
     ignored = (ROOT / ".dockerignore").read_text("utf-8").split("\n")
     assert needed <= {line.removeprefix("!") for line in ignored if line.startswith("!")}
@@ -47,3 +50,9 @@ def test_no_library_is_pinned_twice():
     names = [pin.partition("==")[0].lower().replace("_", "-") for pin in PINS]
     assert all("==" in pin for pin in PINS)
     assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("package", ["analysis", "biencoder"])
+def test_every_folder_of_code_is_a_package_that_the_wheel_finds(package):
+    folders = {path.parent for path in (ROOT / package).rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []

@@ -1,4 +1,4 @@
-"""What README says that a machine can check: its snippets parse, its names exist."""
+"""What the READMEs say that a machine can check: commands, names, and figures of the logs."""
 
 import json
 import re
@@ -12,23 +12,26 @@ import yaml
 from analysis import sources, summary, verdict
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
+README, PUBLISHED, JOB, TOOLS = (
+    (ROOT / folder / "README.md").read_text("utf-8")
+    for folder in ("", "logs/reference", "biencoder", "analysis")
+)
 
 
-def blocks(first_line):
+def blocks(page, first_line):
     """The indented blocks that begin with `first_line`, as they would be typed."""
-    found = re.findall(rf"^(    {first_line}.*\n(?:(?:    .*)?\n)*)", README, re.MULTILINE)
+    found = re.findall(rf"^(    {first_line}.*\n(?:(?:    .*)?\n)*)", page, re.MULTILINE)
     return [textwrap.dedent(block) for block in found]
 
 
-@pytest.mark.parametrize("script", blocks("#!/bin/bash"))
+@pytest.mark.parametrize("script", blocks(JOB, "#!/bin/bash"))
 def test_each_slurm_script_is_one_that_bash_can_parse(script):
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     assert "#SBATCH" in script
 
 
 def test_the_kubernetes_job_is_yaml_with_the_fields_that_a_job_needs():
-    (text,) = blocks("apiVersion")
+    (text,) = blocks(JOB, "apiVersion")
     job = yaml.safe_load(text)
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
     (container,) = job["spec"]["template"]["spec"]["containers"]
@@ -42,15 +45,20 @@ def read_log(path):
 
 def test_every_target_of_make_that_is_named_exists():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    named = set(re.findall(r"^    make ([a-z-]+)|`make ([a-z-]+)", README, re.MULTILINE))
+    pages = "\n".join(path.read_text("utf-8") for path in ROOT.glob("[!.]*/**/README.md")) + README
+    named = set(re.findall(r"^    make ([a-z-]+)|`make ([a-z-]+)", pages, re.MULTILINE))
     for target in {one or other for one, other in named}:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
-@pytest.mark.parametrize("package", ["analysis", "biencoder"])
-def test_the_tree_names_every_module(package):
-    modules = {path.name for path in (ROOT / package).glob("*.py")} - {"__init__.py"}
-    assert {name for name in modules if f" {name} " not in README} == set()
+@pytest.mark.parametrize(("package", "page"), [("biencoder", JOB), ("analysis", TOOLS)])
+def test_a_packages_page_names_every_module(package, page):
+    modules = {path.stem for path in (ROOT / package).rglob("*.py")} - {"__init__"}
+    assert {name for name in modules if f"`{name}" not in page and f" {name}." not in page} == set()
+
+
+def test_readme_fits_a_page():
+    assert len(README.splitlines()) <= 150
 
 
 @pytest.fixture(scope="module")
@@ -65,14 +73,17 @@ def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference)
     configurations = tables.configurations.filter(format="jsonl schema 1")
     rows = summary.configuration_rows(configurations, summary.TERMINAL)
     assert configurations["seeds"].to_list() == ["0 1 2"] * 4
-    assert summary.markdown(rows) in README
+    assert summary.markdown(rows) in PUBLISHED
+    for name, _, validation, _, test, *_ in rows[1:]:
+        escaped = [cell.replace("[", "\\[").replace("]", "\\]") for cell in (validation, test)]
+        assert f"| {name} | {' | '.join(escaped)} |" in README
 
 
 def test_the_verdicts_are_those_that_the_published_runs_give(reference):
     log, tables = reference
     sentences = verdict.verdicts(log.runs, tables.runs, log.predictions)["sentence"]
     assert len(sentences) == 18
-    assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in README] == []
+    assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in PUBLISHED] == []
 
 
 def in_context():
@@ -84,7 +95,7 @@ def in_context():
 def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
     tables = summary.measure(sources.read([ROOT / "logs" / "reference" / "context"]))
     rows = summary.configuration_rows(tables.configurations, summary.TERMINAL)
-    assert f"\n\n{summary.markdown(rows).strip()}\n\n" in README
+    assert f"\n\n{summary.markdown(rows).strip()}\n\n" in PUBLISHED
 
 
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
@@ -124,7 +135,7 @@ def test_the_table_of_the_whole_models_is_the_one_that_their_logs_give(whole_mod
     named = ["encoder", "leaked pairs", "tokens", "epochs", "minutes", *pools]
     rule = ["---", "---", *["---:"] * (len(named) - 2)]
     table = "\n".join([f"| {' | '.join(named)} |", f"| {' | '.join(rule)} |", *rows])
-    assert f"\n\n{table}\n\n" in README
+    assert f"\n\n{table}\n\n" in PUBLISHED
 
 
 def test_the_figure_over_unseen_points_is_that_of_the_run_that_kept_leaked_pairs(whole_models):
@@ -136,7 +147,7 @@ def test_the_figure_over_unseen_points_is_that_of_the_run_that_kept_leaked_pairs
         f"over the {found['n_unseen']} test points that training did not hold it stands at "
         f"{100 * found['top1_unseen']:.1f}."
     )
-    assert unseen in " ".join(README.split())
+    assert unseen in " ".join(PUBLISHED.split())
 
 
 def are_flags_of(command, config):
@@ -147,7 +158,7 @@ def are_flags_of(command, config):
 
 
 def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models):
-    (block,) = blocks("train --data_dir=arguana-counterargs --encoder")
+    (block,) = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
     commands = block.replace("\\\n", "").strip().splitlines()
     assert len(commands) == len(whole_models)
     for command, lines in zip(commands, whole_models, strict=True):
@@ -163,10 +174,10 @@ def test_the_cost_is_what_the_published_runs_took():
         f"a run took {mean:.0f} s, {mean / epochs:.0f} s an epoch with its evaluations, and all "
         f"twelve {sum(seconds) / 60:.0f} minutes"
     )
-    assert cost in " ".join(README.split())
+    assert cost in " ".join(PUBLISHED.split())
 
 
 def test_the_command_for_the_results_is_that_of_the_published_runs():
-    (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', README)
+    (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', PUBLISHED)
     for path in (ROOT / "logs" / "reference").glob("*.jsonl"):
         assert are_flags_of(command, read_log(path)[0]["config"])

@@ -8,8 +8,12 @@ cd "$(dirname "$0")/../.."
 PYTHON=${PYTHON:-python3} # one with pip, whose settings say where packages come from
 QUICK_TESTS=( # those that train nothing and need no further library
     tests/test_commandline.py
-    tests/biencoder/test_{checkpoint,config,corpus,embedding,encoder,environment,files,loss}.py
-    tests/biencoder/test_{model,runlog,variants}.py
+    tests/biencoder/test_{config,variants}.py
+    tests/biencoder/data/test_{corpus,tokens}.py
+    tests/biencoder/model/test_{biencoder,encoder,losses}.py
+    tests/biencoder/retrieval/test_embedding.py
+    tests/biencoder/runtime/test_environment.py
+    tests/biencoder/storage/test_{atomic,checkpoint,run_log}.py
 )
 
 die() {

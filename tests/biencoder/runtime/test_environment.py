@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 
 import pytest
@@ -52,6 +53,7 @@ def test_in_an_image_the_commit_is_the_one_that_it_was_built_from(monkeypatch):
     assert environment.git_commit() is None
 
 
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
 def test_a_checkout_whose_files_have_changed_is_dirty(monkeypatch, tmp_path):
     git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
     (tmp_path / "biencoder").mkdir()
