@@ -18,7 +18,7 @@ from biencoder.retrieval.neighbors import nearest
 from biencoder.retrieval.ranking import K
 from biencoder.runtime import environment
 from biencoder.storage import checkpoint
-from biencoder.storage.checkpoint import State
+from biencoder.storage.progress import State
 
 
 @dataclass(frozen=True)

@@ -16,20 +16,20 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import safetensors
 import torch
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from biencoder.config import RUN_ID, Config
 from biencoder.errors import CheckpointError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.runtime import distributed, environment
 from biencoder.storage.atomic import whole_file, whole_folder
+from biencoder.storage.progress import Progress, State
 
 INDEX = "checkpoints.json"
 MODEL, TRAINING, STATE, CHECKSUMS = (
@@ -40,45 +40,6 @@ MODEL, TRAINING, STATE, CHECKSUMS = (
 )
 
 _NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
-
-
-class Best(BaseModel):
-    """The best epoch by validation top-1, the earliest where several are equal."""
-
-    epoch: int | None = None
-    top1: dict[str, float] = {}
-
-    def update(self, epoch: int, top1: dict[str, float]) -> bool:
-        """Take over an evaluated epoch if it is better; says whether it was."""
-        if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
-            return False
-        self.epoch, self.top1 = epoch, top1
-        return True
-
-
-class Progress(BaseModel):
-    """How far a run has come: all that a checkpoint holds beside tensors.
-
-    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
-    'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
-    encoder's top-1 of each split. The order of the data, the negatives' draws and dropout follow
-    from these and the seed, so there is no state of a random generator to keep.
-    """
-
-    epoch: int = Field(default=0, ge=0)
-    step: int = Field(default=0, ge=0)
-    stage: Literal["trained", "evaluated", "mined"] = "trained"
-    best: Best = Field(default_factory=Best)
-    untrained: dict[str, float] = {}
-
-
-class State(BaseModel):
-    """What `state.json` holds: the version that wrote it, the run, how far it has come."""
-
-    version: str = Field(default_factory=lambda: str(environment.version()))
-    run_id: str = Field(pattern=RUN_ID)
-    config: Config
-    progress: Progress
 
 
 def folder(run_dir: Path, progress: Progress) -> Path:

@@ -11,7 +11,7 @@ from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder
 from biencoder.runtime import distributed
 from biencoder.storage import checkpoint
 from biencoder.storage.atomic import whole_folder
-from biencoder.storage.checkpoint import State
+from biencoder.storage.progress import State
 
 FOLDER = "sentence-transformers"
 PAIR_HEAD = "pair_head.safetensors"

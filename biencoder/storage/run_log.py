@@ -15,8 +15,8 @@ from biencoder.errors import RunError
 from biencoder.runtime import distributed
 from biencoder.runtime.console import say
 from biencoder.storage import events
-from biencoder.storage.checkpoint import Progress
 from biencoder.storage.events import SCHEMA, Event
+from biencoder.storage.progress import Progress
 
 
 class RunLog:

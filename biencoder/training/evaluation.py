@@ -17,7 +17,7 @@ from biencoder.retrieval.embedding import Embeddings, embed, encode
 from biencoder.retrieval.ranking import Ranking, Scorer, metrics, rank
 from biencoder.runtime.console import percentages, say
 from biencoder.storage import events
-from biencoder.storage.checkpoint import Progress
+from biencoder.storage.progress import Progress
 from biencoder.storage.run_log import RunLog
 
 

@@ -10,7 +10,7 @@ import torch
 
 from biencoder.config import Config
 from biencoder.data import corpus
-from biencoder.data.corpus import Corpus, Split
+from biencoder.data.corpus import Corpus
 from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.model import encoder
@@ -18,13 +18,14 @@ from biencoder.model.biencoder import BiEncoder, build
 from biencoder.model.initialization import start_from_principal
 from biencoder.retrieval import final_evaluation
 from biencoder.runtime import distributed, environment
-from biencoder.runtime.console import percent, say
+from biencoder.runtime.console import say
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import checkpoint, events, identity, prediction_files
-from biencoder.storage.checkpoint import Progress
 from biencoder.storage.export import export
+from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
 from biencoder.training.evaluation import Evaluator
+from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
 from biencoder.training.trainer import Trainer
 
@@ -189,7 +190,7 @@ def start(
     device = next(model.parameters()).device
     say(f"run {log.run_id} on {device}{shared}, log {log.path}")
     for split in data.splits:
-        say(f"  {split.name}: {_describe(split, truncation[split.name], config.max_length)}")
+        say(f"  {split.name}: {describe(split, truncation[split.name], config.max_length)}")
 
 
 def resume(
@@ -278,34 +279,8 @@ def finish(
 def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:
     """Write a checkpoint of the run as it stands, and say so in the log."""
     progress = state.progress
-    saved = checkpoint.State(run_id=log.run_id, config=config, progress=progress)
+    saved = State(run_id=log.run_id, config=config, progress=progress)
     folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)
     checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
     place = {"epoch": progress.epoch, "step": progress.step}
     log.write(events.Checkpoint(**place, path=str(folder), best=best))
-
-
-def closing_line(progress: Progress) -> str:
-    """The best epoch's figures beside the untrained encoder's."""
-    beside = [
-        f"{name} {percent(share)} (untrained encoder {percent(progress.untrained[name])})"
-        for name, share in progress.best.top1.items()
-    ]
-    return f"best epoch {progress.best.epoch}: {', '.join(beside)}"
-
-
-def _describe(split: Split, truncation: dict[str, float], max_length: int) -> str:
-    counts = split.counts
-    parts = [f"{counts['kept']:,} pairs"]
-    if counts["leaked"]:
-        parts.append(f"{counts['leaked']:,} dropped: a text stands in validation or test too")
-    if counts["incomplete"]:
-        parts.append(f"{counts['incomplete']:,} incomplete passed over")
-    if truncation["texts_cut"]:
-        parts.append(
-            f"{truncation['texts_cut']:.0%} of texts cut at {max_length} tokens, "
-            f"{truncation['tokens_lost']:.0%} of all tokens lost"
-        )
-    if truncation["texts_alike"]:
-        parts.append(f"{truncation['texts_alike']:,} texts have the same tokens as another")
-    return "; ".join(parts)

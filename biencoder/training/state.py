@@ -13,7 +13,7 @@ from biencoder.config import Config
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
 from biencoder.storage import checkpoint
-from biencoder.storage.checkpoint import Progress
+from biencoder.storage.progress import Progress
 
 
 @dataclass

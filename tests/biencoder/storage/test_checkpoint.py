@@ -6,19 +6,10 @@ import pytest
 import torch
 
 from biencoder.config import Config
-from biencoder.errors import FileError
+from biencoder.errors import CheckpointError, FileError
 from biencoder.storage import checkpoint
-from biencoder.storage.checkpoint import (
-    Best,
-    CheckpointError,
-    Progress,
-    State,
-    find,
-    first_stage,
-    newest,
-    save,
-    verify,
-)
+from biencoder.storage.checkpoint import find, first_stage, newest, save, verify
+from biencoder.storage.progress import Progress, State
 
 
 @pytest.fixture
@@ -257,13 +248,3 @@ def test_a_state_that_cannot_be_used_is_one_line(save_epoch, text, line):
     with pytest.raises(CheckpointError, match=line) as error:
         checkpoint.read_state(folder)
     assert "\n" not in str(error.value)
-
-
-def test_the_best_epoch_is_the_earliest_of_the_highest_validation_top1():
-    best = Best()
-    taken = [
-        best.update(epoch, {"validation": validation, "test": test})
-        for epoch, (validation, test) in enumerate([(0.1, 0.9), (0.3, 0.2), (0.3, 0.8), (0.2, 1.0)])
-    ]
-    assert taken == [True, True, False, False]
-    assert (best.epoch, best.top1["test"]) == (1, 0.2)

@@ -15,7 +15,7 @@ from biencoder.errors import RunError
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
-from biencoder.storage.checkpoint import Best
+from biencoder.storage.progress import Best
 from biencoder.training import trainer
 from biencoder.training.trainer import Trainer
 

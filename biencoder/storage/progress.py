@@ -1,0 +1,47 @@
+"""How far a run has come, as the trainer counts it and a checkpoint holds it."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from biencoder.config import RUN_ID, Config
+from biencoder.runtime import environment
+
+
+class Best(BaseModel):
+    """The best epoch by validation top-1, the earliest where several are equal."""
+
+    epoch: int | None = None
+    top1: dict[str, float] = {}
+
+    def update(self, epoch: int, top1: dict[str, float]) -> bool:
+        """Take over an evaluated epoch if it is better; says whether it was."""
+        if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
+            return False
+        self.epoch, self.top1 = epoch, top1
+        return True
+
+
+class Progress(BaseModel):
+    """How far a run has come: all that a checkpoint holds beside tensors.
+
+    `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
+    'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
+    encoder's top-1 of each split. The order of the data, the negatives' draws and dropout follow
+    from these and the seed, so there is no state of a random generator to keep.
+    """
+
+    epoch: int = Field(default=0, ge=0)
+    step: int = Field(default=0, ge=0)
+    stage: Literal["trained", "evaluated", "mined"] = "trained"
+    best: Best = Field(default_factory=Best)
+    untrained: dict[str, float] = {}
+
+
+class State(BaseModel):
+    """What `state.json` holds: the version that wrote it, the run, how far it has come."""
+
+    version: str = Field(default_factory=lambda: str(environment.version()))
+    run_id: str = Field(pattern=RUN_ID)
+    config: Config
+    progress: Progress
