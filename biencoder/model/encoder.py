@@ -1,6 +1,5 @@
 """The pretrained encoder and its tokenizer, from the packaged model, a local folder or the hub."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from biencoder.errors import EncoderError
+from biencoder.runtime.console import say
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
@@ -32,7 +32,7 @@ def load(
     if source == name and not Path(name).exists():
         if Path(name).is_absolute() or name.startswith("."):
             raise EncoderError(f"--encoder={name}: no such folder")
-        print(f"asking the model hub for {name}", file=sys.stderr)  # it may take a minute to fail
+        say(f"asking the model hub for {name}")  # it may take a minute to fail
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
         config = AutoConfig.from_pretrained(source, trust_remote_code=False)
