@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.output import printable
+from analysis.printable import printable
 
 #: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
 #: Two runs that differ in these alone are repetitions of one configuration; `seed` is what makes

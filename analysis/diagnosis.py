@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from analysis import intervals, summary
-from analysis.output import printable
+from analysis.printable import printable
 
 #: One row a configuration, split and group of points or errors, over its counted runs.
 DIAGNOSIS = {

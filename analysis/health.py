@@ -25,7 +25,7 @@ did not end       a run log has no run_end, or one that does not say completed; 
 import polars as pl
 
 from analysis import summary
-from analysis.output import printable
+from analysis.printable import printable
 
 DROP = 0.02
 GAIN = 0.005

@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import commandline
+from analysis.errors import AnalysisError
 
 
 def folder(paths: Sequence[str], out: Path | None) -> Path:
     """The folder for results, made where it is missing: `out`, else `plots/` beside the logs.
 
     Beside the logs means inside the first of `paths` where that is a folder, else next to it.
-    Raises `RunError` where the folder cannot be made.
+    Raises `AnalysisError` where the folder cannot be made.
     """
     first = Path(paths[0])
     chosen = out or (first if first.is_dir() else first.parent) / "plots"
     try:
         chosen.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise commandline.RunError(
+        raise AnalysisError(
             f"{chosen}: cannot make this folder ({error.strerror}): name another with --out"
         ) from None
     return chosen
@@ -31,17 +31,7 @@ def write(path: Path, content: str | bytes) -> Path:
         unfinished.write_bytes(data)
         unfinished.replace(path)
     except OSError as error:
-        raise commandline.RunError(
+        raise AnalysisError(
             f"{path}: cannot be written ({error.strerror}): name another folder with --out"
         ) from None
     return path
-
-
-def printable(text: str) -> str:
-    """`text` on one line without control characters or lone surrogates, which a log may hold.
-
-    A terminal would obey the first, an SVG may not contain them, and UTF-8 cannot encode the
-    second.
-    """
-    unknown = "\N{REPLACEMENT CHARACTER}"
-    return "".join(letter if letter.isprintable() else unknown for letter in text)

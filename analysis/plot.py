@@ -17,10 +17,11 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import diagnosis, health, intervals, output, sources, summary, verdict
-from analysis.output import printable
+from analysis import diagnosis, health, intervals, output, summary, verdict
+from analysis.printable import printable
+from analysis.readers import logs
+from analysis.schema import Log
 from analysis.summary import FORMATS, MEASURES, SPLITS, Tables
-from analysis.tables import Log
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -789,7 +790,7 @@ def _wrapped(text: str, characters: int) -> str:
 
 def _draw(options: Options) -> None:
     """The job: read, print what was found, write the pictures and the tables."""
-    log = sources.read(options.paths)
+    log = logs.read(options.paths)
     summary.tell(log)
     tables = summary.measure(log)
     verdicts = verdict.verdicts(log.runs, tables.runs, log.predictions)

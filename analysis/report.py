@@ -22,13 +22,13 @@ from analysis import (
     health,
     output,
     plot,
-    sources,
     summary,
     verdict,
 )
-from analysis.output import printable
+from analysis.printable import printable
+from analysis.readers import logs
+from analysis.schema import RUNS, Log
 from analysis.summary import FORMATS, MEASURES
-from analysis.tables import RUNS, Log
 
 CAPTIONS = {
     "runs": "Each run: top-1 on training, validation and test after each epoch.",
@@ -250,7 +250,7 @@ def _safe(text: str) -> str:
 
 def _report(options: Options) -> None:
     """The job: read, write, say where."""
-    log = sources.read(options.paths)
+    log = logs.read(options.paths)
     summary.tell(log)
     folder = output.folder(options.paths, options.out)
     print(f"wrote {output.write(folder / 'report.html', page(log))}")

@@ -14,9 +14,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import configurations, intervals, output, sources, verdict
-from analysis.output import printable
-from analysis.tables import Log
+from analysis import configurations, intervals, output, verdict
+from analysis.printable import printable
+from analysis.readers import logs
+from analysis.schema import Log
 
 SPLITS = ("training", "validation", "test")
 POOLS = ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
@@ -453,7 +454,7 @@ def _number(value: float | None, percent: bool) -> str:
 
 def _summarise(options: Options) -> None:
     """The job: read, measure, print, write."""
-    log = sources.read(options.paths, events=("eval", "pools"))
+    log = logs.read(options.paths, events=("eval", "pools"))
     tell(log)
     tables = measure(log)
     print(terminal_text(tables))

@@ -12,10 +12,10 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from analysis import sources
-from analysis.legacy import SPLITS
-from analysis.tables import Log
-from commandline import RunError
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from analysis.readers.legacy import SPLIT_WORDS
+from analysis.schema import Log
 
 
 class Options(BaseModel):
@@ -27,16 +27,16 @@ class Options(BaseModel):
 
 
 def text(log: Log) -> str:
-    """The one run of `log` in the legacy format. Raises `RunError` unless it is one of JSONL."""
+    """The one run of `log` in the legacy format. Raises `AnalysisError` unless it is JSONL."""
     if log.runs.height != 1 or log.runs["format"].item() == "legacy":
-        raise RunError(f"{log.runs.height} runs found: name the JSONL log of one")
+        raise AnalysisError(f"{log.runs.height} runs found: name the JSONL log of one")
     of_eval = pl.col("event") == "eval"
     shares = log.metrics.filter(of_eval, pl.col("metric") == "top1", pl.col("epoch") > 0)
     losses = log.metrics.filter(pl.col("event") == "step", pl.col("metric") == "loss")
     points = log.metrics.filter(of_eval, pl.col("split") == "training")["n"].max()
     batch_size = json.loads(log.runs["config"].item())["batch_size"]
     if not isinstance(points, int):
-        raise RunError(f"{log.runs['source'].item()}: holds no evaluation on training")
+        raise AnalysisError(f"{log.runs['source'].item()}: holds no evaluation on training")
     batches = -(-points // batch_size)
 
     lines = ["开始初始化获取负样本的下标"]
@@ -47,14 +47,14 @@ def text(log: Log) -> str:
             printed = float("nan") if loss is None else loss
             lines.append(f"当前第{step - 1 - begun * batches}个mini batch，当前loss为{printed}")
         share = dict(ends.select("split", "value").rows())
-        evaluated = [(word, share[split]) for word, split in SPLITS.items() if split in share]
+        evaluated = [(word, share[split]) for word, split in SPLIT_WORDS.items() if split in share]
         lines += [f"{word}集top1 accuracy为{value}" for word, value in evaluated]
         lines.append("开始获取负样本的下标")
     return "\n".join(lines) + "\n"
 
 
 def _print(options: Options) -> None:
-    print(text(sources.read(options.paths, events=("step", "eval"))), end="")
+    print(text(logs.read(options.paths, events=("step", "eval"))), end="")
 
 
 def main() -> None:

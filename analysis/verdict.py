@@ -26,7 +26,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from analysis import configurations, predictions
+from analysis import configurations
+from analysis.readers import predictions
 
 LEVEL = 0.05
 RESAMPLES = 10_000

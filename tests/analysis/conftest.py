@@ -5,7 +5,7 @@ Each fixture is a function that returns the *text* of a log; a test writes it wh
     def test_two_runs_become_two_rows(tmp_path, legacy_text, runlog_text):
         (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
         (tmp_path / "a.jsonl").write_text(runlog_text(run_id="a"), encoding="utf-8")
-        log = sources.read([str(tmp_path)])
+        log = logs.read([str(tmp_path)])
         assert log.runs.height == 2
 """
 
@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.tables import PREDICTIONS
+from analysis.schema import PREDICTIONS
 
 LEGACY_NAMES = {"training": "训练集", "validation": "验证集", "test": "测试集"}
 TOP1 = {

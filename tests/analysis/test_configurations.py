@@ -4,7 +4,7 @@ from typing import Any
 import polars as pl
 
 from analysis import configurations
-from analysis.tables import RUNS
+from analysis.schema import RUNS
 
 
 def table(*runs: dict[str, Any]) -> pl.DataFrame:

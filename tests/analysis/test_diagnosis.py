@@ -7,7 +7,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from analysis import diagnosis
-from analysis.tables import PREDICTIONS
+from analysis.schema import PREDICTIONS
 
 LAW, TAX = "law/tax/pro/01", "law/tax/con/01"
 SPORT = "sport/running/pro/01"

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from analysis import health
-from analysis.tables import METRICS, RUNS
+from analysis.schema import METRICS, RUNS
 
 RISING = [0.1, 0.2, 0.3, 0.35, 0.38, 0.40, 0.42, 0.44, 0.46, 0.48]
 

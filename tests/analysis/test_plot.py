@@ -13,9 +13,10 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import diagnosis, plot, sources, summary
+from analysis import diagnosis, plot, summary
 from analysis.plot import Style
-from analysis.tables import Log
+from analysis.readers import logs
+from analysis.schema import Log
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +39,7 @@ def read(tmp_path: Path, runlog_text: Callable[..., str]) -> Callable[..., Log]:
         for number, run in enumerate(runs):
             arguments = {"run_id": f"r{number}", "top1": CURVE, **run}
             (tmp_path / f"r{number}.jsonl").write_text(runlog_text(**arguments), encoding="utf-8")
-        return sources.read([tmp_path])
+        return logs.read([tmp_path])
 
     return build
 
@@ -210,7 +211,7 @@ def test_configurations_that_share_axes_never_share_a_colour(read: Callable[...,
 
 
 def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
-    log = sources.read([ROOT / "logs" / "reference" / "context"])
+    log = logs.read([ROOT / "logs" / "reference" / "context"])
     figure = plot.pictures(log, summary.measure(log))["convergence"]
     FigureCanvasAgg(figure).draw()
     names = figure.axes[0].get_yticklabels()
@@ -221,7 +222,7 @@ def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
 def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> None:
     published = ROOT / "logs" / "reference" / "with_layernorm_relu_logs.txt"
     (tmp_path / "without_layernorm_relu_logs.txt").write_bytes(published.read_bytes())
-    log = sources.read([tmp_path])
+    log = logs.read([tmp_path])
     figure = plot.pictures(log, summary.measure(log))["convergence"]
     (name,) = figure.axes[0].get_yticklabels()
     assert name.get_text() == "without_layernorm_relu (legacy)"
@@ -557,7 +558,7 @@ def test_a_wrong_flag_answers_before_any_work(
 
 
 def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) -> None:
-    tables = summary.measure(log := sources.read([real_legacy_logs]))
+    tables = summary.measure(log := logs.read([real_legacy_logs]))
     figures = plot.pictures(log, tables)
     assert set(figures) == {"comparison", "convergence", "loss", "runs"}
     drawn = {

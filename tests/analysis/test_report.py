@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis import diagnosis, report, sources
-from analysis.tables import Log
+from analysis import diagnosis, report
+from analysis.readers import logs
+from analysis.schema import Log
 
 HOSTILE = (
     "<script>window.hacked=1</script>\"'><img src=x onerror=alert(1)> --> ]]> &lt; " + "w" * 400
@@ -32,7 +33,7 @@ def read(tmp_path: Path, runlog_lines: Callable[..., list[dict[str, Any]]]) -> C
             records[-1:-1] = [{**frame, **record} for record in more]
             text = "".join(json.dumps(record) + "\n" for record in records)
             (tmp_path / f"r{number}.jsonl").write_text(text, encoding="utf-8")
-        return sources.read([tmp_path])
+        return logs.read([tmp_path])
 
     return build
 
@@ -179,7 +180,7 @@ def test_broken_lines_and_notes_of_the_readers_are_told(
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[5] = lines[5][:20]
     path.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
-    text = Tags(report.page(sources.read([path]))).text
+    text = Tags(report.page(logs.read([path]))).text
     assert f"{path}, line 6: " in text
     assert "torn" in text
 
@@ -188,7 +189,7 @@ def test_legacy_logs_have_no_config_and_say_so(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    text = Tags(report.page(sources.read([tmp_path]))).text
+    text = Tags(report.page(logs.read([tmp_path]))).text
     assert "No config in the log." in text
     assert "No two configurations of one format" in text
 

@@ -8,9 +8,10 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from analysis import sources, summary
+from analysis import summary
+from analysis.readers import logs
+from analysis.schema import RUNS, Log
 from analysis.summary import Tables
-from analysis.tables import RUNS, Log
 
 CURVE = {
     "training": [0.1, 0.5, 0.7, 0.8, 0.9],
@@ -27,7 +28,7 @@ def read(tmp_path: Path, runlog_text: Callable[..., str]) -> Callable[..., Log]:
         for number, run in enumerate(runs):
             arguments = {"run_id": f"r{number}", "top1": CURVE, **run}
             (tmp_path / f"r{number}.jsonl").write_text(runlog_text(**arguments), encoding="utf-8")
-        return sources.read([tmp_path])
+        return logs.read([tmp_path])
 
     return build
 
@@ -189,7 +190,7 @@ def with_unseen(
                     record |= {"top1_unseen": hits / 8, "hits_unseen": hits, "n_unseen": 8}
             text = "".join(json.dumps(record) + "\n" for record in records)
             (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
-        return sources.read([tmp_path])
+        return logs.read([tmp_path])
 
     return build
 

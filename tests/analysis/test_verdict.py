@@ -7,7 +7,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from analysis import configurations, intervals, verdict
-from analysis.tables import PREDICTIONS, RUNS
+from analysis.schema import PREDICTIONS, RUNS
 
 BY_RUN = {
     "configuration": pl.String,

@@ -20,7 +20,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from analysis import sources, summary  # noqa: E402 - the root must be on the path first
+# The root must be on the path first.
+from analysis import summary  # noqa: E402
+from analysis.readers import logs  # noqa: E402
 
 SIZES = {"训练": 255, "验证": 81, "测试": 88}
 
@@ -60,22 +62,22 @@ def plain_loop(folder: Path) -> int:
 
 
 def read_top1(folder: Path) -> int:
-    return sources.read([folder], events=("eval", "pools")).metrics.height
+    return logs.read([folder], events=("eval", "pools")).metrics.height
 
 
 def read_and_summarise(folder: Path) -> int:
-    return summary.measure(sources.read([folder], events=("eval", "pools"))).runs.height
+    return summary.measure(logs.read([folder], events=("eval", "pools"))).runs.height
 
 
 def read_everything(folder: Path) -> int:
-    return sources.read([folder]).metrics.height
+    return logs.read([folder]).metrics.height
 
 
 READERS: dict[str, Callable[[Path], int]] = {
     "plain loop": plain_loop,
-    "sources.read, top-1": read_top1,
+    "logs.read, top-1": read_top1,
     "… and summary": read_and_summarise,
-    "sources.read, every loss": read_everything,
+    "logs.read, every loss": read_everything,
 }
 
 

@@ -1,22 +1,20 @@
-"""What a run answered to every single point: reader of `<log>.predictions.parquet`.
+"""Reads `<log>.predictions.parquet`: what a run answered to every single point.
 
-`train` writes one beside each JSONL log when it has finished: a row a point of every split, as the
-weights of the best epoch answer it. `sources.read` reads them with the logs, and all that compares
-or diagnoses answers takes them from there, as `Log.predictions`.
+`train` writes such a file beside each JSONL log when it has finished: a row a point of every split,
+as the weights of the best epoch answer it. `logs.read` reads them into `Log.predictions`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
 
-from analysis.tables import PREDICTIONS, conform
+from analysis.schema import PREDICTIONS, Schema, conform
 
 ENDING = ".predictions.parquet"
 
 #: The columns of a file that are read; `candidates` and `scores` give the answer.
-COLUMNS: dict[str, DataType | DataTypeClass] = {
+COLUMNS: Schema = {
     "split": pl.String,
     "pair_id": pl.String,
     "leaked": pl.Boolean,
@@ -47,7 +45,7 @@ _FLAWS = {
 
 
 def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """The table PREDICTIONS of these runs (columns RUNS, METRICS), and notes that name files.
+    """Read the predictions of these runs (columns RUNS, METRICS): PREDICTIONS, and notes on files.
 
     A run beside whose log no such file lies has no rows. A file that is damaged, that does not hold
     what `train` writes, or that is of another state of the run than its log, is noted and left out.
@@ -80,7 +78,7 @@ def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[
 
 
 def beside(source: str) -> Path:
-    """Where the predictions of the run log `source` lie."""
+    """Return the path of the predictions that belong to the run log `source`."""
     path = Path(source)
     return path.with_name(path.name.removesuffix(".jsonl") + ENDING)
 
@@ -102,7 +100,7 @@ def paired(outcomes: pl.DataFrame, one: pl.DataFrame, other: pl.DataFrame) -> pl
 
 
 def _answers(data: bytes, run_id: str) -> pl.DataFrame:
-    """The file with the columns of PREDICTIONS added. Raises polars' errors where it cannot."""
+    """Parse a file and add the columns of PREDICTIONS. Raises polars' errors where it cannot."""
     # From bytes: polars would take brackets in a path for a pattern.
     table = conform(pl.read_parquet(data, columns=list(COLUMNS)), COLUMNS)
     # As `train` ranks: not a number is below all, and the nearer of equals comes first.
@@ -115,7 +113,7 @@ def _answers(data: bytes, run_id: str) -> pl.DataFrame:
 
 
 def _flaws(table: pl.DataFrame, metrics: pl.DataFrame) -> Iterator[str]:
-    """Why a table of `_answers` is not to be used."""
+    """Yield each reason why a table of `_answers` cannot be used."""
     for flaw, expression in _FLAWS.items():
         if table.select(expression.any()).item():
             yield flaw

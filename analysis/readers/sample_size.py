@@ -1,4 +1,4 @@
-"""The sample size that a log forgot: the smallest denominator that explains its shares.
+"""Recovers the sample size that a log does not state, from the shares that it holds.
 
 A share printed as the `repr` of `hits / n` is the float nearest to that fraction. Two different
 fractions with denominators up to 20,000 lie at least 1 / 20,000² = 2.5e-9 apart, far more than a
@@ -16,24 +16,19 @@ from numpy.typing import NDArray
 LIMIT = 20_000
 
 
-def smallest_denominator(values: Iterable[float]) -> int | None:
-    """The smallest n ≤ 20,000 with round(v·n) / n == v for every v, else None.
-
-    It divides the true sample size, so a short series may yield a smaller n and with it a wider,
-    never a narrower, confidence band. None too where the values are all 0 or 1: every n explains
-    them, so they say nothing about it.
-    """
-    return common_denominator(lowest_denominators(np.fromiter(values, np.float64)))
-
-
 def common_denominator(denominators: Iterable[int]) -> int | None:
-    """The least common multiple of `denominators` (0: not a fraction); None as above."""
+    """Return the smallest n ≤ 20,000 that explains shares with these lowest denominators.
+
+    It is their least common multiple. It divides the true sample size, so a short series may yield
+    a smaller n and with it a wider, never a narrower, interval. None where a denominator is 0 (no
+    fraction), where n would be larger, and where all are 1: every n explains shares of 0 and 1.
+    """
     least = math.lcm(*{int(denominator) for denominator in denominators})
     return least if 1 < least <= LIMIT else None
 
 
 def lowest_denominators(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """For each value the denominator of its fraction in lowest terms; 0 where there is none.
+    """Return for each value the denominator of its fraction in lowest terms; 0 where it has none.
 
     A fraction this close to a float is one of the float's continued-fraction convergents
     (Legendre), and every convergent of a denominator up to the limit is reached in 23 steps, the

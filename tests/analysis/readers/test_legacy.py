@@ -1,4 +1,4 @@
-"""`analysis.legacy`: what is read from the old text logs, and what is rejected."""
+"""`analysis.readers.legacy`: what is read from the old text logs, and what is rejected."""
 
 import math
 import re
@@ -6,8 +6,8 @@ import re
 import polars as pl
 import pytest
 
-from analysis.legacy import LegacyFile, read
-from analysis.tables import METRICS, REJECTED, RUNS
+from analysis.readers.legacy import LegacyFile, read
+from analysis.schema import METRICS, REJECTED, RUNS
 
 
 def parse(text, name="with_relu_logs.txt", events=None):

@@ -1,9 +1,9 @@
-"""Reader of the legacy text log, what the earlier system printed.
+"""Reads the legacy text logs that the earlier system printed.
 
     file = LegacyFile(source="old/with_relu_logs.txt", run_id="with_relu_logs", data=b"…")
     log = read([file])
 
-Many files go through one call: they are parsed together, as one column of lines.
+Takes many files in one call and parses them together, as one column of lines.
 
 What is read, and what is not:
 
@@ -29,18 +29,18 @@ from typing import NamedTuple
 
 import polars as pl
 
-from analysis.denominators import common_denominator, lowest_denominators
-from analysis.tables import METRICS, REJECTED, RUNS, WARNINGS, Log, conform
-from analysis.variants import canonical_name, decay_of_name, variant_of_name
+from analysis.readers.sample_size import common_denominator, lowest_denominators
+from analysis.readers.variant_names import canonical_name, decay_of_name, variant_of_name
+from analysis.schema import METRICS, REJECTED, RUNS, WARNINGS, Log, conform
 
-#: A line with one of these was meant to be a line of the format.
+#: A line that holds one of these, the second kind to open an epoch, was meant to be a log line.
 EPOCH_FRAGMENTS = ("开始第", "个epoch的训练")
 FRAGMENTS = (
     *EPOCH_FRAGMENTS,
     *("当前第", "个mini batch", "当前loss为"),
     *("集top1", "top1 accuracy", "accuracy为"),
 )
-SPLITS = {"训练": "training", "验证": "validation", "测试": "test"}
+SPLIT_WORDS = {"训练": "training", "验证": "validation", "测试": "test"}
 
 _FLOAT = r"-?(?:[0-9]+\.[0-9]+(?:e[+-][0-9]+)?|[0-9]+e[+-][0-9]+|inf|nan)"  # as Python prints it
 _SHARE = r"(?:0\.[0-9]+|1\.0|[0-9](?:\.[0-9]+)?e-[0-9]+)"
@@ -65,7 +65,8 @@ class LegacyFile(NamedTuple):
 def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> Log:
     """Read legacy logs; `events` keeps the metrics of these events alone ('step', 'eval').
 
-    Without 'step' it is several times as fast: the losses are checked, but not taken apart.
+    Without 'step' reading is several times as fast: the losses are checked, but not taken apart.
+    The tables of all files are joined, in the order of `files`.
     """
     every_line = _lines(_texts(files))
     if events is None or "step" in events:
@@ -97,7 +98,7 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
 
 
 def _texts(files: Sequence[LegacyFile]) -> pl.Series:
-    """The text of each file: no byte order mark, first line whole, stray bytes replaced."""
+    """Decode each file: drop a byte order mark, mend the first line, replace stray bytes."""
     data = [_with_first_character(file.data.removeprefix(BOM_UTF8)) for file in files]
     try:
         # polars checks UTF-8 many times as fast as Python decodes it.
@@ -107,7 +108,7 @@ def _texts(files: Sequence[LegacyFile]) -> pl.Series:
 
 
 def _with_first_character(data: bytes) -> bytes:
-    """`data` with the first character put back where its first line lacks nothing else."""
+    """Put back the first character of the first line, where it lacks nothing else."""
     end = data.find(b"\n") % (len(data) + 1)  # without a newline: all of it
     stump = data[:end].lstrip(_CONTINUATION_BYTES).decode(errors="replace")
     for character in _FIRST_CHARACTERS:
@@ -117,8 +118,11 @@ def _with_first_character(data: bytes) -> bytes:
 
 
 def _lines(texts: pl.Series) -> pl.DataFrame:
-    """One row a line: file (index), line (from 1), text, unended (it is the last and has no
-    newline), whole (it is a line of the format), step (and a loss)."""
+    """Split texts into one row a line: file (index), line (from 1), text and three flags.
+
+    unended: the line is the last and has no newline; whole: it is a line of the format; step: it is
+    a whole line with a loss.
+    """
     text = pl.col("text")
     return (
         pl.DataFrame({"text": texts.str.split("\n")})
@@ -131,17 +135,17 @@ def _lines(texts: pl.Series) -> pl.DataFrame:
 
 
 def _without_inner_steps(lines: pl.DataFrame) -> pl.DataFrame:
-    """`lines` with the first loss alone of each block of them, as all of a block share a fate."""
+    """Keep the first loss of each block: all losses of a block are read or rejected alike."""
     step = pl.col("step")
     follows = step.shift(1, fill_value=False) & (pl.col("line") > 1)
     return lines.filter(~(step & follows) | pl.col("unended"))
 
 
 def _judged(lines: pl.DataFrame) -> pl.DataFrame:
-    """Those of `lines` that show a piece of the format.
+    """Keep the lines that show a piece of the format, and judge each.
 
-    `lines` with event ('epoch': opens one; 'step': a loss; 'eval': a top-1; null: not whole) and
-    reason (of rejection; null: it is read).
+    Adds event ('epoch': opens one; 'step': a loss; 'eval': a top-1; null: not whole) and reason
+    (why it is rejected; null: it is read).
     """
     text, event = pl.col("text"), pl.col("event")
     breaks_epoch = event.is_null() & text.str.contains_any(list(EPOCH_FRAGMENTS))
@@ -168,10 +172,11 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _values(lines: pl.DataFrame) -> pl.DataFrame:
-    """What whole lines say, each value once, the last record of it; epoch lines stay.
+    """Take whole lines apart; of a value that comes several times the last record is kept.
 
-    `lines` and, instead of text and reason: run (index in the file), epoch, step, split, value,
-    n (the sample size behind a top-1), misfit (unended, and not a share of n points).
+    Replaces text and reason by run (index in the file), epoch, step, split, value, n (the sample
+    size behind a top-1) and misfit (unended, and not a share of n points). Lines that open an epoch
+    stay.
     """
     text, event, opens = pl.col("text"), pl.col("event"), pl.col("opens")
     number = text.str.splitn("个", 2).struct[0].str.slice(3).cast(pl.Int64)
@@ -181,7 +186,7 @@ def _values(lines: pl.DataFrame) -> pl.DataFrame:
         lines.with_columns(
             opens=pl.when(event == "epoch").then(number),
             step=pl.when(event == "step").then(number),
-            split=text.str.head(2).replace_strict(SPLITS, default=None),
+            split=text.str.head(2).replace_strict(SPLIT_WORDS, default=None),
             value=pl.when(value.is_finite()).then(value),
         )
         .select(
@@ -201,7 +206,7 @@ def _values(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _sample_sizes(values: pl.DataFrame) -> pl.DataFrame:
-    """file, run, split and n, where one is found; a last line that may be cut has no say in it."""
+    """Recover sample sizes: file, run, split and n. A last line that may be cut is left out."""
     top1 = values.filter(pl.col("event") == "eval", ~pl.col("unended"))
     return (
         top1.with_columns(denominator=lowest_denominators(top1["value"].to_numpy()))
@@ -217,7 +222,7 @@ def _sample_sizes(values: pl.DataFrame) -> pl.DataFrame:
 def _runs(
     files: Sequence[LegacyFile], values: pl.DataFrame, rejected: pl.DataFrame
 ) -> pl.DataFrame:
-    """One row a run: file and run (indices), and RUNS as far as a legacy log fills it."""
+    """Describe each run: file and run (indices), and RUNS as far as a legacy log fills it."""
     last_run = dict(values.group_by("file").agg(pl.col("run").max()).iter_rows())
     rejections = dict(rejected.group_by("source").len().iter_rows())
     rows: list[dict[str, object]] = []
@@ -243,7 +248,7 @@ def _runs(
 
 
 def _notes(files: Sequence[LegacyFile], lines: pl.DataFrame, values: pl.DataFrame) -> Iterator[str]:
-    """A sentence for each file whose last line has no newline and is not surely whole."""
+    """Yield a sentence for each file whose last line has no newline and may not be whole."""
     misfits = set(values.filter("misfit")["file"])
     doubtful = lines.filter(pl.col("unended"), pl.col("event").ne_missing("epoch"))
     for index, reason in doubtful.select("file", "reason").iter_rows():

@@ -9,8 +9,9 @@ import re
 
 import polars as pl
 
-from analysis import sources
-from analysis.tables import METRICS, REJECTED, RUNS, WARNINGS
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from analysis.schema import METRICS, REJECTED, RUNS, WARNINGS
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 
@@ -75,18 +76,18 @@ def test_damaged_logs_are_read_and_every_value_stands_in_the_log(
         runlog_text(run_id="a"),
         runlog_text(run_id="b", steps=(1, 2), status=None),
     ]
-    logs = [text.encode() for text in texts]
+    whole = [text.encode() for text in texts]
     source = random.Random(20261123)
     path = tmp_path / "with_relu_log.txt"
     read = 0
     for number in range(MUTATIONS):
-        data = source.choice(logs)
+        data = source.choice(whole)
         for mutate in source.choices([flip, overwrite, cut, swap, join], k=source.randint(1, 3)):
-            data = mutate(source, data or b"\n", source.choice(logs))
+            data = mutate(source, data or b"\n", source.choice(whole))
         path.write_bytes(data)
         try:
-            log = sources.read([path])
-        except sources.RunError:
+            log = logs.read([path])
+        except AnalysisError:
             continue
         read += 1
         assert_sound(log, data.decode(errors="replace"), number)

@@ -1,11 +1,11 @@
-"""`analysis.predictions`: what runs answered, read beside their logs, whole or damaged."""
+"""`analysis.readers.predictions`: what runs answered, read beside their logs, whole or damaged."""
 
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from analysis import predictions, sources
-from analysis.tables import PREDICTIONS
+from analysis.readers import logs
+from analysis.schema import PREDICTIONS
 
 HIT, MISS = "law/tax/pro/01", "law/tax/con/02"
 ANSWERS = {HIT: None, MISS: "law/tax/con/01/point"}
@@ -24,7 +24,7 @@ def read(tmp_path, runlog_text):
                 path.write_bytes(table)
             elif table is not None:
                 table.write_parquet(path)
-        return sources.read([tmp_path])
+        return logs.read([tmp_path])
 
     return build
 
@@ -134,7 +134,7 @@ def test_runs_that_are_told_apart_by_folder_keep_their_own_predictions(
         text = runlog_text(run_id="a", status="failed", seed=ord(folder))
         (tmp_path / folder / "a.jsonl").write_text(text, encoding="utf-8")
         predicted({HIT: answer}).write_parquet(tmp_path / folder / "a.predictions.parquet")
-    log = sources.read([tmp_path])
+    log = logs.read([tmp_path])
     assert log.predictions.select("run_id", "hit").rows() == [("x/a", True), ("y/a", False)]
 
 
@@ -142,12 +142,12 @@ def test_a_log_of_several_runs_has_no_predictions(tmp_path, runlog_text, predict
     both = runlog_text(run_id="a") + runlog_text(run_id="b")
     (tmp_path / "a.jsonl").write_text(both, encoding="utf-8")
     predicted(ANSWERS).write_parquet(tmp_path / "a.predictions.parquet")
-    assert passed_over(sources.read([tmp_path]), "several")
+    assert passed_over(logs.read([tmp_path]), "several")
 
 
 def test_naming_every_file_of_a_folder_reads_as_the_folder(tmp_path, read, predicted):
     folder = read(predicted(ANSWERS))
-    named = sources.read(sorted(tmp_path.iterdir()))
+    named = logs.read(sorted(tmp_path.iterdir()))
     assert_frame_equal(named.predictions, folder.predictions)
     assert named.notes == ()
 
@@ -157,20 +157,4 @@ def test_brackets_in_a_path_are_no_pattern(tmp_path, runlog_text, predicted):
     path.write_text(runlog_text(run_id="a", status=None), encoding="utf-8")
     predicted(ANSWERS).write_parquet(tmp_path / "x")  # polars would expand the brackets here too
     (tmp_path / "x").rename(tmp_path / "[a].predictions.parquet")
-    assert sources.read([path]).predictions.height == 2
-
-
-def test_runs_of_one_seed_are_paired_query_by_query():
-    runs = pl.DataFrame({"run_id": ["a", "b", "c", "d"], "seed": [0, 1, 0, None]})
-    outcomes = pl.DataFrame(
-        {
-            "run_id": ["a", "a", "b", "c", "c", "d"],
-            "split": ["test"] * 6,
-            "pair_id": ["p", "q", "p", "q", "r", "p"],
-            "hit": [True, False, True, True, True, True],
-        }
-    )
-    pairs = predictions.paired(outcomes, runs[:2], runs[2:])
-    assert pairs.select("seed", "split", "pair_id", "hit", "hit_other").rows() == [
-        (0, "test", "q", False, True)
-    ]
+    assert logs.read([path]).predictions.height == 2

@@ -1,8 +1,8 @@
-"""Reader of the JSONL run log, what `train` writes: one JSON object a line.
+"""Reads the JSONL run log that `train` writes: one JSON object a line.
 
     log = read("logs/20261123T120000Z_with_relu_s0.jsonl", data)
 
-polars parses the lines in one piece, with an explicit schema for each event. A piece that it
+polars parses the lines of each event in one piece, with an explicit schema. A piece that it
 refuses is halved until the lines at fault stand alone; those are rejected with their line numbers.
 A last line that breaks off without a newline is torn: it is left out and noted. Unknown events and
 unknown fields pass, lines of an unknown schema are rejected. Where a resumed run repeats a record,
@@ -16,7 +16,6 @@ from collections.abc import Collection, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 import polars as pl
-from polars.datatypes import DataType, DataTypeClass
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -27,47 +26,43 @@ from pydantic import (
     ValidationError,
 )
 
-from analysis.tables import METRICS, REJECTED, RUNS, WARNINGS, Log, conform
-from analysis.variants import ALIASES, VARIANTS, Variant, canonical_name
+from analysis.readers.variant_names import ALIASES, VARIANTS, Variant, canonical_name
+from analysis.schema import (
+    FORMAT_OF_SCHEMA,
+    LOG_FIELDS,
+    METRICS,
+    REJECTED,
+    RUNS,
+    WARNINGS,
+    Log,
+    Schema,
+    conform,
+)
 
-Schema = dict[str, DataType | DataTypeClass]
 
-#: Schema that lines state → format of RUNS, so that runs of two schemas never meet.
-SCHEMAS = {1: "jsonl schema 1", 2: "jsonl"}
+def _names(use: str) -> dict[str, list[str]]:
+    """Map each event to the names of its fields of this use, in the order of LOG_FIELDS."""
+    names: dict[str, list[str]] = {}
+    for field in LOG_FIELDS:
+        if field.use == use:
+            names.setdefault(field.event, []).append(field.name)
+    return names
 
-#: Event → the fields that say where its values belong. A line that lacks one is rejected, but for
-#: the step of an 'eval', which schema 1 has not.
+
+#: Event → the fields that say where its values belong, with their types.
 PLACES: dict[str, Schema] = {
-    "step": {"epoch": pl.Int32, "step": pl.Int64},
-    "mine": {"epoch": pl.Int32},
-    "untrained": {"epoch": pl.Int32, "step": pl.Int64, "split": pl.String},
-    "eval": {"epoch": pl.Int32, "step": pl.Int64, "split": pl.String},
-    "pools": {"epoch": pl.Int32, "split": pl.String, "pool": pl.String},
+    event: {name: METRICS.get(name, pl.String) for name in names}
+    for event, names in _names("place").items()
 }
 
-#: Event → the fields that become metrics. Hits are left out: they are top-1 times n.
-VALUES: dict[str, tuple[str, ...]] = {
-    "step": (
-        *("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss"),
-        *("lr", "grad_norm", "triplets_per_second"),
-    ),
-    "mine": ("hard_ratio", "hard", "random", "passed_over", "seconds"),
-    "untrained": ("top1", "nearest_top1", "recall_at_10", "mrr_at_10", "seconds"),
-    "eval": ("top1", "nearest_top1", "recall_at_10", "mrr_at_10", "top1_unseen", "seconds"),
-    "pools": ("top1",),  # metric 'top1_<pool>'
-}
+#: Event → the fields that become metrics, and those that become three metrics each.
+VALUES, QUARTILES = _names("value"), _names("quartiles")
 
-#: Fields of 'mine' with three values: metrics '<field>_q1', '<field>_median', '<field>_q3'.
-QUARTILES = ("positive_distance", "negative_distance")
+#: Metrics that are shares of points → the field that counts these points.
+SHARES = {field.name: field.points for field in LOG_FIELDS if field.points}
 
-#: Metrics that are shares of points, and the field that counts these points.
-SHARES = {
-    "top1": "n",
-    "nearest_top1": "n",
-    "recall_at_10": "n",
-    "mrr_at_10": "n",
-    "top1_unseen": "n_unseen",
-}
+#: (event, field) of the places without which a line is rejected.
+REQUIRED = {(field.event, field.name) for field in LOG_FIELDS if field.required}
 
 _NOT_JSON = "not a whole JSON object"
 
@@ -91,7 +86,7 @@ Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 
 class _Event(BaseModel):
-    """An event about the run as a whole. These are few and nested, so pydantic reads them."""
+    """An event about the run as a whole; pydantic reads them, because they are few and nested."""
 
     model_config = ConfigDict(strict=True)
     run_id: str
@@ -141,9 +136,10 @@ _RUN_EVENTS = ("run_start", "resume", "warning", "run_end")
 
 
 def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log:
-    """Read one JSONL log; `events` keeps the metrics of these events alone.
+    """Read one JSONL log from its bytes.
 
-    A file of several runs one after the other yields them all, told apart by their run_id.
+    `source` is the path that RUNS and the notes name. `events` keeps the metrics of these events
+    alone. A file of several runs one after the other yields them all, told apart by their run_id.
     """
     texts = data.removeprefix(BOM_UTF8).split(b"\n")
     lines = [Line(number, text) for number, text in enumerate(texts, start=1) if text.strip()]
@@ -152,7 +148,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     torn = {len(texts)} & {rejection.line for rejection in rejections}
     nameless = heads.filter(pl.any_horizontal(pl.all().is_null()))
     rejections += [Rejection(line, "no event, run_id or schema") for line in nameless["line"]]
-    known = pl.col("schema").is_in(list(SCHEMAS))
+    known = pl.col("schema").is_in(list(FORMAT_OF_SCHEMA))
     unknown = heads.drop_nulls().filter(~known).select("line", "schema")
     rejections += [Rejection(line, f"unknown schema {schema}") for line, schema in unknown.rows()]
     heads = heads.drop_nulls().filter(known)
@@ -167,7 +163,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     about_runs = heads.filter(pl.col("event").is_in(_RUN_EVENTS))["line"]
     firsts = heads.unique("run_id", keep="first", maintain_order=True)
     formats = pl.col("run_id").replace_strict(
-        firsts["run_id"], firsts["schema"].replace_strict(SCHEMAS), default="jsonl"
+        firsts["run_id"], firsts["schema"].replace_strict(FORMAT_OF_SCHEMA), default="jsonl"
     )
     runs, warnings, refused = _runs(firsts["run_id"], [Line(n, by_number[n]) for n in about_runs])
     rejections = sorted(r for r in rejections + refused if r.line not in torn)
@@ -195,7 +191,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
 
 
 def _parse(lines: Sequence[Line], schema: Schema) -> tuple[pl.DataFrame, list[Rejection]]:
-    """`line` and the columns of `schema`, a row for each line that fits it; the rest rejected."""
+    """Parse `lines` into `line` and the columns of `schema`; reject those that do not fit."""
     try:
         records = pl.read_ndjson(io.BytesIO(b"\n".join(line.text for line in lines)), schema=schema)
         numbers = pl.Series("line", [line.number for line in lines], dtype=pl.Int64)
@@ -212,6 +208,7 @@ def _parse(lines: Sequence[Line], schema: Schema) -> tuple[pl.DataFrame, list[Re
 
 
 def _reason(text: bytes, error: BaseException) -> str:
+    """Return why one line was refused: it is no JSON object, or `error` says what does not fit."""
     try:
         is_object = isinstance(json.loads(text, parse_constant=int), dict)  # int('NaN') raises
     except (ValueError, RecursionError):
@@ -220,10 +217,10 @@ def _reason(text: bytes, error: BaseException) -> str:
 
 
 def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejection]]:
-    """`line` and the columns of METRICS, a row for each value of the lines of one event."""
+    """Read the lines of one event: `line` and the columns of METRICS, a row for each value."""
     place, fields = PLACES[event], VALUES[event]
     sizes = sorted({SHARES[field] for field in fields if field in SHARES})
-    quartiles = QUARTILES if event == "mine" else ()
+    quartiles = QUARTILES.get(event, [])
     schema: Schema = {"run_id": pl.String, **place, "nonfinite": pl.List(pl.String)}
     schema |= dict.fromkeys(sizes, pl.Int64)
     schema |= dict.fromkeys(fields, pl.Float64)
@@ -233,7 +230,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
     doubts = [
         pl.when(pl.col(name).is_null()).then(pl.lit(f"no {name}"))
         for name in place
-        if (event, name) != ("eval", "step")
+        if (event, name) in REQUIRED
     ]
     doubts += [
         pl.when(~pl.col(name).is_between(0, 1)).then(pl.lit(f"{name} is not between 0 and 1"))
@@ -281,7 +278,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
 def _runs(
     run_ids: pl.Series, lines: Sequence[Line]
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[Rejection]]:
-    """RUNS, one row for each of `run_ids`, and WARNINGS, from the events about whole runs."""
+    """Read the events about whole runs: RUNS, one row for each of `run_ids`, and WARNINGS."""
     runs: dict[str, dict[str, Any]] = {run_id: {"run_id": run_id} for run_id in run_ids}
     warnings: list[dict[str, Any]] = []
     rejections: list[Rejection] = []
@@ -310,7 +307,7 @@ def _runs(
 
 
 def _started(event: _RunStart) -> dict[str, Any]:
-    """The columns of RUNS that a run_start fills. Raises `ValidationError`."""
+    """Return the columns of RUNS that a run_start fills. Raises pydantic's `ValidationError`."""
     settings = _Settings.model_validate(event.config)
     name = event.variant or ""
     variant = VARIANTS.get(ALIASES.get(name, name))

@@ -1,4 +1,4 @@
-"""The four configurations under comparison, and how to read one from a legacy file name."""
+"""Names the four variants under comparison, and reads a variant from a legacy file name."""
 
 import re
 from typing import NamedTuple
@@ -30,12 +30,12 @@ DECAY_MARKS = ("negatives", "negative", "decay")
 
 
 def canonical_name(variant: Variant) -> str:
-    """The one name under which tables and plots show this pair of switches."""
+    """Return the one name under which tables and plots show this pair of switches."""
     return next(name for name, switches in VARIANTS.items() if switches == variant)
 
 
 def variant_of_name(name: str) -> Variant | None:
-    """The variant that a file name spells, None where it does not say or contradicts itself.
+    """Read the variant that a file name spells; None where it does not say or contradicts itself.
 
     'with' and 'without', spelled freely, govern the features that follow them directly. A name
     that speaks of one feature alone is read as the table of variants has it: `with_layernorm` is
@@ -61,8 +61,10 @@ def variant_of_name(name: str) -> Variant | None:
 
 
 def decay_of_name(name: str) -> float | None:
-    """The decimal number below 1 that follows '…negatives' or 'decay' in a file name: how much the
-    share of hard negatives falls each epoch. None where the name has none."""
+    """Read from a file name how much the share of hard negatives falls each epoch.
+
+    It is the decimal number below 1 that follows '…negatives' or 'decay'; None where there is none.
+    """
     words = _words(name)
     for mark, number in zip(words, words[1:], strict=False):
         if _closest_word(mark, DECAY_MARKS) and re.fullmatch(r"0?\.[0-9]+", number):
@@ -71,15 +73,18 @@ def decay_of_name(name: str) -> float | None:
 
 
 def _words(name: str) -> list[str]:
-    """The words and decimal numbers of a file name, lower case, without its extension."""
+    """Split a file name, without its extension, into lower-case words and decimal numbers."""
     name = re.sub(r"\.[a-z]\w*$", "", name.lower())
     name = re.sub(r"layer[^a-z0-9]+norm", "layernorm", name)
     return re.findall(r"[0-9]*\.[0-9]+|[0-9]+|[a-z]+", name)
 
 
 def _closest_word(word: str, known: tuple[str, ...]) -> str | None:
-    """The one of `known` that `word` is, or is a slip of: same first letter, no foreign letter
-    (so `elu` or `width` are no slips), one edit in four letters."""
+    """Return the one of `known` that `word` is, or is a slip of; None where there is none.
+
+    A slip has the same first letter, no foreign letter (so `elu` and `width` are none) and at most
+    one edit in four letters.
+    """
     if word in known:
         return word
     slips = [
@@ -93,7 +98,10 @@ def _closest_word(word: str, known: tuple[str, ...]) -> str | None:
 
 
 def _edits(left: str, right: str) -> int:
-    """Optimal string alignment distance: letters missing, added, changed, or swapped in place."""
+    """Count the edits between two words: letters missing, added, changed or swapped in place.
+
+    This is the optimal string alignment distance.
+    """
     rows = [list(range(len(right) + 1))]
     for i, a in enumerate(left, start=1):
         row = [i]

@@ -1,8 +1,8 @@
-"""`analysis.variants`: what a legacy file name says, and what it leaves open."""
+"""`analysis.readers.variant_names`: what a legacy file name says, and what it leaves open."""
 
 import pytest
 
-from analysis.variants import Variant, canonical_name, decay_of_name, variant_of_name
+from analysis.readers.variant_names import Variant, canonical_name, decay_of_name, variant_of_name
 
 
 @pytest.mark.parametrize(

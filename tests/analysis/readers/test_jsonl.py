@@ -1,12 +1,13 @@
-"""`analysis.runlog`: the JSONL log, whole, torn, broken and resumed."""
+"""`analysis.readers.jsonl`: the JSONL log, whole, torn, broken and resumed."""
 
 import json
 from datetime import UTC, datetime
 
 import pytest
 
-from analysis.runlog import read
-from analysis.tables import METRICS, REJECTED, RUNS, WARNINGS
+from analysis.readers import jsonl
+from analysis.readers.jsonl import read
+from analysis.schema import CONFIG_FIELDS, LOG_FIELDS, METRICS, REJECTED, RUNS, WARNINGS
 
 
 def parse(records, events=None):
@@ -262,3 +263,16 @@ def test_events_can_be_chosen(runlog_lines):
     log = parse(lines, events=("eval", "pools"))
     assert set(log.metrics["event"]) == {"eval", "pools"}
     assert log.rejected.height == 1
+
+
+def test_the_events_about_whole_runs_are_read_as_the_schema_lists_them():
+    models = {"run_start": jsonl._RunStart, "warning": jsonl._Warning, "run_end": jsonl._RunEnd}
+    for event, model in models.items():
+        listed = {row.name: row.required for row in LOG_FIELDS if row.event == event}
+        fields = {
+            name: field.is_required()
+            for name, field in model.model_fields.items()
+            if name not in ("event", "run_id")
+        }
+        assert fields == listed, event
+    assert set(jsonl._Settings.model_fields) <= set(CONFIG_FIELDS)

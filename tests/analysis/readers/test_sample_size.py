@@ -1,4 +1,4 @@
-"""`analysis.denominators`: the sample size that the values themselves give away."""
+"""`analysis.readers.sample_size`: the sample size that the values themselves give away."""
 
 import math
 import random
@@ -6,7 +6,11 @@ import random
 import numpy as np
 import pytest
 
-from analysis.denominators import LIMIT, lowest_denominators, smallest_denominator
+from analysis.readers.sample_size import LIMIT, common_denominator, lowest_denominators
+
+
+def smallest_denominator(values):
+    return common_denominator(lowest_denominators(np.fromiter(values, np.float64)))
 
 
 def by_trial(values):

@@ -1,0 +1,11 @@
+"""Strips control characters from log text, before it reaches a terminal, a file or a picture."""
+
+
+def printable(text: str) -> str:
+    """Replace each control character, line break and lone surrogate in `text` by U+FFFD.
+
+    A terminal would obey a control character, an SVG file may not contain one, and UTF-8 cannot
+    encode a lone surrogate. The result is one line.
+    """
+    unknown = "\N{REPLACEMENT CHARACTER}"
+    return "".join(letter if letter.isprintable() else unknown for letter in text)

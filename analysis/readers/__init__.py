@@ -1,0 +1,1 @@
+"""Readers: from paths to one `Log` of tidy tables. `logs.read` reads any logs."""

@@ -1,0 +1,154 @@
+"""Finds the run logs under some paths and tells their format by their content.
+
+Links to files are followed, links to folders and hidden files are not. Nothing is printed: what was
+passed over is told in notes, sentences that name the file.
+"""
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from analysis.errors import AnalysisError
+from analysis.readers import legacy, predictions
+
+#: Names of folders that a walk passes over, because pictures and reports are written there.
+OUTPUT_FOLDERS = ("plots",)
+
+#: Name of a folder that is read only where it is named: its runs stand beside a comparison.
+CONTEXT_FOLDER = "context"
+
+Format = Literal["jsonl", "legacy"]
+
+_JSONL_MARK = rb'\{[^\n]*"run_id"'
+_MARKS = re.compile(b"(%s)|%s" % (_JSONL_MARK, b"|".join(map(str.encode, legacy.FRAGMENTS))))
+_HEAD = 64 * 1024  # bytes that nearly always show the format
+
+
+class _File(NamedTuple):
+    path: Path  # as given, or below a folder as given
+    named: bool  # by the user, rather than met in a folder or by a pattern
+
+
+def find_logs(paths: Sequence[str | Path], notes: list[str]) -> dict[Path, Format]:
+    """Map each run log under `paths` to its format, in order of path within each of `paths`.
+
+    `paths` are files, folders (walked) and glob patterns. Appends to `notes` a sentence for each
+    file that was passed over. Raises `AnalysisError` where a path does not exist or cannot be read,
+    and where no log is found.
+    """
+    formats = _formats(_find(paths, notes), notes)
+    if not formats:
+        shown = ", ".join(map(str, paths))
+        raise AnalysisError(f"{shown}: no run log found, neither JSONL from train nor legacy text")
+    return formats
+
+
+def contents(path: Path, size: int = -1) -> bytes:
+    """Read the first `size` bytes of a file, all of it where `size` is negative.
+
+    Raises `AnalysisError` where the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(size)
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _find(paths: Sequence[str | Path], notes: list[str]) -> list[_File]:
+    """List the regular files under `paths`, each once."""
+    found: dict[str, _File] = {}
+    for given in paths:
+        try:
+            files = list(_files_under(given, notes))
+        except OSError as error:
+            raise AnalysisError(f"{given}: cannot be read ({error.strerror})") from None
+        for file in files:
+            found.setdefault(os.path.realpath(file.path), file)
+    return list(found.values())
+
+
+def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
+    """Yield the files that one of the paths means; raises `AnalysisError` where it means none."""
+    path = Path(given)
+    if path.is_file():
+        yield _File(path, named=True)
+    elif path.is_dir():
+        yield from _walk(path, notes)
+    elif glob.has_magic(str(given)):
+        # Path.glob takes no absolute pattern.
+        matches = sorted(map(Path, glob.glob(str(given), recursive=True)))  # noqa: PTH207
+        if not matches:
+            raise AnalysisError(f"{given}: no file matches this pattern")
+        aside = dict.fromkeys(
+            m for m in matches if CONTEXT_FOLDER in m.parts and CONTEXT_FOLDER not in path.parts
+        )
+        notes += map(_context_note, dict.fromkeys(map(_context_folder, aside)))
+        for match in (m for m in matches if m not in aside):
+            yield from _walk(match, notes) if match.is_dir() else [_File(match, named=False)]
+    else:
+        raise AnalysisError(f"{given}: no such file or folder")
+
+
+def _walk(folder: Path, notes: list[str]) -> Iterator[_File]:
+    """Yield the files below `folder`, in order of path."""
+
+    def unreadable(error: OSError) -> None:
+        notes.append(f"{error.filename}: cannot be read ({error.strerror}), passed over")
+
+    for parent, folders, names in os.walk(folder, onerror=unreadable):
+        if CONTEXT_FOLDER in folders:
+            notes.append(_context_note(Path(parent, CONTEXT_FOLDER)))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and name not in (*OUTPUT_FOLDERS, CONTEXT_FOLDER)
+        )
+        for name in sorted(names):
+            path = Path(parent, name)
+            if not name.startswith(".") and path.is_file():
+                yield _File(path, named=False)
+
+
+def _context_folder(path: Path) -> Path:
+    """Return the part of `path` that ends with the first folder named as `CONTEXT_FOLDER`."""
+    return Path(*path.parts[: path.parts.index(CONTEXT_FOLDER) + 1])
+
+
+def _context_note(folder: Path) -> str:
+    return f"{folder}: runs for context, passed over; name it to read them"
+
+
+def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
+    """Map each log among `files` to its format."""
+    formats: dict[Path, Format] = {}
+    for path, named in files:
+        if path.name.endswith(predictions.ENDING) or path.parent.suffix == ".trec":
+            continue  # a run leaves these beside its log
+        try:
+            content = _content(path)
+        except OSError as error:
+            notes.append(f"{path}: cannot be read ({error.strerror}), passed over")
+            continue
+        if content in ("jsonl", "legacy"):
+            formats[path] = content
+        elif content == "text" or named:
+            notes.append(f"{path}: not a run log, passed over")
+    return formats
+
+
+def _content(path: Path) -> Format | Literal["text", "other"]:
+    """Return the format of the first line that shows one; 'other' is binary or markup."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+        mark = _MARKS.search(head)
+        if mark is None:
+            if b"\0" in head or head.lstrip().startswith(b"<"):
+                return "other"
+            mark = _MARKS.search(head + file.read())
+    if mark is None:
+        return "text"
+    return "jsonl" if mark.group(1) else "legacy"

@@ -1,0 +1,84 @@
+"""Reads any run logs as one `Log`.
+
+    log = read(["logs/"])                                   # every event
+    log = read(["logs/*.jsonl", "old/"], events=("eval",))  # without the many losses: much faster
+    log.runs, log.metrics, log.rejected, log.warnings       # tables, see analysis.schema
+    log.predictions                                         # from the files that train left
+    log.notes                                               # sentences, each names its file
+
+Prints nothing but a progress bar, and that on a terminal alone: the caller shows the notes.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import polars as pl
+from tqdm import tqdm
+
+from analysis.readers import jsonl, legacy, predictions
+from analysis.readers.discovery import contents, find_logs
+from analysis.readers.merging import legacy_names, rename_apart, without_copies
+from analysis.schema import Log
+
+_BATCH = 24 * 1024 * 1024  # bytes of legacy text that are parsed together
+_WORKERS = min(4, os.cpu_count() or 1)  # each holds one batch
+_MANY = 30  # pieces of work that are worth a progress bar
+
+
+def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> Log:
+    """Read every log under `paths`: files, folders (walked) and glob patterns.
+
+    `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
+    Notes name the files that were passed over, and runs of one name in several files.
+
+    Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found.
+    """
+    notes: list[str] = []
+    formats = find_logs(paths, notes)
+    kept = without_copies(list(formats), notes)
+    of_train = [path for path in kept if formats[path] == "jsonl"]
+    batches = _batches([path for path in kept if formats[path] == "legacy"])
+
+    def read_jsonl(path: Path) -> Log:
+        return jsonl.read(str(path), contents(path), events)
+
+    def read_legacy(batch: Sequence[Path]) -> Log:
+        files = [legacy.LegacyFile(str(path), names[path], contents(path)) for path in batch]
+        return legacy.read(files, events)
+
+    with ThreadPoolExecutor(_WORKERS) as pool:  # polars works outside Python's lock
+        logs = rename_apart(list(_shown(pool.map(read_jsonl, of_train), len(of_train))), notes)
+        taken = {run_id for log in logs for run_id in log.runs["run_id"]}
+        names = legacy_names([path for batch in batches for path in batch], taken, notes)
+        logs += _shown(pool.map(read_legacy, batches), len(batches))
+    runs = pl.concat([log.runs for log in logs])
+    metrics = pl.concat([log.metrics for log in logs])
+    answers, passed_over = predictions.read(runs, metrics)
+    return Log(
+        runs=runs,
+        metrics=metrics,
+        rejected=pl.concat([log.rejected for log in logs]),
+        warnings=pl.concat([log.warnings for log in logs]),
+        notes=(*notes, *(note for log in logs for note in log.notes), *passed_over),
+        predictions=answers,
+    )
+
+
+def _shown(logs: Iterable[Log], count: int) -> Iterable[Log]:
+    """Pass `logs` through, with a progress bar where they are many and stderr is a terminal."""
+    return tqdm(logs, total=count, leave=False, disable=None if count >= _MANY else True)
+
+
+def _batches(paths: Sequence[Path]) -> list[list[Path]]:
+    """Group `paths` so that each group holds about `_BATCH` bytes."""
+    batches: list[list[Path]] = []
+    size = _BATCH
+    for path in paths:
+        if size >= _BATCH:
+            batches.append([])
+            size = 0
+        batches[-1].append(path)
+        size += path.stat().st_size
+    return batches

@@ -1,0 +1,218 @@
+"""What is read from a run log, and the tidy tables that the readers make of it.
+
+`LOG_FIELDS` and `CONFIG_FIELDS` list each field of the JSONL run log that is read, a row a field.
+`RUNS`, `METRICS`, `REJECTED`, `WARNINGS` and `PREDICTIONS` are the tables that every reader returns
+and that every statistic takes, each a mapping from column to polars type; the rows behind them,
+`RUN_COLUMNS` and so on, say what a column holds. A value that a log does not hold is null, never 0.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import polars as pl
+from polars.datatypes import DataType, DataTypeClass
+
+Type = DataType | DataTypeClass
+Schema = dict[str, Type]
+
+#: The parts of a corpus that runs are evaluated on, in the order of every table.
+SPLITS = ("training", "validation", "test")
+
+#: The eight candidate pools of the literature, from the narrowest to the widest.
+POOLS = ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
+
+#: Schema number that a line of a run log states → format in RUNS. Runs of two formats are never
+#: compared.
+FORMAT_OF_SCHEMA = {1: "jsonl schema 1", 2: "jsonl"}
+
+
+class LogField(NamedTuple):
+    """One field of the JSONL run log that is read."""
+
+    event: str  # the event whose lines hold the field; EVERY_EVENT: the lines of all events
+    name: str
+    type: Literal["string", "integer", "number", "object", "array"]  # as JSON Schema names it
+    required: bool  # a line without it, or with null in its place, is rejected
+    #: identity: says what the line is and of which run. place: becomes a column of METRICS (of
+    #: 'pool': a part of the metric's name). value: becomes a row of METRICS. quartiles: three
+    #: values, which become the metrics '<name>_q1', '<name>_median' and '<name>_q3'. points: the
+    #: number of points that shares are of. run: describes the run as a whole. nonfinite: names the
+    #: fields that are null because their value was not a finite number.
+    use: Literal["identity", "place", "value", "quartiles", "points", "run", "nonfinite"]
+    points: str | None = None  # of a share: the field that counts the points it is a share of
+
+
+EVERY_EVENT = "*"
+
+LOG_FIELDS = (
+    LogField(EVERY_EVENT, "event", "string", True, "identity"),
+    LogField(EVERY_EVENT, "run_id", "string", True, "identity"),
+    LogField(EVERY_EVENT, "schema", "integer", True, "identity"),
+    LogField(EVERY_EVENT, "nonfinite", "array", False, "nonfinite"),
+    LogField("run_start", "time", "string", True, "run"),
+    LogField("run_start", "config", "object", True, "run"),
+    LogField("run_start", "decides", "object", False, "run"),  # schema 1 has none
+    LogField("run_start", "variant", "string", False, "run"),
+    LogField("run_start", "seed", "integer", False, "run"),
+    LogField("warning", "message", "string", False, "run"),
+    LogField("warning", "action", "string", False, "run"),
+    LogField("warning", "epoch", "integer", False, "run"),
+    LogField("warning", "step", "integer", False, "run"),
+    LogField("run_end", "status", "string", True, "run"),
+    LogField("run_end", "reason", "string", False, "run"),
+    LogField("run_end", "seconds", "number", False, "run"),
+    LogField("step", "epoch", "integer", True, "place"),
+    LogField("step", "step", "integer", True, "place"),
+    LogField("step", "loss", "number", False, "value"),
+    LogField("step", "triplet_loss", "number", False, "value"),
+    LogField("step", "positive_loss", "number", False, "value"),
+    LogField("step", "negative_loss", "number", False, "value"),
+    LogField("step", "in_batch_loss", "number", False, "value"),
+    LogField("step", "lr", "number", False, "value"),
+    LogField("step", "grad_norm", "number", False, "value"),
+    LogField("step", "triplets_per_second", "number", False, "value"),
+    LogField("mine", "epoch", "integer", True, "place"),
+    LogField("mine", "hard_ratio", "number", False, "value"),
+    LogField("mine", "hard", "integer", False, "value"),
+    LogField("mine", "random", "integer", False, "value"),
+    LogField("mine", "passed_over", "integer", False, "value"),
+    LogField("mine", "seconds", "number", False, "value"),
+    LogField("mine", "positive_distance", "array", False, "quartiles"),
+    LogField("mine", "negative_distance", "array", False, "quartiles"),
+    LogField("untrained", "epoch", "integer", True, "place"),
+    LogField("untrained", "step", "integer", True, "place"),
+    LogField("untrained", "split", "string", True, "place"),
+    LogField("untrained", "top1", "number", False, "value", points="n"),
+    LogField("untrained", "nearest_top1", "number", False, "value", points="n"),
+    LogField("untrained", "recall_at_10", "number", False, "value", points="n"),
+    LogField("untrained", "mrr_at_10", "number", False, "value", points="n"),
+    LogField("untrained", "seconds", "number", False, "value"),
+    LogField("untrained", "n", "integer", False, "points"),
+    LogField("eval", "epoch", "integer", True, "place"),
+    LogField("eval", "step", "integer", False, "place"),  # schema 1 has none
+    LogField("eval", "split", "string", True, "place"),
+    LogField("eval", "top1", "number", False, "value", points="n"),
+    LogField("eval", "nearest_top1", "number", False, "value", points="n"),
+    LogField("eval", "recall_at_10", "number", False, "value", points="n"),
+    LogField("eval", "mrr_at_10", "number", False, "value", points="n"),
+    LogField("eval", "top1_unseen", "number", False, "value", points="n_unseen"),
+    LogField("eval", "seconds", "number", False, "value"),
+    LogField("eval", "n", "integer", False, "points"),
+    LogField("eval", "n_unseen", "integer", False, "points"),
+    LogField("pools", "epoch", "integer", True, "place"),
+    LogField("pools", "split", "string", True, "place"),
+    LogField("pools", "pool", "string", True, "place"),
+    LogField("pools", "top1", "number", False, "value", points="n"),  # metric 'top1_<pool>'
+    LogField("pools", "n", "integer", False, "points"),
+)
+
+#: The fields of the config in a run_start that are read by name → their type; each may be missing.
+#: Beyond these, any field may tell two configurations apart.
+CONFIG_FIELDS: dict[str, Literal["boolean", "integer", "number"]] = {
+    "layernorm": "boolean",
+    "relu": "boolean",
+    "hard_ratio_step": "number",
+    "epochs": "integer",
+    "batch_size": "integer",
+}
+
+
+class Column(NamedTuple):
+    """One column of a tidy table."""
+
+    name: str
+    type: Type
+    meaning: str
+
+
+def types(columns: Iterable[Column]) -> Schema:
+    """Map each column's name to its polars type, in the order of `columns`."""
+    return {column.name: column.type for column in columns}
+
+
+#: One row a run. `run_id` is unique in the table and joins it to `METRICS`.
+RUN_COLUMNS = (
+    Column("run_id", pl.String, "JSONL: as logged; legacy: file stem, '#2' … for later runs"),
+    Column("format", pl.String, "'jsonl', 'jsonl schema 1' or 'legacy'"),
+    Column("source", pl.String, "path of the log file, as given"),
+    Column("variant", pl.String, "canonical name of the variant, null where unknown"),
+    Column("layernorm", pl.Boolean, "LayerNorm is on"),
+    Column("relu", pl.Boolean, "ReLU is on"),
+    Column("seed", pl.Int64, "seed of the run"),
+    Column("hard_ratio_step", pl.Float64, "change of the share of hard negatives an epoch"),
+    Column("status", pl.String, "'completed', 'interrupted', 'failed'; null: the log has no end"),
+    Column("reason", pl.String, "why the run ended"),
+    Column("started", pl.Datetime("us", "UTC"), "when the run began"),
+    Column("seconds", pl.Float64, "wall time of the whole run"),
+    Column("config", pl.String, "the resolved config as JSON text, null for legacy logs"),
+    Column("decides", pl.String, "all that decides the result as JSON text, null before schema 2"),
+    Column("rejected", pl.Int64, "lines of the source that could not be read"),
+)
+RUNS = types(RUN_COLUMNS)
+
+#: One row a value. (run_id, event, epoch, step, split, metric) is unique: the last record wins.
+METRIC_COLUMNS = (
+    Column("run_id", pl.String, "as in RUNS"),
+    Column("event", pl.String, "'step', 'mine', 'eval', 'untrained', 'pools'"),
+    Column("epoch", pl.Int32, "epochs completed when it was measured"),
+    Column("step", pl.Int64, "JSONL: optimiser step; legacy: mini batch in the epoch; else null"),
+    Column("split", pl.String, "one of SPLITS, else null"),
+    Column("metric", pl.String, "the log's own field name: 'top1', 'loss', 'hard_ratio', …"),
+    Column("value", pl.Float64, "the value; null where the log says null (a non-finite number)"),
+    Column("n", pl.Int64, "points the value is a share of: logged, or recovered for legacy"),
+)
+METRICS = types(METRIC_COLUMNS)
+
+#: One row a line that looked like a log line and could not be read.
+REJECTED_COLUMNS = (
+    Column("source", pl.String, "path of the log file, as in RUNS"),
+    Column("line", pl.Int64, "number of the line, from 1"),
+    Column("reason", pl.String, "'not a whole JSON object', 'no epoch', …"),
+)
+REJECTED = types(REJECTED_COLUMNS)
+
+#: One row a 'warning' event of a JSONL log.
+WARNING_COLUMNS = (
+    Column("run_id", pl.String, "as in RUNS"),
+    Column("epoch", pl.Int32, "null where the log names none"),
+    Column("step", pl.Int64, "null where the log names none"),
+    Column("message", pl.String, "what happened"),
+    Column("action", pl.String, "what was done about it"),
+)
+WARNINGS = types(WARNING_COLUMNS)
+
+#: One row a point of a split, for each run that left a file of predictions. The answers are those
+#: of the best epoch, among all counters and all other points of the split.
+#: (run_id, split, pair_id) is unique.
+PREDICTION_COLUMNS = (
+    Column("run_id", pl.String, "as in RUNS"),
+    Column("split", pl.String, "one of SPLITS"),
+    Column("pair_id", pl.String, "'domain/title/stance/number'"),
+    Column("leaked", pl.Boolean, "the pair shares a text across training and held-out splits"),
+    Column("point_words", pl.Int64, "length of the point in words"),
+    Column("nearest_rank", pl.Int64, "rank of the own counter by distance among all, from 1"),
+    Column("rescored_rank", pl.Int64, "its rank after the pair head, 1 to 10; null: not there"),
+    Column("hit", pl.Boolean, "the answer is the own counter"),
+    Column("answer", pl.String, "a pair_id and '/counter' or '/point'"),
+)
+PREDICTIONS = types(PREDICTION_COLUMNS)
+
+
+@dataclass(frozen=True)
+class Log:
+    """Everything read from one log file or many."""
+
+    runs: pl.DataFrame  # columns RUNS
+    metrics: pl.DataFrame  # columns METRICS
+    rejected: pl.DataFrame  # columns REJECTED, in the order of source and line
+    warnings: pl.DataFrame  # columns WARNINGS, in the order of the log
+    notes: tuple[str, ...] = ()  # sentences for the user, each names its file: 'torn last line'
+    predictions: pl.DataFrame = field(  # columns PREDICTIONS
+        default_factory=lambda: pl.DataFrame(schema=PREDICTIONS)
+    )
+
+
+def conform(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    """Select the columns of `schema` from `frame`, in its order and cast to its types."""
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in schema.items())

@@ -1,0 +1,100 @@
+"""`analysis.readers.discovery`: which files are logs."""
+
+import os
+
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+
+
+def run_ids(log):
+    return sorted(log.runs["run_id"])
+
+
+def test_files_and_patterns_are_taken_too_and_each_file_is_read_once(log_folder):
+    assert run_ids(logs.read([log_folder / "new" / "a.jsonl"])) == ["a"]
+    assert run_ids(logs.read([str(log_folder / "*.txt")])) == ["with_relu_logs"]
+    assert run_ids(logs.read([str(log_folder / "**" / "*.jsonl")])) == ["a"]
+    everything = [
+        log_folder,
+        log_folder / "new",
+        str(log_folder / "*"),
+        log_folder / "new" / ".." / "with_relu_logs.txt",
+    ]
+    assert run_ids(logs.read(everything)) == ["a", "with_relu_logs"]
+
+
+def test_content_decides_the_format(log_folder):
+    (log_folder / "with_relu_logs.txt").rename(log_folder / "old.jsonl")
+    (log_folder / "new" / "a.jsonl").rename(log_folder / "new.txt")
+    log = logs.read([log_folder])
+    assert dict(log.runs.select("run_id", "format").rows()) == {"old": "legacy", "a": "jsonl"}
+
+
+def test_a_log_behind_a_long_preamble_is_found(tmp_path, legacy_text):
+    text = "loading\n" * 20_000 + legacy_text()
+    (tmp_path / "log.txt").write_text(text, encoding="utf-8")
+    assert run_ids(logs.read([tmp_path])) == ["log"]
+
+
+def test_text_without_a_log_is_named_and_what_is_plainly_none_is_not(log_folder):
+    for name in (".git", "plots"):
+        (log_folder / name).mkdir()
+        (log_folder / name / "notes.txt").write_text("nothing")
+    (log_folder / ".gitkeep").touch()
+    (log_folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    (log_folder / "picture.svg").write_text("<?xml version='1.0'?><svg/>")
+    (log_folder / "README.md").write_text("About these runs")
+    (log_folder / "wandb.json").write_text('{\n  "run_id": "x"\n}')
+    log = logs.read([log_folder])
+    assert run_ids(log) == ["a", "with_relu_logs"]
+    assert log.notes == (
+        f"{log_folder / 'README.md'}: not a run log, passed over",
+        f"{log_folder / 'wandb.json'}: not a run log, passed over",
+    )
+
+
+def test_runs_for_context_are_read_where_their_folder_is_named_alone(log_folder):
+    (log_folder / "new").rename(log_folder / "context")
+    note = f"{log_folder / 'context'}: runs for context, passed over; name it to read them"
+    for given in (log_folder, str(log_folder / "*"), str(log_folder / "**" / "*.*")):
+        log = logs.read([given])
+        assert run_ids(log) == ["with_relu_logs"]
+        assert log.notes == (note,)
+    assert run_ids(logs.read([log_folder / "context"])) == ["a"]
+    assert run_ids(logs.read([str(log_folder / "context" / "*")])) == ["a"]
+
+
+def test_a_picture_that_was_asked_for_by_name_is_named(log_folder):
+    picture = log_folder / "picture.png"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
+    assert logs.read([log_folder, picture]).notes == ()
+    assert logs.read([picture, log_folder]).notes == (f"{picture}: not a run log, passed over",)
+
+
+def test_links_to_folders_are_not_followed_and_loops_end(log_folder, tmp_path):
+    (log_folder / "loop").symlink_to(log_folder)
+    (log_folder / "out").symlink_to(tmp_path)
+    (log_folder / "dangling.txt").symlink_to(tmp_path / "absent")
+    (log_folder / "link.txt").symlink_to(log_folder / "with_relu_logs.txt")
+    os.mkfifo(log_folder / "pipe")
+    log = logs.read([log_folder])
+    assert log.runs.height == 2
+    assert log.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("absent", "absent: no such file or folder"),
+        ("*.absent", "*.absent: no file matches this pattern"),
+        ("empty", "empty: no run log found, neither JSONL from train nor legacy text"),
+    ],
+)
+def test_where_no_log_is_found_one_line_says_so(tmp_path, monkeypatch, given, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AnalysisError) as error:
+        logs.read([given])
+    assert str(error.value) == message
