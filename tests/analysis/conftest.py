@@ -19,7 +19,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.schema import PREDICTIONS
+from analysis.readers import logs
+from analysis.schema import PREDICTIONS, Log
 
 LEGACY_NAMES = {"training": "训练集", "validation": "验证集", "test": "测试集"}
 TOP1 = {
@@ -231,6 +232,20 @@ def runlog_text(runlog_lines: Callable[..., list[dict[str, Any]]]) -> Callable[.
 
 
 @pytest.fixture
+def read_runs(tmp_path: Path, runlog_text: Callable[..., str]) -> Callable[..., Log]:
+    """`read_runs(run, …, **usual)`: each a dict of arguments of `runlog_text`, laid over `usual`;
+    written as r0.jsonl, r1.jsonl, … and read as one Log."""
+
+    def build(*runs: dict[str, Any], **usual: Any) -> Log:
+        for number, run in enumerate(runs):
+            arguments = {"run_id": f"r{number}", **usual, **run}
+            (tmp_path / f"r{number}.jsonl").write_text(runlog_text(**arguments), encoding="utf-8")
+        return logs.read([tmp_path])
+
+    return build
+
+
+@pytest.fixture
 def predicted() -> Callable[..., pl.DataFrame]:
     """`predicted({pair_id: answer, …}, split="test") -> frame`: a file of predictions as `train`
     writes it. An answer of None is the own counter. `words` and `leaked` may name pairs.
@@ -257,6 +272,22 @@ def predicted() -> Callable[..., pl.DataFrame]:
             for pair, answer in answers.items()
         ]
         return pl.DataFrame(rows)
+
+    return build
+
+
+@pytest.fixture
+def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable[..., None]:
+    """`answered(domain, …)`: predictions beside runs r0 and r1, a point for each name of a domain.
+
+    r0 answers all but the first, r1 none.
+    """
+
+    def build(*domains: str) -> None:
+        pairs = [f"{domain}/tax/pro/{number}" for number, domain in enumerate(domains)]
+        wrong = {pair: f"{pairs[0]}/point" for pair in pairs}
+        for run, given in (("r0", wrong | dict.fromkeys(pairs[1:])), ("r1", wrong)):
+            predicted(given).write_parquet(tmp_path / f"{run}.predictions.parquet")
 
     return build
 

@@ -21,8 +21,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 # The root must be on the path first.
-from analysis import summary  # noqa: E402
 from analysis.readers import logs  # noqa: E402
+from analysis.statistics.results import Results  # noqa: E402
 
 SIZES = {"训练": 255, "验证": 81, "测试": 88}
 
@@ -66,7 +66,7 @@ def read_top1(folder: Path) -> int:
 
 
 def read_and_summarise(folder: Path) -> int:
-    return summary.measure(logs.read([folder], events=("eval", "pools"))).runs.height
+    return Results(logs.read([folder], events=("eval", "pools"))).by_configuration.height
 
 
 def read_everything(folder: Path) -> int:

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from analysis.readers import predictions
+from analysis.statistics import pairing
 
 
 def test_runs_of_one_seed_are_paired_query_by_query():
@@ -15,7 +15,7 @@ def test_runs_of_one_seed_are_paired_query_by_query():
             "hit": [True, False, True, True, True, True],
         }
     )
-    pairs = predictions.paired(outcomes, runs[:2], runs[2:])
+    pairs = pairing.paired(outcomes, runs[:2], runs[2:])
     assert pairs.select("seed", "split", "pair_id", "hit", "hit_other").rows() == [
         (0, "test", "q", False, True)
     ]

@@ -1,9 +1,11 @@
-"""What the curves of a run say about its health, each note with its epoch and its figure.
+"""Checks the curves and the log of each run for what went wrong, and notes what it finds.
 
 v(e) is the validation top-1 after e epochs. A *level* is the mean over a tenth of the run's
 evaluations, at least three, up to an epoch: single evaluations are too noisy to judge by. A change
 counts from `DROP` on, and from two points of the split where that is more: all epochs answer the
 same points, so the luck of drawing them is not in a change.
+
+`log_checks` has the checks that need no curve.
 
 note              is given where
 over-fitting      the validation level ends a change below its peak while the training level ends no
@@ -24,41 +26,45 @@ did not end       a run log has no run_end, or one that does not say completed; 
 
 import polars as pl
 
-from analysis import summary
-from analysis.printable import printable
+from analysis.schema import SPLITS, Column, types
+from analysis.statistics import log_checks
+from analysis.statistics.curves import curves
+from analysis.statistics.log_checks import percent
 
 DROP = 0.02
 GAIN = 0.005
 LONG = 5
-GROWTH = 1.5
 
-NOTES = {
-    "run_id": pl.String,
-    "note": pl.String,  # one of the names above
-    "epoch": pl.Int32,  # where it shows; null: nowhere in particular
-    "figure": pl.Float64,  # the number that decided; null where none did
-    "text": pl.String,  # one sentence
-}
+#: One row a finding.
+CURVE_CHECKS = types(
+    (
+        Column("run_id", pl.String, "as in RUNS"),
+        Column("note", pl.String, "one of the names above"),
+        Column("epoch", pl.Int32, "where it shows; null: nowhere in particular"),
+        Column("figure", pl.Float64, "the number that decided; null where none did"),
+        Column("text", pl.String, "one sentence"),
+    )
+)
 
 
-def notes(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """All notes on these runs (columns RUNS, METRICS): columns NOTES, in the order of the runs."""
-    curves = summary.curves(metrics)
-    levels = _levels(curves)
+def check(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Check runs (columns RUNS, METRICS): columns CURVE_CHECKS, in the order of the runs."""
+    by_epoch = curves(metrics)
+    levels = _levels(by_epoch)
     over_fitting = _over_fitting(levels)
     found = [
         over_fitting,
         _oscillation(levels),
         _plateau(levels).join(over_fitting, on="run_id", how="anti"),
-        _divergence(metrics),
+        log_checks.divergence(metrics),
         _collapse(levels),
-        _not_finite(metrics),
-        _schedule_stands(runs, metrics),
-        *(_missing_split(runs, curves, split) for split in summary.SPLITS),
-        _did_not_end(runs, curves),
-        _legacy_did_not_end(runs, metrics, curves),
+        log_checks.not_finite(metrics),
+        log_checks.schedule_stands(runs, metrics),
+        *(_missing_split(runs, by_epoch, split) for split in SPLITS),
+        log_checks.did_not_end(runs, by_epoch),
+        log_checks.legacy_did_not_end(runs, metrics, by_epoch),
     ]
-    columns = [pl.col(name).cast(dtype) for name, dtype in NOTES.items()]
+    columns = [pl.col(name).cast(dtype) for name, dtype in CURVE_CHECKS.items()]
     return (
         pl.concat([frame.select(columns) for frame in found])
         .join(runs.select("run_id").with_row_index("order"), on="run_id")
@@ -67,21 +73,8 @@ def notes(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def text(table: pl.DataFrame) -> str:
-    """The notes as lines for a terminal."""
-    lines = [
-        f"{printable(run_id)}: {note}: {printable(sentence)}"
-        for run_id, note, sentence in table.select("run_id", "note", "text")
-        .head(summary.MOST_SHOWN)
-        .iter_rows()
-    ]
-    if table.height > len(lines):
-        lines.append(f"… and {table.height - len(lines):,} more notes in the report")
-    return "\n".join([*(lines or ["Health: nothing to note."]), ""])
-
-
 def _levels(curves: pl.DataFrame) -> pl.DataFrame:
-    """`curves` where v is known, with training_level, validation_level, and change."""
+    """Add training_level, validation_level and change to `curves`, where v is known."""
     evaluated = curves.filter(pl.col("validation").is_not_null()).with_columns(
         window=pl.max_horizontal(3, (pl.len().over("run_id") / 10).ceil()).cast(pl.Int64),
         change=pl.max_horizontal(DROP, 2 / pl.col("n_validation")),
@@ -101,6 +94,7 @@ def _levels(curves: pl.DataFrame) -> pl.DataFrame:
 
 
 def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
+    """Note runs whose validation falls while training does not."""
     level, training = pl.col("validation_level"), pl.col("training_level")
     at_peak = level == level.max()
     return (
@@ -122,15 +116,16 @@ def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation falls by {} points from its level of {} % at epoch {}, "
                 "while training goes from {} % to {} %",
-                *map(_percent, ("figure", "peak")),
+                *map(percent, ("figure", "peak")),
                 "epoch",
-                *map(_percent, ("training_peak", "training_end")),
+                *map(percent, ("training_peak", "training_end")),
             ),
         )
     )
 
 
 def _oscillation(levels: pl.DataFrame) -> pl.DataFrame:
+    """Note runs whose validation scatters in the second half."""
     # The later half: the climb of the first epochs is no oscillation.
     half = pl.col("validation").tail(pl.len() // 2)
     step = half.diff()
@@ -150,8 +145,8 @@ def _oscillation(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation scatters by {} points over the second half; the widest step is {} "
                 "points at epoch {}",
-                _percent("figure"),
-                _percent("jump"),
+                percent("figure"),
+                percent("jump"),
                 "epoch",
             ),
         )
@@ -159,6 +154,7 @@ def _oscillation(levels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _plateau(levels: pl.DataFrame) -> pl.DataFrame:
+    """Note runs whose validation gains nothing for half of the run."""
     level = pl.col("validation_level")
     reached = (level >= level.max() - GAIN).fill_null(False)
     return (
@@ -177,40 +173,17 @@ def _plateau(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation stands at a level of {} % from epoch {} and gains {} points up to "
                 "epoch {}",
-                _percent("start"),
+                percent("start"),
                 "epoch",
-                _percent("figure"),
+                percent("figure"),
                 "last",
             ),
         )
     )
 
 
-def _divergence(metrics: pl.DataFrame) -> pl.DataFrame:
-    loss = pl.col("loss")
-    return (
-        metrics.filter((pl.col("event") == "step") & (pl.col("metric") == "loss"))
-        .group_by("run_id", "epoch")
-        .agg(loss=pl.col("value").filter(pl.col("value").is_finite()).mean())
-        .drop_nulls()
-        .sort("run_id", "epoch")
-        .with_columns(first=loss.first().over("run_id"))
-        .filter(loss >= GROWTH * pl.col("first"), pl.col("first") > 0)
-        .unique("run_id", keep="first", maintain_order=True)
-        .with_columns(
-            note=pl.lit("divergence"),
-            figure=loss,
-            text=pl.format(
-                "the mean loss of epoch {} is {}, in the first epoch it was {}",
-                "epoch",
-                loss.round(3),
-                pl.col("first").round(3),
-            ),
-        )
-    )
-
-
 def _collapse(levels: pl.DataFrame) -> pl.DataFrame:
+    """Note runs whose validation ends below half its best."""
     v = pl.col("validation")
     return (
         levels.group_by("run_id")
@@ -220,55 +193,16 @@ def _collapse(levels: pl.DataFrame) -> pl.DataFrame:
             note=pl.lit("collapse"),
             text=pl.format(
                 "validation ends at {} % at epoch {}, its best was {} %",
-                _percent("figure"),
+                percent("figure"),
                 "epoch",
-                _percent("best"),
-            ),
-        )
-    )
-
-
-def _not_finite(metrics: pl.DataFrame) -> pl.DataFrame:
-    return (
-        metrics.filter(~pl.col("value").is_finite().fill_null(False))
-        .group_by("run_id", "metric")
-        .agg(epoch=pl.col("epoch").min(), figure=pl.len())
-        .sort("run_id", "epoch", "metric")
-        .with_columns(
-            note=pl.lit("not finite"),
-            text=pl.format(
-                "{} is NaN or infinite {} times, first in epoch {}", "metric", "figure", "epoch"
-            ),
-        )
-    )
-
-
-def _schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    return (
-        metrics.filter((pl.col("event") == "mine") & (pl.col("metric") == "hard_ratio"))
-        .group_by("run_id")
-        .agg(
-            epoch=pl.col("epoch").max(),
-            figure=pl.col("value").first(),
-            values=pl.col("value").n_unique(),
-            rounds=pl.len(),
-        )
-        .join(runs.select("run_id", "hard_ratio_step"), on="run_id")
-        .filter(pl.col("values") == 1, pl.col("rounds") > 1, pl.col("hard_ratio_step") != 0)
-        .with_columns(
-            note=pl.lit("schedule stands"),
-            text=pl.format(
-                "hard_ratio is {} in all {} rounds of mining up to epoch {}, though its step is {}",
-                "figure",
-                "rounds",
-                "epoch",
-                "hard_ratio_step",
+                percent("best"),
             ),
         )
     )
 
 
 def _missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Note runs of which an evaluation lacks `split`."""
     missing = pl.col(split).is_null()
     return (
         runs.select("run_id")
@@ -294,51 +228,3 @@ def _missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.D
             ),
         )
     )
-
-
-def _did_not_end(runs: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
-    status, planned = pl.col("status"), pl.col("config").str.json_path_match("$.epochs")
-    return (
-        runs.filter(pl.col("format") != "legacy", status.ne_missing("completed"))
-        .join(_last_epochs(curves), on="run_id", how="left")
-        .with_columns(
-            note=pl.lit("did not end"),
-            figure=pl.col("epoch"),
-            text=pl.format(
-                "{} after epoch {} of {}{}",
-                pl.when(status.is_null())
-                .then(pl.lit("the log stops without a run_end"))
-                .otherwise(status),
-                pl.col("epoch").cast(pl.String).fill_null("–"),
-                planned.fill_null("–"),
-                (": " + pl.col("reason")).fill_null(""),
-            ),
-        )
-    )
-
-
-def _legacy_did_not_end(
-    runs: pl.DataFrame, metrics: pl.DataFrame, curves: pl.DataFrame
-) -> pl.DataFrame:
-    legacy = runs.filter(pl.col("format") == "legacy").select("run_id")
-    begun = metrics.filter(pl.col("event") == "step").group_by("run_id").agg(pl.col("epoch").max())
-    return (
-        legacy.join(begun, on="run_id")
-        .join(_last_epochs(curves).rename({"epoch": "evaluated"}), on="run_id", how="left")
-        # Epoch e closes with an evaluation that carries e + 1.
-        .filter(pl.col("epoch") >= pl.col("evaluated").fill_null(0))
-        .with_columns(
-            note=pl.lit("did not end"),
-            figure=pl.col("evaluated"),
-            text=pl.format("the log stops within epoch {}, before its evaluation", "epoch"),
-        )
-    )
-
-
-def _last_epochs(curves: pl.DataFrame) -> pl.DataFrame:
-    return curves.group_by("run_id").agg(pl.col("epoch").max())
-
-
-def _percent(column: str) -> pl.Expr:
-    """A share as percent with one decimal, without the unit."""
-    return (pl.col(column) * 100).round(1)

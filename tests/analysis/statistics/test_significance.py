@@ -6,8 +6,8 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from analysis import configurations, intervals, verdict
 from analysis.schema import PREDICTIONS, RUNS
+from analysis.statistics import configurations, intervals, significance
 
 BY_RUN = {
     "configuration": pl.String,
@@ -43,7 +43,7 @@ def compared(*given: dict[str, Any], outcomes: pl.DataFrame | None = None) -> pl
     by_run = pl.DataFrame(rows, schema={k: v for k, v in BY_RUN.items() if k != "configuration"})
     by_run = by_run.with_columns(configurations.label(runs)["configuration"])
     none = pl.DataFrame(schema=PREDICTIONS)
-    return verdict.verdicts(runs, by_run, none if outcomes is None else outcomes)
+    return significance.verdicts(runs, by_run, none if outcomes is None else outcomes)
 
 
 def seeds(variant: str, values: list[float], measure: str = "test_at_best") -> list[dict[str, Any]]:
@@ -270,14 +270,16 @@ def test_each_format_is_compared_with_itself_alone() -> None:
 
 def test_runs_that_do_not_count_are_left_out() -> None:
     assert compared(A, {**B, "counted": False}).is_empty()
-    assert verdict.text(compared(A), pl.DataFrame(schema=BY_RUN)).startswith(verdict.NOTHING)
+    assert significance.text(compared(A), pl.DataFrame(schema=BY_RUN)).startswith(
+        significance.NOTHING
+    )
 
 
 def test_of_many_configurations_the_best_are_compared_and_the_rest_counted() -> None:
     runs = [{**A, "config": {"lr": lr}, "best_validation": lr / 100} for lr in range(1, 12)]
     table = compared(*runs)
     named = set(table["first"]) | set(table["second"])
-    assert len(named) == verdict.MOST_COMPARED
+    assert len(named) == significance.MOST_COMPARED
     assert "with_relu, lr=11" in named
     by_run = pl.DataFrame(
         [{"configuration": f"c{i}", "format": "jsonl", "counted": True} for i in range(11)],
@@ -285,12 +287,12 @@ def test_of_many_configurations_the_best_are_compared_and_the_rest_counted() -> 
     )
     assert any(
         text.startswith("Of 11 configurations (jsonl) the 7")
-        for text in verdict.remarks(table, by_run)
+        for text in significance.remarks(table, by_run)
     )
 
 
 def test_remarks_say_how_many_resamples_and_what_few_seeds_can_show() -> None:
     table = compared(*seeds("with_relu", [0.4, 0.41]), *seeds("with_layernorm", [0.4, 0.42]))
-    text = " ".join(verdict.remarks(table, pl.DataFrame(schema=BY_RUN)))
+    text = " ".join(significance.remarks(table, pl.DataFrame(schema=BY_RUN)))
     assert "10,000 resamples (random seed 0)" in text
     assert "With 2 shared seeds only a difference that is large" in text

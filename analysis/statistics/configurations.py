@@ -1,4 +1,4 @@
-"""Which runs are repetitions of one configuration, and in what the configurations differ."""
+"""Tells which runs are repetitions of one configuration, and in what configurations differ."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from":
 
 
 def label(runs: pl.DataFrame) -> pl.DataFrame:
-    """RUNS with a column `configuration`: equal for runs that only differ in what does not decide.
+    """Add to RUNS a column `configuration`, equal for runs that differ in nothing that decides.
 
     The name is the variant, then each field that is not as in most runs of the format. Legacy names
     end in '(legacy)': their figures measure something else, so they never share a configuration
@@ -49,10 +49,10 @@ def label(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def differences(runs: pl.DataFrame) -> pl.DataFrame:
-    """What distinguishes configurations: format, configuration, field, value (text; null: unset).
+    """List what distinguishes configurations: format, configuration, field, value (text or null).
 
-    `runs` is labelled. One row for each configuration and each field in which the runs of its
-    format differ, `variant` among them.
+    `runs` is RUNS as `label` returns it. One row for each configuration and each field in which
+    the runs of its format differ, `variant` among them; a value of null means unset.
     """
     rows = []
     for (format_,), ours in runs.group_by("format", maintain_order=True):
@@ -69,9 +69,10 @@ def differences(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _settings(runs: pl.DataFrame) -> list[dict[str, Any]]:
-    """What decides the result of each of these runs of one format, but the seed.
+    """Return what decides the result of each of these runs of one format, the seed left out.
 
-    In the place of a digest stand the words for it where no other digest has them, else its start.
+    A digest is replaced by the words for it where no other digest has the same words, else by its
+    first characters.
     """
     every = [_deciding(run) for run in runs.iter_rows(named=True)]
     told = [i for i, decides in enumerate(runs["decides"]) if decides]
@@ -85,7 +86,7 @@ def _settings(runs: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def _deciding(run: dict[str, Any]) -> dict[str, Any]:
-    """What the log of one row of RUNS says that decides; in schema 1, config but `NEUTRAL` fields.
+    """Return what decides the result of one row of RUNS; in schema 1, all but `NEUTRAL` fields.
 
     A legacy log holds no config; its file name gives the variant and `hard_ratio_step`. A run of
     unknown variant is like no other, so its own name stands for its variant.
@@ -99,13 +100,13 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
-    """The value of the first of these fields, then `field=value` of each other that is set."""
+    """Join the value of the first of these fields and `field=value` of each other that is set."""
     said = [(name, config[name]) for name in names if config.get(name) is not None]
     return printable(", ".join(f"{v}" if name == names[0] else f"{name}={v}" for name, v in said))
 
 
 def _varying(every: list[dict[str, Any]]) -> list[str]:
-    """The fields, but the variant, whose value is not the same in all of these runs.
+    """List the fields, without the variant, whose value is not the same in all of these runs.
 
     `negatives` only names the two hard_ratio numbers: where those say it, it is left out.
     """
@@ -116,14 +117,14 @@ def _varying(every: list[dict[str, Any]]) -> list[str]:
 
 
 def _name(settings: dict[str, Any], usual: dict[str, str | None]) -> str:
-    """The variant, then each field whose value is not the usual one."""
+    """Name a configuration: the variant, then each field whose value is not the usual one."""
     texts = {field: _text(settings.get(field)) for field in usual}
     odd = [f"{field}={texts[field] or 'unset'}" for field in usual if texts[field] != usual[field]]
     return ", ".join([printable(settings["variant"]), *odd])
 
 
 def _usual(every: list[dict[str, Any]], fields: list[str]) -> dict[str, str | None]:
-    """The most frequent value of each field; unset wins a tie, then the first in the alphabet."""
+    """Find the most frequent value of each field; unset wins a tie, then the alphabet decides."""
     counts = {field: Counter(_text(settings.get(field)) for settings in every) for field in fields}
     return {
         field: min(count, key=lambda value: (-count[value], value is not None, value or ""))
@@ -132,7 +133,7 @@ def _usual(every: list[dict[str, Any]], fields: list[str]) -> dict[str, str | No
 
 
 def _text(value: Any) -> str | None:
-    """A config value as text; equal numbers (1, 1.0) have equal text, null has none."""
+    """Write a config value as text; equal numbers (1, 1.0) give equal text, null gives None."""
     if value is None:
         return None
     if isinstance(value, str):

@@ -2,7 +2,7 @@ import polars as pl
 import pytest
 from scipy import stats
 
-from analysis import intervals
+from analysis.statistics import intervals
 
 
 def test_wilson_gives_the_ends_that_scipy_gives() -> None:

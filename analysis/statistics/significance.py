@@ -26,8 +26,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from analysis import configurations
-from analysis.readers import predictions
+from analysis.statistics import configurations, pairing
 
 LEVEL = 0.05
 RESAMPLES = 10_000
@@ -42,7 +41,7 @@ ENOUGH = 6
 
 NOTHING = "No two configurations of one format: there is nothing to compare."
 
-#: What is compared: the measure of `summary.per_run` and the split it is a share of, if any.
+#: What is compared: the measure of `measures.per_run` and the split it is a share of, if any.
 ASPECTS = {
     "validation": ("best_validation", "validation"),
     "test": ("test_at_best", "test"),
@@ -83,7 +82,7 @@ class Evidence(NamedTuple):
 def verdicts(runs: pl.DataFrame, by_run: pl.DataFrame, outcomes: pl.DataFrame) -> pl.DataFrame:
     """Compare configurations pairwise: columns VERDICTS.
 
-    `runs`: columns RUNS. `by_run`: the table of `summary.per_run`. `outcomes`: of PREDICTIONS the
+    `runs`: columns RUNS. `by_run`: the table of `measures.per_run`. `outcomes`: of PREDICTIONS the
     columns run_id, split, pair_id and hit.
     """
     counted = by_run.filter("counted")
@@ -183,7 +182,7 @@ def _by_query(
 ) -> Evidence | None:
     """McNemar's exact test in each shared seed; None where no shared seed has outcomes."""
     ours = outcomes.filter(pl.col("split") == split).select("run_id", "split", "pair_id", "hit")
-    paired = predictions.paired(ours, one, other)
+    paired = pairing.paired(ours, one, other)
     if paired.is_empty():
         return None
     # Only where it is used: it takes longer to import than most logs to read.

@@ -1,4 +1,4 @@
-"""`analysis.diagnosis`: which points are answered, and what the wrong answers are."""
+"""`analysis.statistics.error_analysis`: what is answered, and what the wrong answers are."""
 
 import random
 
@@ -6,15 +6,15 @@ import polars as pl
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from analysis import diagnosis
 from analysis.schema import PREDICTIONS
+from analysis.statistics import error_analysis
 
 LAW, TAX = "law/tax/pro/01", "law/tax/con/01"
 SPORT = "sport/running/pro/01"
 
 
 def runs(**configurations):
-    """The columns of `summary.per_run` that matter here: run id = its configuration."""
+    """The columns of `measures.per_run` that matter here: run id = its configuration."""
     return pl.DataFrame(
         {
             "run_id": list(configurations),
@@ -33,8 +33,8 @@ def shares(table, aspect, split="test"):
 
 def test_top_1_is_told_by_domain_and_over_all(answers):
     given = {LAW: None, TAX: f"{LAW}/point", SPORT: None}
-    table = diagnosis.diagnose(answers("a", given), runs(a="x"))
-    assert dict(table.schema) == diagnosis.DIAGNOSIS
+    table = error_analysis.analyse(answers("a", given), runs(a="x"))
+    assert dict(table.schema) == error_analysis.ERROR_ANALYSIS
     assert shares(table, "all points") == {"all": (3, pytest.approx(2 / 3))}
     assert shares(table, "domain") == {"law": (2, 0.5), "sport": (1, 1.0)}
 
@@ -47,21 +47,21 @@ def test_wrong_answers_are_told_by_where_they_come_from_and_what_they_are(answer
         SPORT: "law/tax/pro/01/point",
         TAX: None,
     }
-    table = diagnosis.diagnose(answers("a", given), runs(a="x"))
-    assert shares(table, "wrong answer from") == dict.fromkeys(diagnosis.ORIGINS, (4, 0.25))
-    assert list(shares(table, "wrong answer from")) == list(diagnosis.ORIGINS)
+    table = error_analysis.analyse(answers("a", given), runs(a="x"))
+    assert shares(table, "wrong answer from") == dict.fromkeys(error_analysis.ORIGINS, (4, 0.25))
+    assert list(shares(table, "wrong answer from")) == list(error_analysis.ORIGINS)
     assert shares(table, "wrong answer is") == {"a counter": (4, 0.5), "a point": (4, 0.5)}
 
 
 def test_a_debate_of_one_title_in_two_domains_is_two_debates(answers):
-    table = diagnosis.diagnose(answers("a", {LAW: "sport/tax/pro/01/counter"}), runs(a="x"))
+    table = error_analysis.analyse(answers("a", {LAW: "sport/tax/pro/01/counter"}), runs(a="x"))
     assert shares(table, "wrong answer from")["elsewhere"] == (1, 1.0)
 
 
 def test_lengths_fall_into_quarters_from_the_shortest_to_the_longest(answers):
     words = {f"law/tax/pro/{number}": number for number in range(1, 9)}
     given = {pair: None if length <= 4 else f"{LAW}/point" for pair, length in words.items()}
-    table = diagnosis.diagnose(answers("a", given, words=words), runs(a="x"))
+    table = error_analysis.analyse(answers("a", given, words=words), runs(a="x"))
     assert shares(table, "length of the point") == {
         "up to 2 words": (2, 1.0),
         "3 to 4 words": (2, 1.0),
@@ -75,14 +75,14 @@ def test_of_two_formats_the_newer_is_told_alone(answers):
     older = runs(a="x (schema 1)", b="x").with_columns(
         format=pl.Series(["jsonl schema 1", "jsonl"])
     )
-    assert set(diagnosis.diagnose(both, older)["configuration"]) == {"x"}
-    alone = diagnosis.diagnose(answers("a", {LAW: None}), older)
+    assert set(error_analysis.analyse(both, older)["configuration"]) == {"x"}
+    alone = error_analysis.analyse(answers("a", {LAW: None}), older)
     assert set(alone["configuration"]) == {"x (schema 1)"}
 
 
 def test_leaked_points_stand_beside_the_others(answers):
     given = {LAW: None, TAX: f"{LAW}/point"}
-    table = diagnosis.diagnose(answers("a", given, leaked=[LAW]), runs(a="x"))
+    table = error_analysis.analyse(answers("a", given, leaked=[LAW]), runs(a="x"))
     assert shares(table, "leakage") == {"leaked": (1, 1.0), "not leaked": (1, 0.0)}
 
 
@@ -106,14 +106,14 @@ def test_every_share_is_that_of_a_plain_loop_over_points_and_runs(answers):
         }
         for run in "abc"
     }
-    table = diagnosis.diagnose(
+    table = error_analysis.analyse(
         pl.concat(answers(run, g, words=words, leaked=leaked) for run, g in given.items()),
         runs(a="x", b="x", c="y"),
     )
 
     def origin(pair, answer):
         alike = [a == b for a, b in zip(pair.split("/"), answer.split("/"), strict=False)]
-        return diagnosis.ORIGINS[3 - (alike[:3] + [False]).index(False)]
+        return error_analysis.ORIGINS[3 - (alike[:3] + [False]).index(False)]
 
     def group(aspect, pair, answer):
         match aspect:
@@ -147,7 +147,7 @@ def test_every_share_is_that_of_a_plain_loop_over_points_and_runs(answers):
 def test_runs_of_a_configuration_are_taken_together_with_the_interval_of_one(answers):
     given = [{LAW: None, TAX: None}, {LAW: None, TAX: f"{LAW}/point"}]
     both = pl.concat([answers("a", given[0]), answers("b", given[1])])
-    table = diagnosis.diagnose(both, runs(a="x", b="x"))
+    table = error_analysis.analyse(both, runs(a="x", b="x"))
     assert shares(table, "all points") == {"all": (2, 0.75)}
     row = table.filter(pl.col("aspect") == "all points").row(0, named=True)
     assert row["runs"] == 2
@@ -159,7 +159,7 @@ def test_runs_of_a_configuration_are_taken_together_with_the_interval_of_one(ans
 def test_runs_that_do_not_count_have_no_say(answers):
     table = runs(a="x", b="x").with_columns(counted=pl.col("run_id") == "a")
     both = pl.concat([answers("a", {LAW: None}), answers("b", {LAW: f"{TAX}/point"})])
-    assert shares(diagnosis.diagnose(both, table), "all points") == {"all": (1, 1.0)}
+    assert shares(error_analysis.analyse(both, table), "all points") == {"all": (1, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -168,41 +168,19 @@ def test_runs_that_do_not_count_have_no_say(answers):
 )
 def test_a_person_is_shown_test_where_there_is_one(splits, expected, answers):
     every = pl.concat([answers("a", {LAW: None}, split) for split in splits])
-    table = diagnosis.shown(diagnosis.diagnose(every, runs(a="x")), ["x"])
+    table = error_analysis.shown(error_analysis.analyse(every, runs(a="x")), ["x"])
     assert set(table["split"]) == {expected}
 
 
 @pytest.mark.parametrize(("leaked", "found"), [([], []), ([LAW], ["leaked", "not leaked"])])
 def test_a_person_is_shown_leakage_where_there_is_any(leaked, found, answers):
-    table = diagnosis.diagnose(answers("a", {LAW: None, TAX: None}, leaked=leaked), runs(a="x"))
-    shown = diagnosis.shown(table, ["x"])
+    table = error_analysis.analyse(answers("a", {LAW: None, TAX: None}, leaked=leaked), runs(a="x"))
+    shown = error_analysis.shown(table, ["x"])
     assert shown.filter(pl.col("aspect") == "leakage")["group"].to_list() == found
     assert shares(table, "leakage")  # the table has it all the same
 
 
-def test_groups_keep_one_order_where_configurations_answer_different_points(answers):
-    both = pl.concat([answers("a", {SPORT: None}), answers("b", {LAW: None})])
-    lines = diagnosis.rows(diagnosis.diagnose(both, runs(a="x", b="y")))[1:]
-    assert [line[:2] for line in lines if line[0] == "domain"] == [
-        ["domain", "law"],
-        ["domain", "sport"],
-    ]
-    aspects = [line[0] for line in lines]
-    assert aspects == sorted(aspects, key=diagnosis.ASPECTS.index)
-
-
 def test_without_predictions_there_is_nothing_to_tell():
-    table = diagnosis.diagnose(pl.DataFrame(schema=PREDICTIONS), runs(a="x"))
+    table = error_analysis.analyse(pl.DataFrame(schema=PREDICTIONS), runs(a="x"))
     assert table.is_empty()
-    assert diagnosis.text(diagnosis.shown(table, ["x"])) == ""
-
-
-def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_group(answers):
-    one = answers("a", {LAW: None})
-    other = answers("b", {LAW: f"{TAX}/point", SPORT: None})
-    table = diagnosis.diagnose(pl.concat([one, other]), runs(a="x", b="y"))
-    head, *lines = diagnosis.rows(table)
-    assert head == ["test %", "", "n", "x", "y"]
-    assert ["domain", "sport", "1", "–", "100.0 [20.7, 100.0]"] in lines
-    assert ["all points", "all", "1–2", "100.0 [20.7, 100.0]", "50.0 [9.5, 90.5]"] in lines
-    assert "sport" not in diagnosis.text(table)  # a terminal has no room for every domain
+    assert error_analysis.shown(table, ["x"]).is_empty()

@@ -1,4 +1,4 @@
-"""The two 95 % intervals of every table and picture: Wilson's for one share, Student's for runs."""
+"""Computes 95 % intervals: Wilson's for the share of one run, Student's for a mean over runs."""
 
 import polars as pl
 
@@ -6,10 +6,10 @@ CONFIDENCE = 0.95
 
 
 def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Lower and upper end of Wilson's score interval for a share of `n` points; null without `n`.
+    """Compute both ends of Wilson's score interval for a share of `n` points; null without `n`.
 
-    Wilson (1927), without continuity correction. Written as an expression because a picture needs
-    it for every point of every curve at once.
+    Wilson (1927), without continuity correction. It is an expression because a picture needs it for
+    every point of every curve at once.
     """
     # scipy.special alone: scipy.stats would take longer to import than the two real logs to read.
     from scipy.special import ndtri
@@ -21,7 +21,7 @@ def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def student(mean: pl.Expr, sd: pl.Expr, count: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
-    """Lower and upper end of Student's t interval for a mean over `count` runs; null for one run.
+    """Compute both ends of Student's t interval for a mean over `count` runs; null for one run.
 
     `sd` is the standard deviation with `count` − 1 in the denominator.
     """
@@ -30,7 +30,7 @@ def student(mean: pl.Expr, sd: pl.Expr, count: pl.Expr) -> tuple[pl.Expr, pl.Exp
 
 
 def _t_quantile(counts: pl.Series) -> pl.Series:
-    """Student's quantile for each number of runs; null where one run leaves nothing to estimate."""
+    """Return Student's quantile for each number of runs; null for one, which has no spread."""
     from scipy.special import stdtrit
 
     degrees = counts.cast(pl.Float64) - 1

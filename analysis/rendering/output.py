@@ -1,15 +1,16 @@
-"""Where results go and how text from a log reaches a terminal, a file or a picture."""
+"""Chooses the folder for results, writes whole files, and prints to standard error."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from analysis.errors import AnalysisError
 
 
 def folder(paths: Sequence[str], out: Path | None) -> Path:
-    """The folder for results, made where it is missing: `out`, else `plots/` beside the logs.
+    """Return the folder for results, made where it is missing: `out`, else `plots/` by the logs.
 
-    Beside the logs means inside the first of `paths` where that is a folder, else next to it.
+    By the logs means inside the first of `paths` where that is a folder, else next to it.
     Raises `AnalysisError` where the folder cannot be made.
     """
     first = Path(paths[0])
@@ -24,7 +25,10 @@ def folder(paths: Sequence[str], out: Path | None) -> Path:
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Write a whole file or none: to a temporary name beside it, then renamed. Returns `path`."""
+    """Write a whole file or none, and return `path`: to a temporary name beside it, then renamed.
+
+    Raises `AnalysisError` where it cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.unfinished")
     data = content.encode() if isinstance(content, str) else content
     try:
@@ -35,3 +39,9 @@ def write(path: Path, content: str | bytes) -> Path:
             f"{path}: cannot be written ({error.strerror}): name another folder with --out"
         ) from None
     return path
+
+
+def warn(lines: Iterable[str]) -> None:
+    """Print lines to standard error."""
+    for line in lines:
+        print(line, file=sys.stderr)

@@ -3,8 +3,8 @@ from typing import Any
 
 import polars as pl
 
-from analysis import configurations
 from analysis.schema import RUNS
+from analysis.statistics import configurations
 
 
 def table(*runs: dict[str, Any]) -> pl.DataFrame:

@@ -1,30 +1,29 @@
-"""Where a configuration is right and what its wrong answers are.
+"""Tells where a configuration is right, and what its wrong answers are.
 
 Top-1 by domain, by length of the point and by leakage; of the errors, where the wrong answer comes
 from and whether it is a counter or a point. All from the predictions that `train` leaves beside its
 logs, so at the best epoch of each run.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import polars as pl
 
-from analysis import intervals, summary
-from analysis.printable import printable
+from analysis.schema import SPLITS, Column, types
+from analysis.statistics import intervals
 
 #: One row a configuration, split and group of points or errors, over its counted runs.
-DIAGNOSIS = {
-    "configuration": pl.String,
-    "split": pl.String,
-    "aspect": pl.String,  # one of ASPECTS
-    "group": pl.String,
-    "runs": pl.Int64,  # those with predictions for the split
-    "n": pl.Float64,  # points, or errors, in the group's whole: mean over the runs
-    "share": pl.Float64,  # of n, over all runs together
-    "low": pl.Float64,  # Wilson's 95 % interval for n: as of a single run, because all of
-    "high": pl.Float64,  # them answer the same points
-}
+ERROR_ANALYSIS = types(
+    (
+        Column("configuration", pl.String, "name of the configuration"),
+        Column("split", pl.String, "one of SPLITS"),
+        Column("aspect", pl.String, "one of ASPECTS"),
+        Column("group", pl.String, "group of points or of wrong answers within the aspect"),
+        Column("runs", pl.Int64, "runs with predictions for the split"),
+        Column("n", pl.Float64, "points, or errors, in the group's whole: mean over the runs"),
+        Column("share", pl.Float64, "share of n, over all runs together"),
+        Column("low", pl.Float64, "low end of Wilson's 95 % interval for n, as of a single run"),
+        Column("high", pl.Float64, "its high end; all runs answer the same points, so n is theirs"),
+    )
+)
 
 #: What points and wrong answers are grouped by.
 ASPECTS = (
@@ -43,24 +42,18 @@ KINDS = ("a counter", "a point")
 #: The split that a person is shown: the first of these that has predictions.
 SHOWN = ("test", "validation", "training")
 
-HEADING = "Answers by kind of point, and what the wrong ones are, at the best epoch"
-NOTATION = (
-    "Top-1 by kind of point; of the wrong answers, the share of each kind. n: points or wrong "
-    "answers, the mean over the runs of a configuration; intervals: Wilson's 95 % for n. Lengths "
-    "are quartiles. Leaked: shares a text across the border of training and held-out splits. "
-    "Theme: the domain, in another debate."
-)
 
+def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
+    """Compute the table ERROR_ANALYSIS.
 
-def diagnose(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
-    """The table DIAGNOSIS. `answers`: columns PREDICTIONS. `by_run`: of `summary.per_run`.
+    `answers` has the columns PREDICTIONS, `by_run` is the table of `measures.per_run`.
 
     The quartiles of length are of all distinct points of a split, so that all runs share them. Of
-    several formats the newest is diagnosed alone, 'jsonl' before 'jsonl schema 1'.
+    several formats the newest is analysed alone, 'jsonl' before 'jsonl schema 1'.
     """
     place = ["configuration", "split"]
     counted = by_run.filter("counted").select("configuration", "run_id", "format")
-    points = answers.filter(pl.col("split").is_in(summary.SPLITS)).join(counted, on="run_id")
+    points = answers.filter(pl.col("split").is_in(SPLITS)).join(counted, on="run_id")
     points = points.filter(pl.col("format") == pl.col("format").min())
     grouped = points.join(_quartiles(points), on="split").select(
         *place,
@@ -95,7 +88,7 @@ def diagnose(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
         )
     )
     runs = points.group_by(place).agg(runs=pl.col("run_id").n_unique().cast(pl.Int64))
-    order = {name: number for number, name in enumerate((*summary.SPLITS, *ASPECTS, *ORIGINS))}
+    order = {name: number for number, name in enumerate((*SPLITS, *ASPECTS, *ORIGINS))}
     low, high = intervals.wilson(pl.col("share"), pl.col("n"))
     return (
         pl.concat([of_points, of_errors], how="diagonal_relaxed")
@@ -111,12 +104,12 @@ def diagnose(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
             "group",
             "configuration",
         )
-        .select(pl.col(name).cast(dtype) for name, dtype in DIAGNOSIS.items())
+        .select(pl.col(name).cast(dtype) for name, dtype in ERROR_ANALYSIS.items())
     )
 
 
 def shown(table: pl.DataFrame, compared: list[str]) -> pl.DataFrame:
-    """Of DIAGNOSIS what a person is shown: these configurations, on test, else on validation.
+    """Select what a person is shown: these configurations, on the first of SHOWN that there is.
 
     Leakage is shown where there is any: else it would say again what all points say.
     """
@@ -127,42 +120,8 @@ def shown(table: pl.DataFrame, compared: list[str]) -> pl.DataFrame:
     return of_split.filter((pl.col("aspect") != "leakage") | any_leaked)
 
 
-def rows(table: pl.DataFrame, whole: bool = True) -> list[list[str]]:
-    """DIAGNOSIS of one split as text, headings first: a row a group, a column a configuration.
-
-    Not `whole` leaves out the domains and the intervals, for a terminal.
-    """
-    names = table["configuration"].unique(maintain_order=True).to_list()
-    ours = table if whole else table.filter(pl.col("aspect") != "domain")
-    found = [[f"{table['split'][0]} %", "", "n", *names]]
-    for (aspect, group), cells in ours.group_by("aspect", "group", maintain_order=True):
-        of_name = {row["configuration"]: row for row in cells.iter_rows(named=True)}
-        texts = [_cell(of_name[name], whole) if name in of_name else "–" for name in names]
-        found.append([str(aspect), printable(str(group)), count(cells["n"].to_list()), *texts])
-    return found
-
-
-def text(table: pl.DataFrame) -> str:
-    """DIAGNOSIS of one split for a terminal; nothing where there are no predictions."""
-    if table.is_empty():
-        return ""
-    return f"{HEADING}\n\n{summary.terminal(rows(table, whole=False))}\n\n{NOTATION}\n\n"
-
-
-def count(n: Sequence[float]) -> str:
-    """The number of points, or from the least to the most where configurations differ; a mean over
-    runs in whole points.
-    """
-    return "–".join(f"{end:,}" for end in sorted({round(min(n)), round(max(n))}))
-
-
-def _cell(row: dict[str, Any], whole: bool) -> str:
-    share, low, high = (f"{100 * row[name]:.1f}" for name in ("share", "low", "high"))
-    return f"{share} [{low}, {high}]" if whole else share
-
-
 def _quartiles(points: pl.DataFrame) -> pl.DataFrame:
-    """Of each split the greatest lengths of its three lower quarters: split, q1, q2, q3 (words)."""
+    """Find the greatest lengths of the three lower quarters: split, q1, q2, q3 (words)."""
     words = pl.col("point_words")
     return (
         points.unique(["split", "pair_id"])
@@ -175,7 +134,7 @@ def _quartiles(points: pl.DataFrame) -> pl.DataFrame:
 
 
 def _length() -> pl.Expr:
-    """The quarter of its split that a point's length falls into, in words."""
+    """Name the quarter of its split that a point's length falls into, in words."""
     words = pl.col("point_words")
     return (
         pl.when(words <= pl.col("q1"))
@@ -189,8 +148,10 @@ def _length() -> pl.Expr:
 
 
 def _origin() -> pl.Expr:
-    """Where an answer comes from, as ORIGINS has it: the pools of the literature draw these lines,
-    so a debate that is filed in two domains counts as two.
+    """Name where an answer comes from, one of ORIGINS.
+
+    The pools of the literature draw these lines, so a debate that is filed in two domains counts as
+    two.
     """
 
     def starts_alike(parts: int) -> pl.Expr:

@@ -1,0 +1,1 @@
+"""Rendering: from `Results` to text, tables, pictures and HTML, and whole files of these."""

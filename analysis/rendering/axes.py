@@ -1,0 +1,55 @@
+"""Draws and labels what the axes of several pictures share."""
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.rendering.style import MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def draw_line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look: Any) -> None:
+    """Draw one curve of epoch and value; where `smooth` is above 1, the raw one behind it."""
+    value = line["value"]
+    if smooth > 1:
+        ax.plot(
+            line["epoch"],
+            value,
+            color=look["color"],
+            linewidth=0.8,
+            alpha=0.45,
+            label=f"_raw {label}",
+        )
+        value = value.rolling_mean(smooth, min_samples=1, center=True)
+    ax.plot(line["epoch"], value, label=label, **look)
+
+
+def smoothing_note(smooth: int) -> str:
+    """Say in a note that lines are smoothed; nothing where they are not."""
+    return (
+        f" Lines are means of {smooth} evaluations, the raw ones thin behind." if smooth > 1 else ""
+    )
+
+
+def label_epoch_axes(ax: "Axes") -> None:
+    """Label and divide axes of top-1 against epochs."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    ax.yaxis.set_major_formatter(percent_tick)
+    ax.set_xlabel("epochs completed")
+    ax.grid(axis="y", color=MUTED, alpha=0.25)
+
+
+def percent_tick(share: float, _: float) -> str:
+    """Write a tick of a share axis, with as many decimals as it needs."""
+    return f"{100 * share:.3g} %"
+
+
+def new_axes() -> "Axes":
+    """Return the axes of a new figure."""
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()

@@ -1,0 +1,109 @@
+"""Draws the picture `convergence`: how fast a configuration converges, and where it ends."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.rendering.axes import new_axes, percent_tick
+from analysis.rendering.labels import wrapped
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.rows import FORMATS
+from analysis.rendering.style import INK, MUTED, Style
+from analysis.statistics.measures import MEASURES
+from analysis.statistics.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
+    """Draw a block a format, a panel a measure, a row a configuration."""
+    titles = {
+        "epochs_to_95": "epochs to 95 % of best",
+        "best_validation": "best validation",
+        "test_at_best": "test at that epoch",
+    }
+    formats = list(results.compared_configurations.group_by("format", maintain_order=True))
+    figure, blocks = lay_out_blocks([2.0 + 0.75 * max(2, ours.height) for _, ours in formats])
+    for ((format_,), ours), block in zip(formats, blocks, strict=True):
+        panels = lay_out_panels(block, 1, len(titles), header=0.75, title=0.45, left=3.85)
+        for ax, (measure, title) in zip(panels, titles.items(), strict=True):
+            plot_measure(ours, results.compared_runs, measure, looks, ax)
+            ax.set_title(title, loc="left")
+        for ax in panels[1:]:
+            ax.tick_params(left=False, labelleft=False)
+        note = (
+            "Bar: 95 % interval over runs, small dots; of a single run Wilson's, none for epochs."
+        )
+        write_head(block, FORMATS[format_], note)
+    return figure
+
+
+def plot_measure(
+    by_configuration: pl.DataFrame,
+    by_run: pl.DataFrame,
+    measure: str,
+    looks: dict[str, Style],
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw one of MEASURES: a row a configuration, its mean with the 95 % interval.
+
+    The tables are those of `per_configuration` and `per_run`; the counted runs stand as small marks
+    beneath the mean. Returns the axes.
+    """
+    ax = ax or new_axes()
+    names = by_configuration["configuration"].to_list()
+    for row, figures in enumerate(by_configuration.iter_rows(named=True)):
+        name, value = figures["configuration"], figures[measure]
+        if value is None:
+            ax.annotate(
+                "no figure",
+                (0.5, row),
+                xycoords=("axes fraction", "data"),
+                ha="center",
+                va="center",
+            )
+            continue
+        style, percent = looks[name], MEASURES[measure].percent
+        low, high = figures[f"{measure}_low"], figures[f"{measure}_high"]
+        if low is not None:
+            ax.hlines(row, low, high, color=style.color, linewidth=5, alpha=0.45)
+        of_runs = by_run.filter("counted", pl.col("configuration") == name)[measure]
+        if of_runs.len() > 1:
+            ax.plot(
+                of_runs,
+                [row + 0.22] * of_runs.len(),
+                ".",
+                color=style.color,
+                markersize=9,
+                zorder=3,
+            )
+        ax.plot(
+            value,
+            row,
+            style.marker,
+            color=style.color,
+            markersize=12,
+            label=name,
+            zorder=4,
+            clip_on=False,  # epoch 0 stands on the axis
+        )
+        ax.annotate(
+            f"{100 * value:.1f} %" if percent else f"{value:.1f}".removesuffix(".0"),
+            (value, row),
+            xytext=(0, 11),
+            textcoords="offset points",
+            ha="center",
+            color=INK,
+        )
+    ax.set_yticks(range(len(names)), [wrapped(name, 33) for name in names])
+    ax.set_ylim(len(names) - 0.4, -0.65)
+    ax.margins(x=0.12)
+    ax.grid(axis="x", color=MUTED, alpha=0.25)
+    ax.set_axisbelow(True)
+    if MEASURES[measure].percent:
+        ax.xaxis.set_major_formatter(percent_tick)
+    else:
+        ax.set_xlim(0, 1.03 * ax.get_xlim()[1])
+    return ax

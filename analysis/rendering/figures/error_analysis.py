@@ -1,0 +1,99 @@
+"""Draws the picture `diagnosis`: which points are answered, and what the wrong answers are."""
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.rendering.axes import new_axes, percent_tick
+from analysis.rendering.labels import point_count, wrapped
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.style import MUTED, Style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Rows of one panel: of more domains the largest are drawn, and the title says so.
+MOST_GROUPS = 20
+
+
+def error_figure(errors: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
+    """Draw what is answered by domain and by kind of point, and what the wrong answers are.
+
+    `errors` is the table of `error_analysis.shown`.
+    """
+    size = pl.col("n").max().over("aspect", "group")
+    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
+    shares = errors.filter(large)
+    largest = f", the largest {MOST_GROUPS}" if shares.height < errors.height else ""
+    titles = {
+        f"top-1 by domain{largest}": ["domain"],
+        "top-1 by kind of point": ["all points", "length of the point", "leakage"],
+        "of the wrong answers": ["wrong answer from", "wrong answer is"],
+    }
+    drawn = [shares.filter(pl.col("aspect").is_in(aspects)) for aspects in titles.values()]
+    # Top-1 has one scale.
+    ends = [max(panel["high"].to_list(), default=1) for panel in drawn]
+    ends[:2] = [max(ends[:2])] * 2
+    names = shares["configuration"].unique()
+    heights = [panel["group"].n_unique() for panel in drawn]
+    most = max(heights)
+    header = 0.85 + 0.3 * legend_rows(names)
+    row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks
+    figure, (block,) = lay_out_blocks([header + 1.05 + most * row])
+    panels = lay_out_panels(block, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
+    for ax, title, panel, end, height in zip(panels, titles, drawn, ends, heights, strict=True):
+        if panel.is_empty():  # no error at all
+            ax.remove()
+            continue
+        plot_shares(panel, looks, ax)
+        # A row is as high in every panel; below a shorter one the paper stays blank.
+        box = ax.get_position()
+        part = box.height * height / most
+        ax.set_position((box.x0, box.y1 - part, box.width, part))
+        ax.set_title(title, loc="left")
+        ax.set_xlim(-0.03 * end, 1.03 * end)
+    note = (
+        "Mark: share over all runs of a configuration. Bar: Wilson's 95 % interval of n points or "
+        "errors."
+    )
+    write_head(block, f"Answers on {errors['split'][0]}, at the best epoch", note, panels)
+    return figure
+
+
+def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":
+    """Draw shares of ERROR_ANALYSIS: a row a group, a mark and its 95 % interval a configuration.
+
+    A rule stands between aspects. Returns the axes.
+    """
+    ax = ax or new_axes()
+    names = shares["configuration"].unique(maintain_order=True).to_list()
+    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n")
+    places = groups.select("aspect", "group").with_row_index("row")
+    # A row is one high; its configurations share the middle 0.7 of it.
+    shifts = {name: 0.7 * ((i + 0.5) / len(names) - 0.5) for i, name in enumerate(names)}
+    for (name,), ours in shares.join(places, on=["aspect", "group"]).group_by(
+        "configuration", maintain_order=True
+    ):
+        style, row = looks[str(name)], ours["row"] + shifts[str(name)]
+        ax.hlines(row, ours["low"], ours["high"], color=style.color, linewidth=2.5, alpha=0.5)
+        look: dict[str, Any] = {"color": style.color, "markersize": 7, "label": name}
+        ax.plot(ours["share"], row, style.marker, linestyle="none", zorder=4, **look)
+    ax.set_yticks(
+        range(groups.height),
+        [
+            f"{wrapped(group, 19)}\nn = {point_count(n)}"
+            for group, n in groups.select("group", "n").iter_rows()
+        ],
+        fontsize=11,
+    )
+    aspects = groups["aspect"].to_list()
+    for edge in range(1, len(aspects)):
+        within = aspects[edge] == aspects[edge - 1]
+        rule = {"alpha": 0.3, "linewidth": 0.6} if within else {"linewidth": 1.2}
+        ax.axhline(edge - 0.5, color=MUTED, zorder=0, **rule)
+    ax.set_ylim(groups.height - 0.5, -0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.xaxis.set_major_formatter(percent_tick)
+    ax.grid(axis="x", color=MUTED, alpha=0.25)
+    return ax

@@ -1,0 +1,96 @@
+"""Draws the picture `loss`: the loss with its parts, and the share of hard negatives."""
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from analysis.rendering.axes import new_axes
+from analysis.rendering.labels import wrapped
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.rows import FORMATS
+from analysis.rendering.style import INK, MUTED, Style
+from analysis.statistics.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Metric → what the legend calls it.
+LABELS = {
+    "loss": "loss",
+    "triplet_loss": "triplet",
+    "positive_loss": "positive pairs",
+    "negative_loss": "negative pairs",
+    "in_batch_loss": "in batch",
+}
+
+
+def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
+    """Draw a panel a configuration: its loss above, its share of hard negatives below."""
+    logged = results.compared_configurations.join(results.losses, on="configuration", how="semi")
+    formats = list(logged.group_by("format", maintain_order=True))
+    shapes = [(-(-ours.height // 4), min(4, ours.height)) for _, ours in formats]
+    figure, blocks = lay_out_blocks([1.15 + 4.6 * rows for rows, _ in shapes])
+    for ((format_,), ours), (rows, columns), block in zip(formats, shapes, blocks, strict=True):
+        panels = lay_out_panels(block, rows, columns, header=1.15, title=0.65, below=1.6)
+        shown = panels[: ours.height]
+        for ax, name in zip(shown, ours["configuration"], strict=True):
+            of_name = pl.col("configuration") == name
+            plot_loss(results.losses.filter(of_name), looks[name], ax)
+            ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
+            ax.tick_params(labelbottom=False)
+            strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
+            plot_hard_ratio(results.hard_ratios.filter(of_name), looks[name], strip)
+            strip.set_xlabel("epoch")
+            strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
+        highest = max(ax.get_ylim()[1] for ax in shown)
+        for ax in shown:
+            ax.set_ylim(0, highest)
+        for ax in panels[ours.height :]:
+            ax.remove()
+        note = "Line: mean over a short span. Band: lowest to highest logged value in it."
+        write_head(block, f"{FORMATS[format_].split(':')[0]}: loss", note, shown)
+    return figure
+
+
+def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Axes":
+    """Draw the loss of one configuration and the means of its parts; returns the axes.
+
+    `loss` is the table of `losses.losses`. The band spans what was logged.
+    """
+    ax = ax or new_axes()
+    looks: dict[str, dict[str, Any]] = {
+        "loss": {"color": style.color, "linestyle": "-", "linewidth": 2.4},
+        "triplet_loss": {"color": INK, "linestyle": "-", "linewidth": 1.2},
+        "positive_loss": {"color": INK, "linestyle": (0, (5, 2)), "linewidth": 1.2},
+        "negative_loss": {"color": MUTED, "linestyle": (0, (1.5, 1.5)), "linewidth": 1.8},
+        "in_batch_loss": {"color": MUTED, "linestyle": "-", "linewidth": 1.2},
+    }
+    for metric, look in looks.items():
+        line = loss.filter(pl.col("metric") == metric)
+        if line.is_empty():
+            continue
+        if metric == "loss":
+            ax.fill_between(
+                line["epoch"], line["low"], line["high"], color=style.color, alpha=0.2, linewidth=0
+            )
+        ax.plot(line["epoch"], line["value"], label=LABELS[metric], **look)
+    ax.set_ylim(bottom=0)
+    ax.grid(axis="y", color=MUTED, alpha=0.25)
+    return ax
+
+
+def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Axes":
+    """Draw the share of hard negatives of one configuration: epoch, value; returns the axes."""
+    ax = ax or new_axes()
+    if ratio.is_empty():
+        middle: dict[str, Any] = {"xycoords": "axes fraction", "ha": "center", "va": "center"}
+        ax.annotate("not logged", (0.5, 0.5), color=MUTED, **middle)
+    # What is mined before an epoch holds for the whole of it, the last one too.
+    held = pl.concat([ratio, ratio.tail(1).with_columns(pl.col("epoch") + 1)])
+    look: dict[str, Any] = {"color": style.color, "linewidth": 2, "label": "hard_ratio"}
+    ax.step(held["epoch"], held["value"], where="post", **look)
+    ax.set_ylim(-0.05, 1.05)
+    ax.set_yticks([0, 1])
+    ax.grid(axis="y", color=MUTED, alpha=0.25)
+    return ax

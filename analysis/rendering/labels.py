@@ -1,0 +1,28 @@
+"""Shortens and breaks the names that stand in a picture, and counts points."""
+
+from collections.abc import Sequence
+
+from analysis.printable import printable
+
+
+def point_count(n: Sequence[float]) -> str:
+    """Write a number of points, or the least and the most where configurations differ.
+
+    A mean over runs is rounded to whole points.
+    """
+    return "–".join(f"{end:,}" for end in sorted({round(min(n)), round(max(n))}))
+
+
+def short(text: str, characters: int) -> str:
+    """Strip control characters from text and leave out its middle where it is too long."""
+    text = printable(text)
+    if len(text) <= characters:
+        return text
+    return f"{text[: characters // 2 - 1]}…{text[-(characters - characters // 2) :]}"
+
+
+def wrapped(text: str, characters: int) -> str:
+    """Shorten text to up to two lines, broken after its first comma."""
+    first, comma, rest = text.partition(", ")
+    lines = [first + comma.rstrip(), rest] if comma else [first]
+    return "\n".join(short(line, characters) for line in lines)

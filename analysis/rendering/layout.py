@@ -1,0 +1,94 @@
+"""Lays out figures: blocks under each other, in each a heading, a legend and panels."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.rendering.labels import short
+from analysis.rendering.style import MUTED
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+
+#: A slide's width in inches.
+WIDTH = 13.3
+
+
+def lay_out_blocks(heights: Sequence[float]) -> "tuple[Figure, list[SubFigure]]":
+    """Return a figure of slide width, cut into blocks of these heights in inches."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH, sum(heights)))
+    blocks = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
+    return figure, list(blocks[:, 0])
+
+
+def lay_out_panels(
+    block: "SubFigure",
+    rows: int,
+    columns: int,
+    *,
+    header: float,
+    title: float,
+    left: float = 0.85,
+    between: float = 0.75,
+    below: float = 0.65,
+) -> "list[Axes]":
+    """Lay out axes in rows and columns; returns them row by row.
+
+    In inches: `header` is kept above all of them, `title` above and `below` under each row, `left`
+    beside the first column and `between` between columns.
+    """
+    height = block.bbox.height / block.figure.dpi
+    inner = (height - header) / rows - title - below
+    wide = (WIDTH - left - 0.25 - (columns - 1) * between) / columns
+    grid = block.subplots(
+        rows,
+        columns,
+        squeeze=False,
+        gridspec_kw={
+            "left": left / WIDTH,
+            "right": 1 - 0.25 / WIDTH,
+            "top": 1 - (header + title) / height,
+            "bottom": below / height,
+            "hspace": (title + below) / inner,
+            "wspace": between / wide,
+        },
+    )
+    return list(grid.flat)
+
+
+def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]" = ()) -> None:
+    """Write the heading of a block, a note, and the legend of all that its panels draw."""
+    height = block.bbox.height / block.figure.dpi
+    block.text(0.25 / WIDTH, 1 - 0.2 / height, text, va="top", fontsize=15, fontweight="bold")
+    block.text(0.25 / WIDTH, 1 - 0.5 / height, note, va="top", fontsize=12, color=MUTED)
+    entries: dict[str, Artist] = {}
+    for ax in panels:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        block.legend(
+            entries.values(),
+            [short(label, 60) for label in entries],
+            loc="upper left",
+            bbox_to_anchor=(0.15 / WIDTH, 1 - 0.7 / height),
+            ncols=legend_columns(list(entries)),
+            frameon=False,
+            handlelength=3,
+        )
+
+
+def legend_columns(labels: Sequence[str]) -> int:
+    """Return how many columns of a legend fit the width of a slide."""
+    # A letter of the legend is about 0.1 inches wide, its line and margins about 0.85.
+    widest = 0.85 + 0.1 * min(60, max(map(len, labels), default=1))
+    return max(1, int((WIDTH - 0.5) / widest))
+
+
+def legend_rows(labels: pl.Series) -> int:
+    """Return how many rows a legend of these labels takes."""
+    return -(-len(labels) // legend_columns(labels.to_list()))

@@ -1,0 +1,156 @@
+"""Writes the tables of results as rows of text, for terminal, Markdown and HTML alike.
+
+Each function returns rows of cells, the headings first. A share is shown in percent.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from analysis.printable import printable
+from analysis.rendering.labels import point_count
+from analysis.schema import POOLS, SPLITS
+from analysis.statistics.measures import MEASURES, UNSEEN_SPLITS
+from analysis.statistics.results import Results
+
+#: What a figure of each format measures: tables and pictures of both stand under these words.
+FORMATS = {
+    "jsonl": "Run logs: top-1 over all points of a split",
+    "jsonl schema 1": "Run logs of schema 1: top-1 over all points of a split, by other rules",
+    "legacy": "Legacy logs: top-1 over the first n points only, ranked among other candidates",
+}
+
+#: The measures that a terminal has room for, and those shown there with their interval.
+TERMINAL = ("best_validation", "best_epoch", "test_at_best", "epochs_to_95", "last_validation")
+WITH_INTERVAL = ("best_validation", "test_at_best")
+
+#: Headings of top-1 at the best epoch over the points that share no text with training.
+UNSEEN_HEADINGS = {"validation": "best validation, unseen %", "test": "test there, unseen %"}
+
+CURVE = "v(e) is the validation top-1 after e epochs."
+UNSEEN_NOTE = "unseen: over the points of which training held no text; (hits of n)."
+POOLS_HEADING = "Top-1 in each pool of candidates, at the best epoch"
+NOTATION = (
+    "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
+    "For a single run: [95 % interval, Wilson, over the n points of the split]. "
+    "n is training / validation / test."
+)
+
+ERRORS_HEADING = "Answers by kind of point, and what the wrong ones are, at the best epoch"
+ERRORS_NOTATION = (
+    "Top-1 by kind of point; of the wrong answers, the share of each kind. n: points or wrong "
+    "answers, the mean over the runs of a configuration; intervals: Wilson's 95 % for n. Lengths "
+    "are quartiles. Leaked: shares a text across the border of training and held-out splits. "
+    "Theme: the domain, in another debate."
+)
+
+
+def by_format(results: Results) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    """Yield for each format that has runs: its heading, its runs, its configurations."""
+    for name, heading in FORMATS.items():
+        of_format = pl.col("format") == name
+        if not (runs := results.by_run.filter(of_format)).is_empty():
+            yield heading, runs, results.by_configuration.filter(of_format)
+
+
+def configuration_rows(
+    table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)
+) -> list[list[str]]:
+    """Write the table of `per_configuration`: mean ± standard deviation [95 % interval]."""
+    heads = ["configuration", "runs", *(_heading(name) for name in measures)]
+    return [heads] + [
+        [
+            row["configuration"],
+            f"{row['runs']}" + (f" (+{row['left_out']} left out)" if row["left_out"] else ""),
+            *(_cell(row, name) for name in measures),
+        ]
+        for row in table.iter_rows(named=True)
+    ]
+
+
+def run_rows(table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)) -> list[list[str]]:
+    """Write the table of `per_run`; n is training / validation / test."""
+    unseen = [split for split in UNSEEN_SPLITS if f"unseen_{split}" in table.columns]
+    heads = ["run", "configuration", "status", "n", "epochs", *(_heading(m) for m in measures)]
+    return [heads + [UNSEEN_HEADINGS[split] for split in unseen]] + [
+        [
+            printable(row["run_id"]),
+            row["configuration"],
+            row["status"] or "–",
+            " / ".join(_number(row[f"n_{split}"], False) for split in SPLITS),
+            _number(row["last_epoch"], False),
+            *(_cell(row, name) for name in measures),
+            *(_unseen_cell(row, split) for split in unseen),
+        ]
+        for row in table.iter_rows(named=True)
+    ]
+
+
+def pool_rows(table: pl.DataFrame) -> list[list[str]]:
+    """Write the table of `pools`."""
+    return [["configuration", "split", "n", *(f"{pool} %" for pool in POOLS)]] + [
+        [row["configuration"], row["split"], _number(row["n"], False)]
+        + [_number(row[pool], True) for pool in POOLS]
+        for row in table.iter_rows(named=True)
+    ]
+
+
+def error_rows(table: pl.DataFrame, whole: bool = True) -> list[list[str]]:
+    """Write ERROR_ANALYSIS of one split: a row a group, a column a configuration.
+
+    Without `whole` it leaves out the domains and the intervals, for a terminal.
+    """
+    names = table["configuration"].unique(maintain_order=True).to_list()
+    ours = table if whole else table.filter(pl.col("aspect") != "domain")
+    found = [[f"{table['split'][0]} %", "", "n", *names]]
+    for (aspect, group), cells in ours.group_by("aspect", "group", maintain_order=True):
+        of_name = {row["configuration"]: row for row in cells.iter_rows(named=True)}
+        texts = [_error_cell(of_name[name], whole) if name in of_name else "–" for name in names]
+        found.append(
+            [str(aspect), printable(str(group)), point_count(cells["n"].to_list()), *texts]
+        )
+    return found
+
+
+def notation(by_run: pl.DataFrame) -> list[str]:
+    """Explain the cells of the tables of runs and configurations."""
+    return [NOTATION] + [UNSEEN_NOTE] * ("unseen_test" in by_run.columns)
+
+
+def _heading(measure: str) -> str:
+    """Return the heading of a measure, with its unit."""
+    return MEASURES[measure].heading + (" %" if MEASURES[measure].percent else "")
+
+
+def _cell(row: dict[str, Any], measure: str) -> str:
+    """Write one measure of a row: value, ± sd over runs, and the interval of the main two."""
+    percent = MEASURES[measure].percent
+    if row.get(f"{measure}_sd") is None:
+        text = _number(row[measure], percent)
+    else:
+        scale = 100 if percent else 1
+        text = f"{scale * row[measure]:.1f} ± {scale * row[f'{measure}_sd']:.1f}"
+    if measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
+        ends = (_number(row[f"{measure}_{side}"], percent) for side in ("low", "high"))
+        text += f" [{', '.join(ends)}]"
+    return text
+
+
+def _unseen_cell(row: dict[str, Any], split: str) -> str:
+    """Write top-1 over unseen points with its hits; a dash where it was not logged."""
+    share, hits, n = (row[f"{name}unseen_{split}"] for name in ("", "hits_", "n_"))
+    return "–" if share is None else f"{_number(share, True)} ({hits:,} of {n:,})"
+
+
+def _error_cell(row: dict[str, Any], whole: bool) -> str:
+    """Write one share of ERROR_ANALYSIS, with its interval where `whole`."""
+    share, low, high = (f"{100 * row[name]:.1f}" for name in ("share", "low", "high"))
+    return f"{share} [{low}, {high}]" if whole else share
+
+
+def _number(value: float | None, percent: bool) -> str:
+    """Write a number with one decimal, in percent or without a trailing zero; null is a dash."""
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f}" if percent else f"{value:,.1f}".removesuffix(".0")

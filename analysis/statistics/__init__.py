@@ -1,0 +1,1 @@
+"""Statistics: from a `Log` to tables of figures. `results.Results` holds all of them."""

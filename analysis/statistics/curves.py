@@ -1,0 +1,87 @@
+"""Computes top-1 against epochs: a curve a run, and a mean with a band a configuration."""
+
+import polars as pl
+
+from analysis.schema import SPLITS
+from analysis.statistics import intervals
+
+#: Whether an evaluation closes an epoch. Those within the first epoch have its number, 0, like the
+#: evaluation before training, but a step above 0.
+WHOLE_EPOCHS = (pl.col("epoch") > 0) | (pl.col("step").fill_null(0) == 0)
+
+
+def curves(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Compute top-1 by epoch: run_id, epoch, the shares <split> and n_<split> (points).
+
+    `metrics` has the columns METRICS. Rows are in order of run and epoch; evaluations within the
+    first epoch are left out. A split that was not evaluated at an epoch is null.
+    """
+    top1 = metrics.filter(WHOLE_EPOCHS, event="eval", metric="top1")
+    of_split = {split: pl.col("split") == split for split in SPLITS}
+    return (
+        top1.group_by("run_id", "epoch")
+        .agg(
+            *(
+                pl.col("value").filter(of).drop_nulls().last().alias(s)
+                for s, of in of_split.items()
+            ),
+            *(pl.col("n").filter(of).last().alias(f"n_{s}") for s, of in of_split.items()),
+        )
+        .sort("run_id", "epoch")
+    )
+
+
+def within_first_epoch(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Move the evaluations within the first epoch to their part of it, for curves that show them.
+
+    Returns `metrics`, columns METRICS, with a fraction as the epoch of these; it is null where the
+    length of the epoch is not known.
+    """
+    length = pl.col("step").filter(event="eval", epoch=1).first().over("run_id")
+    whole = WHOLE_EPOCHS | (pl.col("event") != "eval")
+    return metrics.with_columns(
+        epoch=pl.when(whole).then("epoch").otherwise(pl.col("step") / length)
+    )
+
+
+def bands(curves: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
+    """Average curves over runs: configuration, split, epoch, value, low, high, runs.
+
+    `curves` is the table of `curves`, `by_run` that of `measures.per_run`. `value` is the mean over
+    the counted runs, at the epochs that all of them evaluated; `low` and `high` are the lowest and
+    the highest run, or the ends of Wilson's 95 % interval where there is one run.
+    """
+    counted = by_run.filter("counted").select("configuration", "run_id")
+    long = pl.concat(
+        curves.select(
+            "run_id",
+            pl.lit(split).alias("split"),
+            "epoch",
+            pl.col(split).alias("value"),
+            pl.col(f"n_{split}").alias("n"),
+        )
+        for split in SPLITS
+    )
+    low, high = intervals.wilson(pl.col("value"), pl.col("n"))
+    single = pl.col("runs") == 1
+    return (
+        long.drop_nulls("value")
+        .join(counted, on="run_id")
+        .with_columns(of=pl.col("run_id").n_unique().over("configuration", "split"))
+        .group_by("configuration", "split", "epoch")
+        .agg(
+            pl.col("value").mean(),
+            lowest=pl.col("value").min(),
+            highest=pl.col("value").max(),
+            runs=pl.len(),
+            of=pl.col("of").first(),
+            n=pl.col("n").first(),
+        )
+        .filter(pl.col("runs") == pl.col("of"))
+        .with_columns(
+            low=pl.when(single).then(low).otherwise("lowest"),
+            high=pl.when(single).then(high).otherwise("highest"),
+        )
+        .sort("configuration", "split", "epoch")
+        .select("configuration", "split", "epoch", "value", "low", "high", "runs")
+    )

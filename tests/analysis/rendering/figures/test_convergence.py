@@ -1,0 +1,69 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from figure_reading import points, scaled
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from analysis.readers import logs
+from analysis.rendering.figures.collection import figures
+from analysis.rendering.figures.convergence import plot_measure
+from analysis.rendering.style import styles
+from analysis.schema import Log
+from analysis.statistics.results import Results
+
+ROOT = Path(__file__).parents[4]
+
+
+def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., Log]) -> None:
+    results = Results(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
+    looks = styles(results.by_configuration)
+    ax = plot_measure(results.by_configuration, results.by_run, "best_validation", looks)
+    assert points(ax, "with_layernorm") == [(pytest.approx(0.3), 0)]
+    row = results.by_configuration.row(0, named=True)
+    ends = ax.collections[0].get_segments()[0][:, 0]
+    assert list(ends) == [row["best_validation_low"], row["best_validation_high"]]
+    dots = [x for x in ax.get_lines() if x.get_marker() == "."]
+    assert list(dots[0].get_xdata()) == [0.4, 0.2]
+    assert [text.get_text() for text in ax.texts] == ["30.0 %"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["with_layernorm"]
+
+
+def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
+    read: Callable[..., Log],
+) -> None:
+    results = Results(read({}))
+    looks = styles(results.by_configuration)
+    ax = plot_measure(results.by_configuration, results.by_run, "epochs_to_95", looks)
+    low, high = ax.get_xlim()
+    assert low == 0
+    assert points(ax, "with_layernorm") == [(2, 0)]
+    assert high > 2 * 1.05
+
+
+def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
+    log = logs.read([ROOT / "logs" / "reference" / "context"])
+    figure = figures(Results(log))["convergence"]
+    FigureCanvasAgg(figure).draw()
+    names = figure.axes[0].get_yticklabels()
+    assert any("…" in name.get_text() for name in names)  # some are too long
+    assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi
+
+
+def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> None:
+    published = ROOT / "logs" / "reference" / "with_layernorm_relu_logs.txt"
+    (tmp_path / "without_layernorm_relu_logs.txt").write_bytes(published.read_bytes())
+    log = logs.read([tmp_path])
+    figure = figures(Results(log))["convergence"]
+    (name,) = figure.axes[0].get_yticklabels()
+    assert name.get_text() == "without_layernorm_relu (legacy)"
+
+
+def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
+    log = read({})
+    log = Log(log.runs, log.metrics.filter(pl.col("split") != "test"), log.rejected, log.warnings)
+    results = Results(log)
+    looks = styles(results.by_configuration)
+    ax = plot_measure(results.by_configuration, results.by_run, "test_at_best", looks)
+    assert [text.get_text() for text in ax.texts] == ["no figure"]

@@ -1,0 +1,91 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+from figure_reading import BLUE, INTERRUPTED, all_axes, points, texts
+
+from analysis.rendering.figures import error_analysis
+from analysis.rendering.figures.collection import figures
+from analysis.rendering.figures.error_analysis import plot_shares
+from analysis.rendering.style import Style
+from analysis.schema import Log
+from analysis.statistics.results import Results
+
+
+def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
+    shares = pl.DataFrame(
+        {
+            "configuration": ["a", "a", "b"],
+            "aspect": ["domain", "leakage", "domain"],
+            "group": ["law", "leaked", "law"],
+            "n": [10.0, 4.0, 10.0],
+            "share": [0.5, 0.25, 0.7],
+            "low": [0.2, 0.1, 0.4],
+            "high": [0.8, 0.6, 0.9],
+        }
+    )
+    looks = {"a": BLUE, "b": Style("#009E73", "-", "^")}
+    ax = plot_shares(shares, looks)
+    assert points(ax, "a") == [(0.5, pytest.approx(-0.175)), (0.25, pytest.approx(0.825))]
+    assert points(ax, "b") == [(0.7, pytest.approx(0.175))]
+    bars = [segment.tolist() for bar in ax.collections for segment in bar.get_segments()]
+    assert [[x for x, _ in bar] for bar in bars] == [[0.2, 0.8], [0.1, 0.6], [0.4, 0.9]]
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["law\nn = 10", "leaked\nn = 4"]
+
+
+def test_predictions_beside_the_logs_add_the_picture_of_answers(
+    read: Callable[..., Log], answered: Callable[..., None]
+) -> None:
+    answered("law", "sport")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    figure = figures(Results(log))["diagnosis"]
+    assert "Answers on test, at the best epoch" in texts(figure)
+    assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
+    domains, kinds, wrong = all_axes(figure)
+    names = [text.get_text() for text in domains.get_yticklabels()]
+    assert names == ["law\nn = 1", "sport\nn = 1"]
+    assert [x for x, _ in points(domains, "with_layernorm")] == [0, 1]
+    assert [x for x, _ in points(kinds, "with_layernorm_relu")] == [0, 0]
+    assert domains.get_xlim() == kinds.get_xlim()
+    assert wrong.get_title(loc="left") == "of the wrong answers"
+
+
+def test_rows_are_as_high_in_every_panel_of_answers(
+    answered: Callable[..., None], read: Callable[..., Log]
+) -> None:
+    answered(*(f"domain{number:02}" for number in range(9)))
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    figure = figures(Results(log))["diagnosis"]
+    heights = [
+        ax.get_position().height / len(ax.get_yticks()) for ax in all_axes(figure) if ax.lines
+    ]
+    assert len(heights) == 3
+    assert heights == pytest.approx([heights[0]] * 3)
+    assert len({ax.get_position().y1 for ax in all_axes(figure)}) == 1
+
+
+def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
+    answered: Callable[..., None],
+    read: Callable[..., Log],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(error_analysis, "MOST_GROUPS", 4)
+    answered("a", "b", "c", "d", "e", "e")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    figure = figures(Results(log))["diagnosis"]
+    domains = all_axes(figure)[0]
+    assert domains.get_title(loc="left") == "top-1 by domain, the largest 4"
+    names = [text.get_text().split("\n")[0] for text in domains.get_yticklabels()]
+    assert len(names) == 4
+    assert names[-1] == "e"
+
+
+def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
+    predicted: Callable[..., pl.DataFrame], read: Callable[..., Log], tmp_path: Path
+) -> None:
+    predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
+    log = read(INTERRUPTED)
+    figure = figures(Results(log))["diagnosis"]
+    assert "of the wrong answers" not in texts(figure)

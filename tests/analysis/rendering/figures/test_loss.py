@@ -1,0 +1,39 @@
+from collections.abc import Callable
+
+import polars as pl
+import pytest
+from figure_reading import BLUE, points
+
+from analysis.rendering.figures.loss import plot_hard_ratio, plot_loss
+from analysis.schema import Log
+from analysis.statistics.losses import LOSS_POINTS, hard_ratios, losses
+from analysis.statistics.results import Results
+
+
+def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> None:
+    log = read({"steps": range(1, 301)})
+    spike = (pl.col("metric") == "loss") & (pl.col("step") == 137)
+    metrics = log.metrics.with_columns(value=pl.when(spike).then(99.0).otherwise("value"))
+    loss = losses(metrics, Results(log).by_run).filter(pl.col("metric") == "loss")
+    assert loss.height <= LOSS_POINTS
+    assert loss["high"].max() == 99
+    ax = plot_loss(loss, BLUE)
+    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == 99
+
+
+def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
+    read: Callable[..., Log],
+) -> None:
+    results = Results(log := read({}))
+    ax = plot_loss(losses(log.metrics, results.by_run), BLUE)
+    labels = ["loss", "triplet", "positive pairs", "negative pairs"]
+    assert ax.get_legend_handles_labels()[1] == labels
+    assert [y for _, y in points(ax, "loss")] == pytest.approx([2, 2, 1, 1, 2 / 3, 2 / 3])
+    strip = plot_hard_ratio(hard_ratios(log.metrics, results.by_run), BLUE)
+    assert points(strip, "hard_ratio") == [(0, 0.8), (1, 0.7), (2, 0.6), (3, 0.6)]
+
+
+def test_a_share_of_hard_negatives_that_was_not_logged_is_said_to_be_missing() -> None:
+    nothing = pl.DataFrame(schema={"epoch": pl.Int32, "value": pl.Float64})
+    strip = plot_hard_ratio(nothing, BLUE)
+    assert [text.get_text() for text in strip.texts] == ["not logged"]

@@ -1,0 +1,48 @@
+import polars as pl
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from analysis.rendering.legacy_text import legacy_text
+
+TOP1 = {
+    "training": [0.1, 0.25, 0.5],
+    "validation": [0.125, 0.375, 0.3125],
+    "test": [0.05, 0.2, 0.35],
+}
+
+
+@pytest.fixture(params=[1, 2])
+def run(tmp_path, runlog_text, request):
+    path = tmp_path / "run.jsonl"
+    options = {"top1": TOP1, "steps": [1, 3, 5], "config": {"batch_size": 8}}
+    path.write_text(runlog_text(run_id="run", schema=request.param, **options), "utf-8")
+    return path
+
+
+def values(path, metric, *columns):
+    log = logs.read([str(path)])
+    chosen = log.metrics.filter(pl.col("metric") == metric, pl.col("event") != "mine")
+    return chosen.select(*columns, "value").sort(*columns).rows()
+
+
+def test_what_is_written_reads_as_the_same_run(run, tmp_path):
+    legacy = tmp_path / "with_relu.txt"
+    legacy.write_text(legacy_text(logs.read([str(run)])), "utf-8")
+    trained = [row for row in values(run, "top1", "epoch", "split") if row[0] > 0]
+    assert values(legacy, "top1", "epoch", "split") == trained
+    assert values(legacy, "loss", "epoch") == values(run, "loss", "epoch")
+    assert logs.read([str(legacy)]).rejected.is_empty()
+
+
+def test_mini_batches_count_from_0_in_every_epoch(run, tmp_path):
+    legacy = tmp_path / "with_relu.txt"
+    legacy.write_text(legacy_text(logs.read([str(run)])), "utf-8")
+    steps = [(epoch, step) for epoch, step, _ in values(legacy, "loss", "epoch", "step")]
+    assert steps == [(0, 0), (0, 2), (0, 4), (1, 0), (1, 2), (1, 4)]
+
+
+def test_more_than_one_run_is_refused(run, tmp_path, runlog_text):
+    (tmp_path / "second.jsonl").write_text(runlog_text(run_id="second", top1=TOP1), "utf-8")
+    with pytest.raises(AnalysisError, match="2 runs found: name the JSONL log of one"):
+        legacy_text(logs.read([str(tmp_path)]))

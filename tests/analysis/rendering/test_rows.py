@@ -1,0 +1,114 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from made_up_runs import CURVE
+
+from analysis.readers import logs
+from analysis.rendering import markdown, rows, text
+from analysis.schema import Log
+from analysis.statistics import error_analysis
+from analysis.statistics.results import Results
+
+
+def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[..., Log]) -> None:
+    results = Results(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
+    assert dict(results.by_configuration.select("configuration", "runs").rows()) == {
+        "with_layernorm (schema 1)": 1,
+        "with_layernorm": 2,
+    }
+    for _, runs, configurations in rows.by_format(results):
+        assert set(runs["configuration"]) == set(configurations["configuration"])
+        assert configurations.height == 1
+
+
+@pytest.fixture
+def with_unseen(
+    tmp_path: Path, runlog_lines: Callable[..., list[dict[str, Any]]]
+) -> Callable[..., Log]:
+    """The Log of run `keep`, whose evaluations after e epochs on test also say that e of 8 unseen
+    points were hit, and of run `drop`, which logged no such thing."""
+
+    def build(**options: Any) -> Log:
+        for name in ("keep", "drop"):
+            given = {"top1": CURVE, "config": {"leaked_pairs": name}, **options}
+            records = runlog_lines(run_id=name, **given)
+            for record in records:
+                if name == "keep" and record["event"] == "eval" and record["split"] == "test":
+                    hits = record["step"] // 20
+                    record |= {"top1_unseen": hits / 8, "hits_unseen": hits, "n_unseen": 8}
+            text = "".join(json.dumps(record) + "\n" for record in records)
+            (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        return logs.read([tmp_path])
+
+    return build
+
+
+def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
+    with_unseen: Callable[..., Log],
+) -> None:
+    results = Results(with_unseen())
+    head, *lines = rows.run_rows(results.by_run)
+    cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
+    assert cells["keep"]["at epoch"] == "3"
+    assert cells["keep"]["test there, unseen %"] == "37.5 (3 of 8)"
+    assert cells["keep"]["best validation, unseen %"] == "–"  # not logged: no 0
+    assert cells["drop"]["test there, unseen %"] == "–"
+    for shown in (text.summary_text(results), markdown.summary_markdown(results)):
+        assert "37.5 (3 of 8)" in shown
+        assert rows.UNSEEN_NOTE in shown
+
+
+def test_unseen_points_of_epoch_0_are_those_before_training(
+    with_unseen: Callable[..., Log],
+) -> None:
+    falling = {split: [0.4, 0.2] for split in CURVE}
+    log = with_unseen(top1=falling, steps=(20, 40), within=(0.9,), config={})
+    head, row = rows.run_rows(Results(log).by_run.filter(run_id="keep"))
+    assert row[head.index("test there, unseen %")] == "0.0 (0 of 8)"
+
+
+def test_without_unseen_figures_no_table_speaks_of_them(read: Callable[..., Log]) -> None:
+    results = Results(read({}))
+    assert "unseen" not in text.summary_text(results) + markdown.summary_markdown(results)
+
+
+LAW, TAX = "law/tax/pro/01", "law/tax/con/01"
+SPORT = "sport/running/pro/01"
+
+
+def runs(**configurations):
+    """The columns of `measures.per_run` that matter here: run id = its configuration."""
+    return pl.DataFrame(
+        {
+            "run_id": list(configurations),
+            "configuration": list(configurations.values()),
+            "format": ["jsonl"] * len(configurations),
+            "counted": [True] * len(configurations),
+        }
+    )
+
+
+def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_group(answers):
+    one = answers("a", {LAW: None})
+    other = answers("b", {LAW: f"{TAX}/point", SPORT: None})
+    table = error_analysis.analyse(pl.concat([one, other]), runs(a="x", b="y"))
+    head, *lines = rows.error_rows(table)
+    assert head == ["test %", "", "n", "x", "y"]
+    assert ["domain", "sport", "1", "–", "100.0 [20.7, 100.0]"] in lines
+    assert ["all points", "all", "1–2", "100.0 [20.7, 100.0]", "50.0 [9.5, 90.5]"] in lines
+    assert "sport" not in text.error_text(table)  # a terminal has no room for every domain
+
+
+def test_groups_keep_one_order_where_configurations_answer_different_points(answers):
+    both = pl.concat([answers("a", {SPORT: None}), answers("b", {LAW: None})])
+    lines = rows.error_rows(error_analysis.analyse(both, runs(a="x", b="y")))[1:]
+    assert [line[:2] for line in lines if line[0] == "domain"] == [
+        ["domain", "law"],
+        ["domain", "sport"],
+    ]
+    aspects = [line[0] for line in lines]
+    assert aspects == sorted(aspects, key=error_analysis.ASPECTS.index)

@@ -1,0 +1,89 @@
+import polars as pl
+import pytest
+from checked_runs import RISING, evaluations, logged, notes, only, runs
+
+from analysis.schema import METRICS
+from analysis.statistics import curve_checks
+
+
+def test_a_run_that_rises_and_ends_has_nothing_to_note() -> None:
+    ratios = logged("mine", "hard_ratio", 0.8, 0.7, 0.6)
+    losses = logged("step", "loss", 2.0, 1.0, 0.5)
+    assert notes(evaluations(), ratios, losses, hard_ratio_step=-0.1) == []
+
+
+def test_over_fitting_is_validation_that_falls_while_training_rises() -> None:
+    validation = [0.1, 0.3, 0.4, 0.4, 0.4, 0.38, 0.36, 0.34, 0.32, 0.30]
+    note = only(notes(evaluations(validation=validation)))
+    assert (note["note"], note["epoch"]) == ("over-fitting", 4)
+    assert note["figure"] == pytest.approx(0.4 - 0.32)
+    assert note["text"] == (
+        "validation falls by 8.0 points from its level of 40.0 % at epoch 4, while training goes "
+        "from 34.3 % to 46.0 %"
+    )
+
+
+def test_validation_that_falls_with_training_is_no_over_fitting() -> None:
+    falling = [0.1, 0.3, 0.4, 0.4, 0.4, 0.38, 0.36, 0.34, 0.32, 0.30]
+    found = notes(evaluations(validation=falling, training=falling))
+    assert "over-fitting" not in [note["note"] for note in found]
+
+
+def test_on_a_small_split_a_fall_of_less_than_two_points_of_it_is_no_over_fitting() -> None:
+    validation = [0.1, 0.3, 0.4, 0.4, 0.4, 0.39, 0.38, 0.37, 0.37, 0.37]
+    assert [n["note"] for n in notes(evaluations(validation=validation))] == ["over-fitting"]
+    found = notes(evaluations(n=50, validation=validation))
+    assert "over-fitting" not in [note["note"] for note in found]
+
+
+def test_oscillation_is_a_second_half_that_scatters() -> None:
+    validation = [0.1, 0.2, 0.3, 0.4, 0.5, 0.5, 0.4, 0.5, 0.38, 0.5]
+    note = only(
+        [n for n in notes(evaluations(validation=validation)) if n["note"] == "oscillation"]
+    )
+    assert note["epoch"] == 8  # the widest step, or the first of two as wide
+    assert note["figure"] == pytest.approx(pl.Series([-0.1, 0.1, -0.12, 0.12]).std() / 2**0.5)
+    assert "the widest step is -12.0 points at epoch 8" in note["text"]
+
+
+def test_a_steady_climb_is_no_oscillation() -> None:
+    assert notes(evaluations(validation=[0.05 * epoch for epoch in range(10)])) == []
+
+
+def test_a_plateau_gains_nothing_for_half_of_the_run() -> None:
+    note = only(notes(evaluations(validation=[0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4])))
+    assert (note["note"], note["epoch"]) == ("plateau", 4)
+    assert note["text"] == (
+        "validation stands at a level of 40.0 % from epoch 4 and gains 0.0 points up to epoch 9"
+    )
+
+
+def test_a_short_run_has_no_plateau() -> None:
+    flat = [0.4, 0.4, 0.4, 0.4]
+    assert notes(evaluations(training=flat, validation=flat, test=flat)) == []
+
+
+def test_collapse_is_validation_that_ends_below_half_its_best() -> None:
+    falling = [0.1, 0.2, 0.3, 0.4, 0.4, 0.4, 0.4, 0.4, 0.4, 0.1]
+    found = notes(evaluations(validation=falling, training=falling))
+    note = only([n for n in found if n["note"] == "collapse"])
+    assert note["text"] == "validation ends at 10.0 % at epoch 9, its best was 40.0 %"
+
+
+def test_a_split_that_an_evaluation_lacks_is_noted_with_its_epoch() -> None:
+    note = only(notes(evaluations(test=[*RISING[:8], None, None])))
+    assert (note["note"], note["epoch"], note["figure"]) == ("missing split", 8, 2)
+    assert note["text"] == "test is missing from 2 of 10 evaluations, first at epoch 8"
+
+
+def test_a_split_that_was_never_evaluated_is_said_to_be() -> None:
+    assert only(notes(evaluations(test=[])))["text"] == "test was never evaluated"
+    assert [n["text"] for n in notes([])] == [
+        f"{split} was never evaluated" for split in ("training", "validation", "test")
+    ]
+
+
+def test_notes_come_in_the_order_of_the_runs() -> None:
+    both = pl.concat([runs(run_id="z"), runs(run_id="a")])
+    found = curve_checks.check(both, pl.DataFrame(schema=METRICS))
+    assert found["run_id"].unique(maintain_order=True).to_list() == ["z", "a"]

@@ -1,0 +1,45 @@
+import pytest
+from checked_runs import evaluations, logged, notes, only
+
+
+def test_divergence_is_a_loss_that_grows_beyond_the_first_epochs() -> None:
+    note = only(notes(evaluations(), logged("step", "loss", 2.0, 1.0, 3.2, 9.0)))
+    assert (note["note"], note["epoch"], note["figure"]) == ("divergence", 2, 3.2)
+    assert note["text"] == "the mean loss of epoch 2 is 3.2, in the first epoch it was 2.0"
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_counted_with_its_first_epoch(value: float | None) -> None:
+    note = only(notes(evaluations(), logged("step", "triplet_loss", 1.0, value, 1.0, value)))
+    assert (note["note"], note["epoch"], note["figure"]) == ("not finite", 1, 2)
+    assert note["text"] == "triplet_loss is NaN or infinite 2 times, first in epoch 1"
+
+
+def test_a_schedule_that_stands_though_it_has_a_step_is_noted() -> None:
+    note = only(notes(evaluations(), logged("mine", "hard_ratio", 0.8, 0.8), hard_ratio_step=-0.1))
+    assert (note["note"], note["epoch"], note["figure"]) == ("schedule stands", 1, 0.8)
+    assert "though its step is -0.1" in note["text"]
+
+
+@pytest.mark.parametrize("step", [0.0, None])
+def test_a_schedule_that_is_constant_by_config_is_not(step: float | None) -> None:
+    assert notes(evaluations(), logged("mine", "hard_ratio", 0.8, 0.8), hard_ratio_step=step) == []
+
+
+@pytest.mark.parametrize("name", ["jsonl", "jsonl schema 1"])
+def test_a_run_log_without_end_says_how_far_it_came(name: str) -> None:
+    note = only(notes(evaluations(), format=name, status=None, config='{"epochs": 20}'))
+    assert (note["note"], note["epoch"]) == ("did not end", 9)
+    assert note["text"] == "the log stops without a run_end after epoch 9 of 20"
+
+
+def test_a_run_that_was_interrupted_says_why() -> None:
+    note = only(notes(evaluations(), status="interrupted", reason="stopped by the user"))
+    assert note["text"] == "interrupted after epoch 9 of 10: stopped by the user"
+
+
+def test_a_legacy_log_that_stops_within_an_epoch_is_noted_and_one_that_does_not_is_not() -> None:
+    legacy = {"format": "legacy", "status": None, "config": None}
+    assert notes(evaluations(), logged("step", "loss", *[1.0] * 9), **legacy) == []
+    note = only(notes(evaluations(), logged("step", "loss", *[1.0] * 10), **legacy))
+    assert note["text"] == "the log stops within epoch 9, before its evaluation"
