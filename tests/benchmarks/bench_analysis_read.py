@@ -66,7 +66,8 @@ def read_top1(folder: Path) -> int:
 
 
 def read_and_summarise(folder: Path) -> int:
-    return Results(logs.read([folder], events=("eval", "pools"))).by_configuration.height
+    results = Results(logs.read([folder], events=("eval", "pools")))
+    return max(table.height for table in (results.by_run, results.by_configuration, results.pools))
 
 
 def read_everything(folder: Path) -> int:

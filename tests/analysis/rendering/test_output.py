@@ -1,0 +1,32 @@
+from pathlib import Path
+
+import pytest
+
+from analysis.errors import AnalysisError
+from analysis.rendering import output
+
+
+def test_results_go_into_plots_by_the_logs_or_where_told(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "a.jsonl"
+    log.parent.mkdir()
+    log.touch()
+    assert output.folder([str(log.parent)], None) == tmp_path / "logs" / "plots"
+    assert output.folder([str(log)], None) == tmp_path / "logs" / "plots"
+    assert output.folder([str(log)], tmp_path / "a" / "b") == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
+
+
+def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    assert output.write(tmp_path / "a.txt", "ä").read_bytes() == "ä".encode()
+    assert output.write(tmp_path / "a.txt", b"\0").read_bytes() == b"\0"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match=r"a\.txt: cannot be written"):
+        output.write(tmp_path / "absent" / "a.txt", "")
+
+
+def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    output.warn(["one", "two"])
+    assert capsys.readouterr() == ("", "one\ntwo\n")
