@@ -28,6 +28,8 @@ _HEAD = 64 * 1024  # bytes that nearly always show the format
 
 
 class _File(NamedTuple):
+    """A file that may be a log."""
+
     path: Path  # as given, or below a folder as given
     named: bool  # by the user, rather than met in a folder or by a pattern
 
@@ -119,6 +121,7 @@ def _context_folder(path: Path) -> Path:
 
 
 def _context_note(folder: Path) -> str:
+    """Say that the runs in `folder` were passed over."""
     return f"{folder}: runs for context, passed over; name it to read them"
 
 

@@ -125,6 +125,7 @@ def _prefixes(paths: Sequence[Path]) -> list[str]:
 
 
 def _shared_name_note(run_id: str, prefixes: Sequence[str]) -> str:
+    """Say that several files hold a run of one name, and what it is called now."""
     first, last = prefixes[0] + run_id, prefixes[-1] + run_id
     return f"{len(prefixes)} files hold a run {run_id}: told apart as {first} … {last}"
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.printable import printable
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.image import rendered
-from analysis.rendering.rows import FORMATS
 from analysis.rendering.style import INK, MUTED
+from analysis.rendering.table_rows import FORMATS
 from analysis.schema import RUNS, Log
 from analysis.statistics import significance
 from analysis.statistics.measures import MEASURES
@@ -125,24 +125,24 @@ def _figure(name: str, figure: "Figure") -> str:
 
 def _summary(results: Results) -> Iterator[str]:
     """Write the tables of runs, configurations and pools, and what their columns mean."""
-    for heading, runs, by_configuration in rows.by_format(results):
+    for heading, runs, by_configuration in table_rows.by_format(results):
         yield f"<h3>{escape(heading)}</h3>"
-        yield _table(rows.configuration_rows(by_configuration))
+        yield _table(table_rows.configuration_rows(by_configuration))
         yield "<h4>Runs</h4>"
-        yield _table(rows.run_rows(runs))
+        yield _table(table_rows.run_rows(runs))
     if results.pools.height:
-        yield f"<h3>{escape(rows.POOLS_HEADING)}</h3>"
-        yield _table(rows.pool_rows(results.pools))
-    yield _paragraph(" ".join([*rows.notation(results.by_run), rows.CURVE]), small=True)
+        yield f"<h3>{escape(table_rows.POOLS_HEADING)}</h3>"
+        yield _table(table_rows.pool_rows(results.pools))
+    yield _paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
     yield _list([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True)
 
 
 def _errors(shown: pl.DataFrame) -> Iterator[str]:
     """Write the table of right and wrong answers; nothing where no run left predictions."""
     if shown.height:
-        yield f"<h2>{escape(rows.ERRORS_HEADING)}</h2>"
-        yield _table(rows.error_rows(shown))
-        yield _paragraph(rows.ERRORS_NOTATION, small=True)
+        yield f"<h2>{escape(table_rows.ERRORS_HEADING)}</h2>"
+        yield _table(table_rows.error_rows(shown))
+        yield _paragraph(table_rows.ERRORS_NOTATION, small=True)
 
 
 def _differences(table: pl.DataFrame) -> Iterator[str]:

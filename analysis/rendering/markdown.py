@@ -2,7 +2,7 @@
 
 import re
 
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -10,12 +10,12 @@ from analysis.statistics.results import Results
 def summary_markdown(results: Results) -> str:
     """Write the tables as a Markdown document that defines every column."""
     parts = ["# Summary"]
-    for heading, runs, by_configuration in rows.by_format(results):
-        parts += [f"## {heading}", markdown(rows.configuration_rows(by_configuration))]
-        parts += [markdown(rows.run_rows(runs))]
+    for heading, runs, by_configuration in table_rows.by_format(results):
+        parts += [f"## {heading}", markdown(table_rows.configuration_rows(by_configuration))]
+        parts += [markdown(table_rows.run_rows(runs))]
     if not results.pools.is_empty():
-        parts += [f"## {rows.POOLS_HEADING}", markdown(rows.pool_rows(results.pools))]
-    parts += ["## Columns", *rows.notation(results.by_run), rows.CURVE]
+        parts += [f"## {table_rows.POOLS_HEADING}", markdown(table_rows.pool_rows(results.pools))]
+    parts += ["## Columns", *table_rows.notation(results.by_run), table_rows.CURVE]
     parts += ["\n".join(f"- {m.heading}: {m.definition}" for m in MEASURES.values())]
     return "\n\n".join(parts) + "\n"
 

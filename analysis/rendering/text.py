@@ -3,7 +3,7 @@
 import polars as pl
 
 from analysis.printable import printable
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.schema import Log
 from analysis.statistics.results import Results
 
@@ -29,27 +29,27 @@ def columns(table: list[list[str]]) -> str:
 def summary_text(results: Results) -> str:
     """Write the tables of runs, configurations and pools, each format under what it measures."""
     parts = []
-    for heading, runs, by_configuration in rows.by_format(results):
+    for heading, runs, by_configuration in table_rows.by_format(results):
         parts += [
             heading,
             "",
-            columns(rows.configuration_rows(by_configuration, rows.TERMINAL)),
+            columns(table_rows.configuration_rows(by_configuration, table_rows.TERMINAL)),
             "",
         ]
-        parts += [columns(rows.run_rows(runs.head(MOST_SHOWN), rows.TERMINAL)), ""]
+        parts += [columns(table_rows.run_rows(runs.head(MOST_SHOWN), table_rows.TERMINAL)), ""]
         if runs.height > MOST_SHOWN:
             parts += [f"… and {runs.height - MOST_SHOWN:,} more runs in summary.md", ""]
     if not results.pools.is_empty():
-        parts += [rows.POOLS_HEADING, "", columns(rows.pool_rows(results.pools)), ""]
-    return "\n".join([*parts, *rows.notation(results.by_run), ""])
+        parts += [table_rows.POOLS_HEADING, "", columns(table_rows.pool_rows(results.pools)), ""]
+    return "\n".join([*parts, *table_rows.notation(results.by_run), ""])
 
 
 def error_text(table: pl.DataFrame) -> str:
     """Write ERROR_ANALYSIS of one split; nothing where there are no predictions."""
     if table.is_empty():
         return ""
-    lines = columns(rows.error_rows(table, whole=False))
-    return f"{rows.ERRORS_HEADING}\n\n{lines}\n\n{rows.ERRORS_NOTATION}\n\n"
+    lines = columns(table_rows.error_rows(table, whole=False))
+    return f"{table_rows.ERRORS_HEADING}\n\n{lines}\n\n{table_rows.ERRORS_NOTATION}\n\n"
 
 
 def check_text(table: pl.DataFrame) -> str:

@@ -8,7 +8,7 @@ import pytest
 from figure_reading import INTERRUPTED
 
 from analysis import plot
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.schema import Log
 
 
@@ -53,7 +53,7 @@ def test_with_predictions_the_command_pairs_queries_and_writes_the_diagnosis(
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     assert "ends higher than with_layernorm_relu: 92.3 % against 0.0 % (McNemar's" in printed
-    assert rows.ERRORS_HEADING in printed
+    assert table_rows.ERRORS_HEADING in printed
     assert "['statsmodels']" in printed  # McNemar's alone
     shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [

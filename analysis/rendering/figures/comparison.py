@@ -7,8 +7,8 @@ import polars as pl
 from analysis.rendering.axes import draw_line, label_epoch_axes, new_axes, smoothing_note
 from analysis.rendering.labels import point_count
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
-from analysis.rendering.rows import FORMATS
 from analysis.rendering.style import MUTED, Style
+from analysis.rendering.table_rows import FORMATS
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
 

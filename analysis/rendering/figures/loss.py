@@ -7,8 +7,8 @@ import polars as pl
 from analysis.rendering.axes import new_axes
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
-from analysis.rendering.rows import FORMATS
 from analysis.rendering.style import INK, MUTED, Style
+from analysis.rendering.table_rows import FORMATS
 from analysis.statistics.results import Results
 
 if TYPE_CHECKING:

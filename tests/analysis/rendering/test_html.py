@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from analysis.readers import logs
-from analysis.rendering import html, rows
+from analysis.rendering import html, table_rows
 from analysis.schema import Log
 from analysis.statistics.results import Results
 
@@ -100,7 +100,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
     tags = Tags(page)
     for words in (
         "Which points are answered, and what the wrong answers are.",
-        rows.ERRORS_HEADING,
+        table_rows.ERRORS_HEADING,
         "wrong answer from",
         "McNemar's exact test by query",
     ):
@@ -112,7 +112,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
 
 def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
     text = Tags(html.page(Results(read({}, {"relu": True})))).text
-    assert rows.ERRORS_HEADING not in text
+    assert table_rows.ERRORS_HEADING not in text
 
 
 def test_no_name_of_a_folder_becomes_markup(

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from analysis.rendering import rows, text
+from analysis.rendering import table_rows, text
 from analysis.schema import Log
 from analysis.statistics.curve_checks import CURVE_CHECKS
 from analysis.statistics.error_analysis import ERROR_ANALYSIS
@@ -16,7 +16,10 @@ def test_the_terminal_shows_each_format_under_what_its_figures_measure(
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
     shown = text.summary_text(Results(read({})))
-    new, legacy = shown.index(rows.FORMATS["jsonl"]), shown.index(rows.FORMATS["legacy"])
+    new, legacy = (
+        shown.index(table_rows.FORMATS["jsonl"]),
+        shown.index(table_rows.FORMATS["legacy"]),
+    )
     assert new < shown.index("r0") < legacy < shown.index("with_relu (legacy)")
 
 

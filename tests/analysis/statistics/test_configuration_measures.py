@@ -5,7 +5,7 @@ import pytest
 from made_up_runs import one_row, scaled
 from scipy import stats
 
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.schema import Log
 from analysis.statistics.results import Results
 
@@ -48,7 +48,7 @@ def test_a_run_that_did_not_complete_is_left_out_where_others_did(read: Callable
     log = read({"seed": 0}, {"seed": 1, "status": "interrupted"}, {"seed": 2, "status": None})
     row = one_row(Results(log).by_configuration)
     assert (row["runs"], row["left_out"]) == (1, 2)
-    assert rows.configuration_rows(Results(log).by_configuration)[1][1] == "1 (+2 left out)"
+    assert table_rows.configuration_rows(Results(log).by_configuration)[1][1] == "1 (+2 left out)"
 
 
 def test_runs_that_did_not_complete_count_where_none_did(read: Callable[..., Log]) -> None:

@@ -5,7 +5,7 @@ import polars as pl
 from figure_reading import all_axes, line, points
 from matplotlib.colors import to_hex
 
-from analysis.rendering import rows
+from analysis.rendering import table_rows
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
 from analysis.statistics.results import Results
@@ -47,7 +47,7 @@ def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
     log = read({}, {"schema": 1})
     for name in ("comparison", "convergence"):
         figure = figures(Results(log))[name]
-        for block, words in zip(figure.subfigs, rows.FORMATS.values(), strict=True):
+        for block, words in zip(figure.subfigs, table_rows.FORMATS.values(), strict=True):
             assert block.texts[0].get_text() == words
             labels = {label for ax in block.axes for label in ax.get_legend_handles_labels()[1]}
             assert len(labels) == 1

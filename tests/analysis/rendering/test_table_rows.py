@@ -8,7 +8,7 @@ import pytest
 from made_up_runs import CURVE
 
 from analysis.readers import logs
-from analysis.rendering import markdown, rows, text
+from analysis.rendering import markdown, table_rows, text
 from analysis.schema import Log
 from analysis.statistics import error_analysis
 from analysis.statistics.results import Results
@@ -20,7 +20,7 @@ def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[.
         "with_layernorm (schema 1)": 1,
         "with_layernorm": 2,
     }
-    for _, runs, configurations in rows.by_format(results):
+    for _, runs, configurations in table_rows.by_format(results):
         assert set(runs["configuration"]) == set(configurations["configuration"])
         assert configurations.height == 1
 
@@ -51,7 +51,7 @@ def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
     with_unseen: Callable[..., Log],
 ) -> None:
     results = Results(with_unseen())
-    head, *lines = rows.run_rows(results.by_run)
+    head, *lines = table_rows.run_rows(results.by_run)
     cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
     assert cells["keep"]["at epoch"] == "3"
     assert cells["keep"]["test there, unseen %"] == "37.5 (3 of 8)"
@@ -59,7 +59,7 @@ def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
     assert cells["drop"]["test there, unseen %"] == "–"
     for shown in (text.summary_text(results), markdown.summary_markdown(results)):
         assert "37.5 (3 of 8)" in shown
-        assert rows.UNSEEN_NOTE in shown
+        assert table_rows.UNSEEN_NOTE in shown
 
 
 def test_unseen_points_of_epoch_0_are_those_before_training(
@@ -67,7 +67,7 @@ def test_unseen_points_of_epoch_0_are_those_before_training(
 ) -> None:
     falling = {split: [0.4, 0.2] for split in CURVE}
     log = with_unseen(top1=falling, steps=(20, 40), within=(0.9,), config={})
-    head, row = rows.run_rows(Results(log).by_run.filter(run_id="keep"))
+    head, row = table_rows.run_rows(Results(log).by_run.filter(run_id="keep"))
     assert row[head.index("test there, unseen %")] == "0.0 (0 of 8)"
 
 
@@ -96,7 +96,7 @@ def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_
     one = answers("a", {LAW: None})
     other = answers("b", {LAW: f"{TAX}/point", SPORT: None})
     table = error_analysis.analyse(pl.concat([one, other]), runs(a="x", b="y"))
-    head, *lines = rows.error_rows(table)
+    head, *lines = table_rows.error_rows(table)
     assert head == ["test %", "", "n", "x", "y"]
     assert ["domain", "sport", "1", "–", "100.0 [20.7, 100.0]"] in lines
     assert ["all points", "all", "1–2", "100.0 [20.7, 100.0]", "50.0 [9.5, 90.5]"] in lines
@@ -105,7 +105,7 @@ def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_
 
 def test_groups_keep_one_order_where_configurations_answer_different_points(answers):
     both = pl.concat([answers("a", {SPORT: None}), answers("b", {LAW: None})])
-    lines = rows.error_rows(error_analysis.analyse(both, runs(a="x", b="y")))[1:]
+    lines = table_rows.error_rows(error_analysis.analyse(both, runs(a="x", b="y")))[1:]
     assert [line[:2] for line in lines if line[0] == "domain"] == [
         ["domain", "law"],
         ["domain", "sport"],
