@@ -1,9 +1,7 @@
 """The errors that the package raises for a user to read."""
 
-from commandline import RunError
 
-
-class AnalysisError(RunError):
+class AnalysisError(Exception):
     """A failure that the user can act on; its message is one line.
 
     A command that meets one prints the line to standard error and exits with status 1.

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
+from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import csv, markdown, output, text
 from analysis.rendering.figures.collection import figures
@@ -61,7 +62,7 @@ def _draw(options: Options) -> None:
 
 def main() -> None:
     """Run the console script `plot`, or `python -m analysis.plot`."""
-    commandline.main(_draw, Options, prog="plot", positional="paths")
+    commandline.main(_draw, Options, prog="plot", failures=(AnalysisError,), positional="paths")
 
 
 if __name__ == "__main__":

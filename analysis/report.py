@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
+from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import html, output, text
 from analysis.statistics.results import Results
@@ -36,7 +37,7 @@ def _report(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.report`."""
-    commandline.main(_report, Options, prog="report", positional="paths")
+    commandline.main(_report, Options, prog="report", failures=(AnalysisError,), positional="paths")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
+from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import csv, markdown, output, text
 from analysis.statistics import significance
@@ -46,7 +47,9 @@ def _summarise(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.summary`."""
-    commandline.main(_summarise, Options, prog="summary", positional="paths")
+    commandline.main(
+        _summarise, Options, prog="summary", failures=(AnalysisError,), positional="paths"
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ python -m analysis.to_legacy logs/<run_id>.jsonl > with_relu.txt    # its name t
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
+from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering.legacy_text import legacy_text
 
@@ -25,7 +26,9 @@ def _print(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.to_legacy`."""
-    commandline.main(_print, Options, prog="to_legacy", positional="paths")
+    commandline.main(
+        _print, Options, prog="to_legacy", failures=(AnalysisError,), positional="paths"
+    )
 
 
 if __name__ == "__main__":

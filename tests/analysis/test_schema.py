@@ -1,6 +1,42 @@
-"""`analysis.schema`: its rows are consistent among themselves."""
+"""`analysis.schema`: its rows agree with each other, and with the published schema of the log."""
+
+import json
+from pathlib import Path
+
+import pytest
 
 from analysis import schema
+
+PUBLISHED = json.loads((Path(__file__).parents[2] / "logs" / "schema.json").read_text("utf-8"))
+EVENTS = {event["properties"]["event"]["const"]: event for event in PUBLISHED["oneOf"]}
+
+JSON_TYPES = {str: "string", int: "integer", float: "number"}
+
+
+def types_of(rule):
+    """The JSON types that a rule of the schema allows."""
+    if "const" in rule:
+        return {JSON_TYPES[type(rule["const"])]}
+    if "anyOf" in rule:
+        return set().union(*map(types_of, rule["anyOf"]))
+    return {rule["type"]} if isinstance(rule["type"], str) else set(rule["type"])
+
+
+@pytest.mark.parametrize("row", schema.LOG_FIELDS, ids=lambda row: f"{row.event}-{row.name}")
+def test_every_field_that_is_read_is_one_of_the_published_schema(row):
+    events = EVENTS.values() if row.event == schema.EVERY_EVENT else [EVENTS[row.event]]
+    for event in events:
+        assert types_of(event["properties"][row.name]) <= {row.type, "null"}
+        if row.required:
+            assert row.name in event["required"]
+            assert "null" not in types_of(event["properties"][row.name])
+
+
+def test_splits_pools_and_the_newest_schema_are_those_of_the_published_schema():
+    properties = EVENTS["pools"]["properties"]
+    assert properties["split"]["enum"] == list(schema.SPLITS)
+    assert properties["pool"]["enum"] == list(schema.POOLS)
+    assert properties["schema"]["const"] == max(schema.FORMAT_OF_SCHEMA)
 
 
 def test_every_field_is_named_once_in_its_event():
