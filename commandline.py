@@ -32,10 +32,6 @@ class UsageError(Exception):
     """A wrong invocation: its one line is printed and the exit status is 2."""
 
 
-class RunError(Exception):
-    """A run that failed for a reason the user can act on: one line, exit status 1."""
-
-
 def main(
     job: Callable[[Options], int | None],
     options: type[Options],
@@ -54,7 +50,6 @@ def main(
     `failures`, whose message is printed as one line.
     """
     arguments = sys.argv[1:] if argv is None else argv
-    failed: tuple[type[Exception], ...] = (RunError, *failures)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal of few characters
@@ -71,7 +66,7 @@ def main(
     except BrokenPipeError:
         silence()  # as `| head` would have it
         sys.exit(1)
-    except failed as error:
+    except failures as error:
         _complain(prog, str(error))
         sys.exit(1)
     except OSError as error:

@@ -8,9 +8,13 @@ import pytest
 from pydantic import BaseModel, Field
 
 import commandline
-from commandline import RunError, UsageError, closest, help_text, parse
+from commandline import UsageError, closest, help_text, parse
 
 ROOT = Path(__file__).parents[1]
+
+
+class Failure(Exception):
+    """What a command is told to print as one line."""
 
 
 class Options(BaseModel):
@@ -128,7 +132,7 @@ def test_the_help_lists_every_flag_with_its_default_and_its_sentence():
     [
         (None, None, ""),
         (3, 3, ""),
-        (RunError("no space left"), 1, "tool: no space left\n"),
+        (Failure("no space left"), 1, "tool: no space left\n"),
         (UsageError("--a and --b"), 2, "tool: --a and --b (tool --help lists the flags)\n"),
     ],
 )
@@ -139,7 +143,7 @@ def test_the_exit_status_tells_wrong_use_from_a_failed_run(capsys, outcome, stat
         return outcome
 
     with pytest.raises(SystemExit) as exit_:
-        commandline.main(job, Options, prog="tool", argv=[])
+        commandline.main(job, Options, prog="tool", failures=(Failure,), argv=[])
     assert exit_.value.code == status
     assert capsys.readouterr().err == line
 

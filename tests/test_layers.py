@@ -21,7 +21,7 @@ LAYERS = {
         ("__main__",),
     ),
     "analysis": (
-        ("errors",),
+        ("errors", "printable"),
         ("schema",),
         ("readers",),
         ("statistics",),
@@ -31,7 +31,10 @@ LAYERS = {
 }
 
 #: What a package must never import.
-FORBIDDEN = {"biencoder": {"analysis", "commandline"}, "analysis": {"biencoder", "torch"}}
+FORBIDDEN = {
+    "biencoder": {"analysis", "commandline"},
+    "analysis": {"biencoder", "commandline", "torch"},
+}
 
 #: The commands alone know the command line.
 COMMANDS = {"__main__", "plot", "summary", "report", "to_legacy"}

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from analysis import sources, summary, verdict
+from analysis.readers import logs
+from analysis.rendering.markdown import markdown
+from analysis.rendering.table_rows import TERMINAL, configuration_rows
+from analysis.statistics.results import Results
 
 ROOT = Path(__file__).parents[1]
 README, PUBLISHED, JOB, TOOLS = (
@@ -53,8 +56,9 @@ def test_every_target_of_make_that_is_named_exists():
 
 @pytest.mark.parametrize(("package", "page"), [("biencoder", JOB), ("analysis", TOOLS)])
 def test_a_packages_page_names_every_module(package, page):
+    words = {word.removesuffix(".py") for word in re.findall(r"[\w.]+", page)}
     modules = {path.stem for path in (ROOT / package).rglob("*.py")} - {"__init__"}
-    assert {name for name in modules if f"`{name}" not in page and f" {name}." not in page} == set()
+    assert modules - words == set()
 
 
 def test_readme_fits_a_page():
@@ -63,25 +67,22 @@ def test_readme_fits_a_page():
 
 @pytest.fixture(scope="module")
 def reference():
-    """The published runs: their log, and the tables that the analysis makes of it."""
-    log = sources.read([ROOT / "logs" / "reference"])
-    return log, summary.measure(log)
+    """The published runs, as the analysis sees them."""
+    return Results(logs.read([ROOT / "logs" / "reference"]))
 
 
 def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference):
-    _, tables = reference
-    configurations = tables.configurations.filter(format="jsonl schema 1")
-    rows = summary.configuration_rows(configurations, summary.TERMINAL)
+    configurations = reference.by_configuration.filter(format="jsonl schema 1")
+    rows = configuration_rows(configurations, TERMINAL)
     assert configurations["seeds"].to_list() == ["0 1 2"] * 4
-    assert summary.markdown(rows) in PUBLISHED
+    assert markdown(rows) in PUBLISHED
     for name, _, validation, _, test, *_ in rows[1:]:
         escaped = [cell.replace("[", "\\[").replace("]", "\\]") for cell in (validation, test)]
         assert f"| {name} | {' | '.join(escaped)} |" in README
 
 
 def test_the_verdicts_are_those_that_the_published_runs_give(reference):
-    log, tables = reference
-    sentences = verdict.verdicts(log.runs, tables.runs, log.predictions)["sentence"]
+    sentences = reference.verdicts["sentence"]
     assert len(sentences) == 18
     assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in PUBLISHED] == []
 
@@ -93,21 +94,21 @@ def in_context():
 
 
 def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
-    tables = summary.measure(sources.read([ROOT / "logs" / "reference" / "context"]))
-    rows = summary.configuration_rows(tables.configurations, summary.TERMINAL)
-    assert f"\n\n{summary.markdown(rows).strip()}\n\n" in PUBLISHED
+    results = Results(logs.read([ROOT / "logs" / "reference" / "context"]))
+    rows = configuration_rows(results.by_configuration, TERMINAL)
+    assert f"\n\n{markdown(rows).strip()}\n\n" in PUBLISHED
 
 
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
-    logs = (
+    runs = (
         in_context()["neighbors_ball_tree"],
         read_log(ROOT / "logs" / "reference" / "without_layernorm_relu-seed0.jsonl"),
     )
-    assert [lines[0]["config"]["neighbors"] for lines in logs] == ["ball_tree", "exact"]
+    assert [lines[0]["config"]["neighbors"] for lines in runs] == ["ball_tree", "exact"]
     differs = ("run_id", "time", "seconds", "triplets_per_second", "path")
     exact, ball_tree = (
         [{key: value for key, value in line.items() if key not in differs} for line in lines[1:]]
-        for lines in logs
+        for lines in runs
     )
     assert exact == ball_tree
 
