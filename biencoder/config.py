@@ -1,4 +1,4 @@
-"""Everything a training run can be told: one frozen, validated model whose fields are the flags."""
+"""Defines and validates every flag of `train`, as the fields of one frozen model."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -175,7 +175,7 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _resolve_names(self) -> "Config":
-        """Make each preset and its parts agree; a part that was given wins over a default."""
+        """Resolve each preset and its parts; a part that was given wins over a default."""
         given = self.model_fields_set
         # The model is frozen for its users; its own validator completes it once.
         resolve = self.__dict__.update
@@ -210,18 +210,18 @@ class Config(BaseModel):
         return self
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:
-        """Whether `checkpoint_every` asks for a checkpoint at this epoch, or at this step."""
+        """Whether `checkpoint_every` is due at this epoch, or at this step."""
         position = epoch if "epoch" in self.checkpoint_every else step
         count = int(self.checkpoint_every.rstrip("epochst"))
         return position is not None and position % count == 0
 
     def to_json(self) -> dict[str, Any]:
-        """The whole resolved config as JSON values, for the run log and the checkpoints."""
+        """Return the resolved config as JSON values, for the run log and the checkpoints."""
         return self.model_dump(mode="json")
 
 
 def _schedule_name(start: float, step: float) -> str:
-    """The name in `NEGATIVES` that the two numbers of a schedule amount to."""
+    """Name the schedule in `NEGATIVES` that two numbers amount to."""
     if step:
         return "falling" if step < 0 else "rising"
     return {0.0: "only_random", 1.0: "only_hard"}.get(start, "constant")

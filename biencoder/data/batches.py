@@ -1,4 +1,4 @@
-"""The batches of an epoch: in which order, and what one process needs of each."""
+"""Draws the batches of an epoch, and makes of each what one process needs."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,11 +16,11 @@ from biencoder.runtime import distributed
 def epoch_batches(
     split: Split, batch_size: int, seed: int, epoch: int, *, by_debate: bool
 ) -> Iterator[Ids]:
-    """The rows of an epoch's batches, B each (one may be shorter): every pair once, in an order
-    that depends on seed and epoch alone.
+    """Yield the rows of an epoch's batches, B each (one may be shorter): every pair once, in an
+    order that depends on seed and epoch alone.
 
-    With `by_debate`, for batches whose texts are negatives of each other, pairs stand debate by
-    debate and the debates of one domain together: what shares its subject is hardest to tell apart.
+    With `by_debate` a batch holds whole debates, those of one domain together: texts on one subject
+    are the hardest in-batch negatives.
     """
     rng = np.random.default_rng([seed, epoch, 0])
     order = rng.permutation(len(split))
@@ -61,7 +61,7 @@ class Batch(NamedTuple):
 
 
 def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -> Batch:
-    """This process' part of the triplets whose points, counters and negatives are `texts` [3, B].
+    """Make this process' part of the triplets `texts` [3, B]: points, counters and negatives.
 
     A process without a pair takes part with the first one, since the others wait for its
     gradients.

@@ -1,4 +1,4 @@
-"""The corpus on disk → three splits of point–counter pairs, in an order every machine agrees on.
+"""Reads a corpus from disk into three splits of pairs, in the same order on every machine.
 
 Layout: `<root>/{training,validation,test}/<domain>/<debate title>/{pro,con}/<stance><NN>` +
 `a-point.txt` or `b-counter.txt`. Anything else in the tree is passed over. The layout and the data
@@ -28,12 +28,12 @@ _PAIR_KEY = ["domain", "title", "stance", "number"]
 
 
 def text_key(text: str) -> str:
-    """What equal texts share: composed characters (NFC), each run of white space one blank."""
+    """Normalise a text for comparison: Unicode NFC, each run of white space one blank, trimmed."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def text_hash(key: str) -> int:
-    """A 64-bit hash that orders texts alike on every machine, whatever their role in a pair."""
+    """Hash a normalised text to 64 bits; breaks ties alike on every machine, whatever its role."""
     return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
 
 
@@ -57,20 +57,20 @@ class Split:
 
     @cached_property
     def keys(self) -> pd.DataFrame:
-        """`text_key` of each pair's point and counter."""
+        """Normalised point and counter of each pair, see `text_key`."""
         return self.pairs[["point", "counter"]].map(text_key)
 
     @cached_property
     def _numbered(self) -> tuple[Ids, list[str]]:
-        """(the number of each pair's text, all points then all counters, [2N], the distinct keys):
-        equal text is the same argument, so it is numbered once.
+        """Number the distinct texts: (number of each pair's text, points then counters, [2N]; the
+        distinct keys). Equal text is the same argument, so it has one number.
         """
         numbers, keys = pd.factorize(np.concatenate([self.keys["point"], self.keys["counter"]]))
         return numbers, list(keys)
 
     @cached_property
     def texts(self) -> list[str]:
-        """The distinct texts, [T]; of equal ones that differ in white space the first."""
+        """Distinct texts of the split, [T]; of texts that differ in white space alone the first."""
         _, first = np.unique(self._numbered[0], return_index=True)
         return [*np.concatenate([self.pairs["point"], self.pairs["counter"]])[first]]
 
@@ -91,8 +91,8 @@ class Split:
         return np.unique(np.concatenate([self.point_ids * len(self.texts) + text for text in own]))
 
     def own_texts(self, points: Ids) -> tuple[Ids, Ids]:
-        """(places in `points`, text ids) of the texts that are a point's own: the point itself and
-        every counter that a pair of the split gives it.
+        """List the texts that are no wrong answers to points [P]: the point itself and each counter
+        that a pair of the split gives it. Returns (places in `points`, text ids), [M] each.
         """
         point, text = np.divmod(self._own_codes, len(self.texts))
         asked = pd.DataFrame({"point": points, "place": np.arange(len(points))})
@@ -100,14 +100,14 @@ class Split:
         return own["place"].to_numpy(), own["text"].to_numpy()
 
     def is_own(self, points: Ids, texts: Ids) -> npt.NDArray[np.bool_]:
-        """Whether each text is its point's own, see `own_texts`; ids, broadcast to one shape."""
+        """Test whether texts are a point's own, see `own_texts`; ids, broadcast to one shape."""
         codes = points * len(self.texts) + texts
         places = np.searchsorted(self._own_codes, codes).clip(max=len(self._own_codes) - 1)
         return self._own_codes[places] == codes
 
     @cached_property
     def ties(self) -> Ids:
-        """A hash of each candidate's text, [2N]: the order of candidates at the same distance."""
+        """Tie-breaking keys, [2N]: a hash of each candidate's text orders equal distances."""
         hashes = np.array([text_hash(key) for key in self._numbered[1]], dtype=np.int64)
         return hashes[self.candidate_ids]
 
@@ -119,7 +119,7 @@ class Split:
 
     @cached_property
     def candidate_names(self) -> list[str]:
-        """A name for each candidate, in the order of `candidate_ids`: pair id and role."""
+        """Name of each candidate, in the order of `candidate_ids`: pair id and role."""
         return [f"{name}/{role}" for role in ("counter", "point") for name in self.pair_ids]
 
     @property
@@ -129,7 +129,7 @@ class Split:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What the run log says of this split."""
+        """Numbers of pairs for the run log, see `SplitCounts`."""
         return {
             "pairs": len(self) + self.leaked,
             "incomplete": self.incomplete,
@@ -154,7 +154,7 @@ class Corpus:
 
 
 def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
-    """Read a corpus; None means the sample that the package carries.
+    """Read a corpus; None reads the sample corpus of the package.
 
     With `leaked_pairs='drop'` training loses each pair whose point or counter stands word for word
     in validation or test. Raises `CorpusError` naming the path at fault.
@@ -174,7 +174,7 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
 
 
 def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
-    """Which pairs of `split` hold no text that `training` holds, shape [N]."""
+    """Mark the pairs of `split` that share no text with `training`, shape [N]."""
     known = {*training.keys["point"], *training.keys["counter"]}
     return ~split.keys.isin(known).any(axis=1).to_numpy()
 
@@ -194,7 +194,7 @@ def _check_root(root: Path) -> None:
 
 
 def check_negatives(data_dir: Path | None, training: Split) -> None:
-    """Every point needs a text that is not its own. Raises `CorpusError`."""
+    """Check that every point can get a negative. Raises `CorpusError`."""
     places, _ = training.own_texts(training.point_ids)
     if len(training.texts) <= np.bincount(places).max():
         raise CorpusError(
@@ -226,7 +226,7 @@ def _read_split(root: Path, name: str) -> Split:
 
 
 def _text_files(split_dir: Path) -> Iterator[tuple[str, str, str, int, str, Path]]:
-    """(domain, title, stance, number, role, path) of every argument file below `split_dir`."""
+    """Yield (domain, title, stance, number, role, path) of every argument file of a split."""
     for domain in _folders(split_dir):
         for title in _folders(domain):
             for stance in _folders(title):
@@ -250,7 +250,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _entries(parent: Path, *, folders: bool) -> list[Path]:
-    """Subfolders or files, by name; links are not followed: they may loop or leave the corpus."""
+    """List subfolders or files by name, without links: these may loop or leave the corpus."""
     try:
         with os.scandir(parent) as entries:
             return sorted(

@@ -1,4 +1,4 @@
-"""Texts → token ids, made once, and batches of them in groups of like length."""
+"""Tokenises texts once, and groups them by length into padded batches."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ GROUP_TOKENS_ELSEWHERE = 8_192
 
 
 class Tokens:
-    """The token ids of a list of texts, made once and padded only to the batch at hand."""
+    """Token ids of a list of texts, padded to the longest of a batch alone."""
 
     def __init__(self, texts: Sequence[str], tokenizer: Any, max_length: int) -> None:
         self.pad_id = tokenizer.pad_token_id or 0
@@ -28,8 +28,8 @@ class Tokens:
         self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
 
     def truncation(self) -> dict[str, float]:
-        """What `max_length` costs: the share of texts that are cut, the share of all tokens that
-        are lost by it, and how many texts have the same tokens as another one.
+        """Measure truncation: the share of texts that are cut, the share of all tokens lost by it,
+        and how many texts have the same tokens as another one.
         """
         full = self.lengths.copy()
         long = np.flatnonzero(full >= self.max_length)
@@ -46,7 +46,7 @@ class Tokens:
         }
 
     def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
-        """(input_ids, attention_mask), [B, L] each, of the texts numbered `rows`."""
+        """Return (input_ids, attention_mask), [B, L] each, of the texts with the given rows."""
         chosen = [self.ids[row] for row in rows]
         input_ids = torch.nn.utils.rnn.pad_sequence(chosen, True, self.pad_id)
         lengths = torch.from_numpy(self.lengths[rows])
@@ -58,7 +58,7 @@ class Tokens:
     def groups(
         self, rows: Rows, device: torch.device
     ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """The texts numbered `rows` in batches of like length.
+        """Split the texts with the given rows into padded batches of like length.
 
         Returns the batches, and where in their sequence each of `rows` stands, [len(rows)].
         """
@@ -68,7 +68,7 @@ class Tokens:
 
 
 def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows]:
-    """Texts in groups of like length, which wastes no work on padding and changes no result."""
+    """Group texts of like length, which avoids padding and changes no result."""
     limit = GROUP_TOKENS.get(device.type, GROUP_TOKENS_ELSEWHERE)
     longest_first = np.argsort(lengths, kind="stable")[::-1]  # so that memory peaks early
     groups, start = [], 0

@@ -56,7 +56,7 @@ class BiEncoder(nn.Module):
         return self.project(self.pooled(input_ids, attention_mask))
 
     def project(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """The encoder's pooled vectors [B, H] → (sim [B, S], h [B, H])."""
+        """Project the encoder's pooled vectors [B, H] → (sim [B, S], h [B, H])."""
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
@@ -82,7 +82,7 @@ class BiEncoder(nn.Module):
 
 
 def build(config: Config, encoder: nn.Module, precision: str) -> BiEncoder:
-    """The model that a config describes around an encoder, which computes in `precision`."""
+    """Build the model of a config around an encoder that computes in `precision`."""
     return BiEncoder(
         encoder,
         pooling=config.pooling,
@@ -111,7 +111,7 @@ def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
 
 
 def pair_features(sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor, fusion: str) -> Tensor:
-    """What the pair head sees: a side, the other, their absolute difference, of sim, h or both."""
+    """Concatenate the pair head's input: both sides and |a − b|, of sim, of h or of both."""
     with_sim, with_pooled = FUSIONS[fusion]
     parts = [sim_a, sim_b, (sim_a - sim_b).abs()] if with_sim else []
     parts += [h_a, h_b, (h_a - h_b).abs()] if with_pooled else []

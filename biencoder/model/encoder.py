@@ -1,4 +1,4 @@
-"""The pretrained encoder and its tokenizer, from the packaged model, a local folder or the hub."""
+"""Loads the pretrained encoder and its tokenizer: packaged, from a folder, or from the hub."""
 
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 def load(
     name: str, pooling: str, max_length: int, layers: int | None = None
 ) -> tuple[nn.Module, Any]:
-    """(encoder, tokenizer) for `--encoder=name`: pretrained weights, in float32, and of its layers
-    the first `layers` or all.
+    """Load (encoder, tokenizer) for `--encoder=name`, in float32, with its first `layers` layers or
+    all.
 
     The encoder's own pooler layer stays only where `pooling` uses it, so that every parameter of
     the model is one that training reaches. Raises `EncoderError`.
@@ -68,7 +68,7 @@ def load(
 
 
 def from_folder(folder: Path, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
-    """(encoder without its weights, tokenizer) from the two's saved configuration."""
+    """Load (encoder with random weights, tokenizer) from a checkpoint's configuration."""
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         encoder = AutoModel.from_config(config, trust_remote_code=False)
@@ -81,7 +81,7 @@ def from_folder(folder: Path, pooling: str, max_length: int) -> tuple[nn.Module,
 
 
 def _try_out(encoder: Any, tokenizer: Any, max_length: int, name: str) -> None:
-    """Read the longest text of the tokenizer's last word now: what does not fit shows at once."""
+    """Run the longest input with the highest token id, so that a misfit fails before training."""
     ids = torch.full((1, max_length), len(tokenizer) - 1)
     try:
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""What the similarity embedding starts as: the encoder's own neighbourhood, in 128 dimensions."""
+"""Initialises the similarity projection by principal components of the pooled vectors."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ SAMPLE = 512
 
 @torch.no_grad()
 def start_from_principal(model: BiEncoder, pooled: Tensor, seed: int) -> None:
-    """Make the model's projection that onto the principal components of pooled vectors [T, H].
+    """Initialise the model's projection with the principal components of pooled vectors [T, H].
 
     A projection drawn at random distorts distances, and training has to repair first what the
     pretrained encoder knew. The switches do not matter to it.
@@ -23,8 +23,8 @@ def start_from_principal(model: BiEncoder, pooled: Tensor, seed: int) -> None:
 
 
 def principal_projection(vectors: Tensor, size: int, seed: int) -> tuple[Tensor, Tensor]:
-    """(weight [size, H], bias [size]) of the linear map that centres vectors [N, H] and keeps, of
-    their variance, as much as `size` dimensions can.
+    """Compute (weight [size, H], bias [size]) of the map that centres vectors [N, H] and keeps as
+    much of their variance as `size` dimensions can.
 
     Distances within the kept components stay what they were. `seed` draws the rotation that spreads
     the components over the dimensions, so that none of them dominates a LayerNorm.

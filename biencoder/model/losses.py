@@ -46,7 +46,7 @@ def total_loss(
     negative_logits: Tensor,
     margin: float,
 ) -> Loss:
-    """The documented objective and its three parts, from embeddings [B, S] and pair logits [B, 2].
+    """Sum the documented objective from embeddings [B, S] and pair logits [B, 2]; keeps its parts.
 
     They are computed in float32 whatever precision the encoder ran in.
     """

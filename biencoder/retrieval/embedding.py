@@ -1,4 +1,4 @@
-"""Token ids → embeddings, each distinct text once."""
+"""Encodes texts into pooled vectors and embeddings, each distinct text once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,11 +30,11 @@ def embed(
     label: str,
     heed: Callable[[], None] = lambda: None,
 ) -> Embeddings:
-    """Embed every text, without dropout. Raises `NotFiniteError`."""
+    """Embed every text, without dropout. Raises `NotFiniteError` for NaN or infinity."""
     model.eval()
     embeddings = Embeddings(*model.project(encode(model.pooled, tokens, device, label, heed)))
     if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
-        raise NotFiniteError(f"the model's embeddings of {label} are not finite")
+        raise NotFiniteError(f"the model's embeddings of {label} contain NaN or infinity")
     return embeddings
 
 
@@ -46,7 +46,7 @@ def encode(
     label: str,
     heed: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """The pooled vectors of every text, [T, H] on `device`, by a function of input ids and mask.
+    """Encode every text into pooled vectors [T, H] on `device`, by a function of ids and mask.
 
     The processes of a run share the batches, and each gets all vectors; `heed` is called after
     every round of them.

@@ -1,4 +1,4 @@
-"""The last look at a model: all eight pools, and what was retrieved for every single point."""
+"""Evaluates a model in all eight pools, with the predictions for every point."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -37,13 +37,13 @@ def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: Scorer) 
 
 
 def leaked(split: Split, data: Corpus) -> npt.NDArray[np.bool_]:
-    """Which pairs share a text across the border between training and the held-out splits, [N]."""
+    """Mark the pairs that share a text between training and a held-out split, [N]."""
     across = (data.validation, data.test) if split is data.training else (data.training,)
     return ~np.logical_and.reduce([corpus.unseen(split, other) for other in across])
 
 
 def figures(results: Sequence[SplitResult]) -> str:
-    """Every figure of each split, then the table of pools, as lines to print."""
+    """Format every figure of each split, then the table of pools."""
     lines = []
     for result in results:
         shares = "  ".join(
@@ -55,7 +55,7 @@ def figures(results: Sequence[SplitResult]) -> str:
 
 
 def pool_table(results: Sequence[SplitResult]) -> str:
-    """Top-1 of each split in each pool, as lines to print."""
+    """Format top-1 of each split in each pool as a table."""
     lines = ["top-1       " + "".join(f"{pool:>8}" for pool in POOLS)]
     for result in results:
         shares = "".join(f"{result.pools[pool]['top1']:>8.1%}" for pool in POOLS)

@@ -2,7 +2,7 @@
 
 Two engines find the same neighbours. `exact` compares every query with every candidate by matrix
 products, on the device where the embeddings are. `ball_tree` (scikit-learn) is the reference; in
-128 dimensions a tree cuts off next to nothing, and walks nearly everything one by one.
+128 dimensions a tree prunes next to nothing.
 """
 
 from collections.abc import Callable
@@ -29,23 +29,23 @@ LEAST_QUERIES = 128
 
 
 class Search(Protocol):
-    """A set of candidates that can be asked for those near a query."""
+    """A search engine over a set of candidates."""
 
     def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
-        """Queries [Q, D] → the `fetch` candidates that seem nearest, or all where there are fewer.
+        """Find about `fetch` nearest candidates of queries [Q, D], or all where there are fewer.
 
-        Rows [Q, F] and distances [Q, F] in any order, and a horizon [Q]: what lies nearer than that
-        is among them; inf where all candidates are.
+        Returns rows [Q, F] and distances [Q, F] in any order, and the distance below which
+        results are complete, [Q]; inf where they are all candidates.
         """
         ...
 
     def numbers(self, fetch: int) -> int:
-        """How many numbers a query holds while it is answered."""
+        """Return how many numbers a query holds in memory while it is answered."""
         ...
 
 
 class ExactSearch:
-    """Every query against every candidate, first roughly in float32, then precisely in float64.
+    """Compares every query with every candidate, first in float32, then the nearest in float64.
 
     With q and c centred, |q − c|² = |q|² + |c|² − 2 q·c. In float32 that is off by less than
     `slack` · (|q|² + |c|²), so that, with norms smaller by that much, it is never above the truth.
@@ -71,10 +71,10 @@ class ExactSearch:
         offsets = self.candidates[rows].double() - queries.double()[:, None]
         distances = offsets.square().sum(2).sqrt()
         norms = (1 - self.slack) * centred.square().sum(1)
-        horizon = (lowest[:, -1] + norms).clamp(min=0).double().sqrt()
+        complete_below = (lowest[:, -1] + norms).clamp(min=0).double().sqrt()
         if fetch >= len(self.candidates):
-            horizon = torch.full_like(horizon, torch.inf)
-        return rows.cpu().numpy(), distances.cpu().numpy(), horizon.cpu().numpy()
+            complete_below = torch.full_like(complete_below, torch.inf)
+        return rows.cpu().numpy(), distances.cpu().numpy(), complete_below.cpu().numpy()
 
     def numbers(self, fetch: int) -> int:
         return len(self.candidates) + 4 * fetch * self.candidates.shape[1]
@@ -110,7 +110,7 @@ def nearest(
     engine: str = "exact",
     ties: Indices | None = None,
 ) -> tuple[Indices, Floats]:
-    """The k nearest candidates of each query among those that `excluded` lets pass.
+    """Find the k nearest candidates of each query among those that are not `excluded`.
 
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
     first; equal distances come by `ties` [C], then in the candidates' order. Where fewer than k
@@ -128,32 +128,32 @@ def nearest(
         together = max(LEAST_QUERIES, BLOCK // search.numbers(fetch))
         for block in np.array_split(pending, -(-len(pending) // together)):
             on_device = torch.from_numpy(block).to(queries.device)
-            found, found_distances, horizon = search.query(queries[on_device], fetch)
+            found, found_distances, complete_below = search.query(queries[on_device], fetch)
             order = np.lexsort((found, keys[found], found_distances))
             found = np.take_along_axis(found, order, 1)
             found_distances = np.take_along_axis(found_distances, order, 1)
             passes = ~excluded(block[:, None], found)
-            # What lies beyond the horizon may have been left behind: only what is nearer is
-            # certain. Where k of that pass, or everything was fetched, the query is settled.
-            certain = passes & (found_distances < horizon[:, None])
-            settled = (certain.sum(1) >= k) | np.isinf(horizon)
+            # A candidate farther than that distance may be missing from the results: only nearer
+            # ones are certain. Where k of these pass, or all were fetched, the query is settled.
+            certain = passes & (found_distances < complete_below[:, None])
+            settled = (certain.sum(1) >= k) | np.isinf(complete_below)
             rows[block[settled]] = first_where(passes, found, k)[settled]
             distances[block[settled]] = first_where(passes, found_distances, k)[settled]
             unsettled.append(block[~settled])
         pending = np.concatenate(unsettled)
         fetch *= 4
-    return of_all(rows, own), of_all(distances, own)
+    return gather_numpy_rows(rows, own), gather_numpy_rows(distances, own)
 
 
-def of_all(values: np.ndarray, own: Indices) -> np.ndarray:
-    """Every process' rows of `values` [N, …], of which this one has filled in `own`."""
+def gather_numpy_rows(values: np.ndarray, own: Indices) -> np.ndarray:
+    """All-gather the rows of `values` [N, …], of which this process has filled in `own`."""
     rows = torch.from_numpy(own)
     gathered = distributed.all_gather_rows(torch.from_numpy(values)[rows], rows, len(values))
     return gathered.numpy()
 
 
 def first_where(mask: npt.NDArray[np.bool_], values: np.ndarray, count: int) -> np.ndarray:
-    """The first `count` values of each row where `mask` holds; then −1 (whole numbers) or inf."""
+    """Select the first `count` values of each row where `mask` holds; fill with −1 (ids) or inf."""
     filler = -1 if values.dtype.kind == "i" else np.inf
     chosen = np.full((len(mask), count), filler, dtype=values.dtype)
     place = np.cumsum(mask, axis=1) - 1
@@ -163,10 +163,9 @@ def first_where(mask: npt.NDArray[np.bool_], values: np.ndarray, count: int) -> 
 
 
 def _smallest(values: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The `count` smallest of each row and where they stand, as `topk` finds them.
+    """Find the `count` smallest values of each row and their columns, as `topk` does, but faster.
 
-    On long rows that is slow. The smallest stand in the groups whose own smallest are smallest:
-    those are found first, by a minimum that runs at the speed of memory.
+    They lie in the groups of columns with the smallest minima, which are found first.
     """
     length = values.shape[1]
     group = 16

@@ -1,4 +1,4 @@
-"""The eight candidate pools of the literature, as masks over one ranking by distance.
+"""Ranks the eight candidate pools of the literature, as masks over one order by distance.
 
 Relative to a point, a candidate's debate is the `same` debate and stance, the `oppo`site stance of
 the same debate, the same `theme` (domain) in another debate, or the rest of the `portal`. Names and
@@ -13,7 +13,7 @@ import torch
 
 from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.neighbors import Indices, first_where, of_all
+from biencoder.retrieval.neighbors import Indices, first_where, gather_numpy_rows
 from biencoder.retrieval.ranking import K, Ranking, Scorer, pair_scores
 from biencoder.runtime import distributed
 
@@ -40,7 +40,7 @@ _GOLD, _OUTSIDE = 8, 9
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Every pool's ranking, and from the widest (`epa`) what a single query's record shows.
+    """Rankings of every pool, and the nearest candidates of the widest, `epa`.
 
     `nearest_rank` [N] is the own counter's place by distance among all candidates, from 1;
     `distances` [N, K] are those of `rankings['epa'].candidates`, inf where the pool ran out.
@@ -52,7 +52,7 @@ class Retrieved:
 
 
 def kinds(split: Split, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """What each candidate is to the points `rows` [R]: shape [R, 2N], counters first.
+    """Classify each candidate relative to the points `rows` [R]: shape [R, 2N], counters first.
 
     The group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold counter, 9
     for what the corpus counts in no pool: the point itself and copies of the gold counter's text.
@@ -74,7 +74,7 @@ def kinds(split: Split, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
 
 
 def sizes(split: Split) -> dict[str, int]:
-    """The number of negatives in each pool, summed over all points of the split."""
+    """Count the negatives in each pool, summed over all points of the split."""
     counts = np.zeros(_OUTSIDE + 1, dtype=np.int64)
     for rows in _blocks(len(split)):
         counts += np.bincount(kinds(split, rows).ravel(), minlength=len(counts))
@@ -116,13 +116,15 @@ def retrieve(split: Split, embeddings: Embeddings, model: Scorer) -> Retrieved:
         nearest_rank[rows] = (np.cumsum(candidates, axis=1) * is_gold).max(axis=1)
         distances[rows] = first_where(candidates, by_distance.cpu().numpy(), K)
     mine = np.concatenate([np.empty(0, np.int64), *own])
-    found = {pool: of_all(answers, mine) for pool, answers in found.items()}
+    found = {pool: gather_numpy_rows(answers, mine) for pool, answers in found.items()}
     scored = _scored(split, embeddings, model, found)
-    return Retrieved(scored, of_all(nearest_rank, mine), of_all(distances, mine))
+    return Retrieved(
+        scored, gather_numpy_rows(nearest_rank, mine), gather_numpy_rows(distances, mine)
+    )
 
 
 def _members(pool: str) -> npt.NDArray[np.bool_]:
-    """Which of the ten kinds stand in a pool, [10]."""
+    """Mark the kinds of candidates that belong to a pool, [10]."""
     counters, points = POOLS[pool]
     chosen = [group in counters for group in GROUPS] + [group in points for group in GROUPS]
     return np.array([*chosen, True, False])
@@ -131,7 +133,7 @@ def _members(pool: str) -> npt.NDArray[np.bool_]:
 def _scored(
     split: Split, embeddings: Embeddings, model: Scorer, candidates: dict[str, Indices]
 ) -> dict[str, Ranking]:
-    """The pools' candidates with the pair head's scores; the pools overlap, so each pair once."""
+    """Score the pools' candidates by the pair head, each pair once, since the pools overlap."""
     stacked = np.stack(list(candidates.values()))
     width = 2 * len(split)
     key = np.where(stacked >= 0, stacked + width * np.arange(len(split))[:, None], 0)

@@ -1,4 +1,4 @@
-"""The table of predictions: what was retrieved for every single point."""
+"""Makes the table of predictions: what was retrieved for every point."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,7 @@ from biencoder.retrieval.pools import Retrieved
 
 
 def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> pl.DataFrame:
-    """One row a point, of the widest pool, `epa`.
+    """Make the table of predictions: one row a point, of the widest pool, `epa`.
 
     Columns: split; pair_id ('domain/title/stance/number'); leaked (the pair shares a text across
     the border between training and the held-out splits); point_words; nearest_rank (the own
@@ -43,5 +43,5 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
 
 
 def _rows(values: np.ndarray, filled: list[npt.NDArray[np.int64]]) -> list[list[float]]:
-    """`values` [N, K] cut to the candidates that each pool really held."""
+    """Cut `values` [N, K] to the candidates that each pool really held."""
     return [row[: len(kept)].tolist() for row, kept in zip(values, filled, strict=True)]

@@ -1,4 +1,4 @@
-"""Top-1 retrieval of the best counter-argument: nearest by embedding, rescored by the pair head."""
+"""Ranks candidates for every point: nearest by embedding, rescored by the pair head; top-1."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,14 +21,14 @@ BLOCK = 1024
 
 
 class Scorer(Protocol):
-    """What ranking needs of a model; see `BiEncoder`."""
+    """Interface of a model that scores pairs; see `BiEncoder.pair_score`."""
 
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What was retrieved for each of a split's N points.
+    """Retrieved candidates and their scores for each of a split's N points.
 
     `candidates` [N, K] are rows of the pool (all N counters, then all N points), nearest first, −1
     where the pool ran out; `scores` [N, K] are the pair head's log-odds, −inf there.
@@ -39,12 +39,12 @@ class Ranking:
 
     @property
     def gold(self) -> npt.NDArray[np.bool_]:
-        """Where the own counter stands among the candidates, [N, K]."""
+        """Marks the gold counter among the candidates, [N, K]."""
         return self.candidates == np.arange(len(self.candidates))[:, None]
 
     @property
     def rescored_rank(self) -> npt.NDArray[np.int64]:
-        """The own counter's place after rescoring, 1 to K, 0 where it is not retrieved, [N].
+        """Rank of the gold counter after rescoring, 1 to K, 0 where it is not retrieved, [N].
 
         Equal scores keep the order of distance.
         """
@@ -75,7 +75,7 @@ def rank(split: Split, embeddings: Embeddings, model: Scorer, neighbors: str = "
 
 
 def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dict[str, float]:
-    """The figures of an `eval` event, over all points or the subset `among` [N].
+    """Compute the figures of an `eval` event, over all points or the subset `among` [N].
 
     top1 (share of points whose answer is their own counter), hits, n, nearest_top1 (the nearest
     candidate without the head), recall_at_10 (the ceiling of the rescoring), mrr_at_10 (after
@@ -103,7 +103,7 @@ def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dic
 def pair_scores(
     split: Split, embeddings: Embeddings, model: Scorer, queries: Indices, candidates: Indices
 ) -> npt.NDArray[np.float32]:
-    """The pair head's log-odds that a candidate is the counter of a point, for P pairs → [P].
+    """Compute the pair head's log-odds that a candidate is a point's counter, for P pairs → [P].
 
     `queries` [P] are rows of the split, `candidates` [P] rows of its pool. The processes of a run
     share the pairs, and each gets all scores.

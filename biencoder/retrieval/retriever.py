@@ -1,4 +1,4 @@
-"""A saved model asked: scored on a corpus, or for the best counter-arguments to a point."""
+"""Uses a saved model: evaluates it on a corpus, or retrieves counter-arguments to a point."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from biencoder.storage.progress import State
 
 @dataclass(frozen=True)
 class Hit:
-    """A counter-argument: its text, where the corpus holds it, and how well it answers."""
+    """A retrieved counter-argument."""
 
     text: str
     name: str  # 'split/domain/title/stance/number/role'
@@ -33,7 +33,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Retriever:
-    """A checkpoint, ready to use on a device."""
+    """A trained model, loaded from a checkpoint onto a device."""
 
     model: BiEncoder
     tokenizer: Any
@@ -42,13 +42,13 @@ class Retriever:
 
     @classmethod
     def load(cls, reference: str, checkpoint_dir: Path, device_name: str) -> "Retriever":
-        """Raises `RunError` where there is no such checkpoint or device."""
+        """Load the best weights of a run. Raises `RunError` for a missing checkpoint or device."""
         device = environment.device(device_name)
         folder = checkpoint.find(reference, checkpoint_dir)
         return cls(*checkpoint.load(folder, device), device)
 
     def evaluate(self, data_dir: Path | None, split: str | None) -> list[SplitResult]:
-        """Score one split of a corpus or all, in all eight pools. Raises `CorpusError`."""
+        """Evaluate one split of a corpus or all, in all eight pools. Raises `CorpusError`."""
         data = self._corpus(data_dir)
         results = []
         for one in data.splits:
@@ -59,7 +59,7 @@ class Retriever:
 
     @torch.no_grad()
     def retrieve(self, text: str, top: int, data_dir: Path | None) -> list[Hit]:
-        """The `top` counter-arguments to `text` that a corpus holds, best first."""
+        """Retrieve the `top` counter-arguments to `text` from a corpus, best first."""
         where: dict[str, tuple[str, str]] = {}
         for split in self._corpus(data_dir).splits:
             candidates = [*split.pairs["counter"], *split.pairs["point"]]

@@ -1,4 +1,4 @@
-"""The floor that every trained model is shown against: the pretrained encoder as it comes.
+"""Evaluates the untrained encoder, the baseline of every run.
 
 Its pooled vector stands in for the similarity embedding, compared by cosine; there is no pair head,
 so the nearest candidate is the answer.
@@ -11,7 +11,7 @@ from biencoder.retrieval.embedding import Embeddings
 
 
 class NearestAlone:
-    """A scorer that finds all candidates alike, so that the order of distance stays."""
+    """Scores all candidates alike, which keeps the order of distance."""
 
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Sides [P, H] each → zeros [P]."""
@@ -19,6 +19,6 @@ class NearestAlone:
 
 
 def embeddings(pooled: Tensor) -> Embeddings:
-    """Pooled vectors [T, H] at unit length, where Euclidean distance orders as cosine does."""
+    """Normalise pooled vectors [T, H] to unit length, where Euclidean distance orders as cosine."""
     unit = torch.nn.functional.normalize(pooled)
     return Embeddings(unit, unit)

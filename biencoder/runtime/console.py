@@ -1,4 +1,4 @@
-"""Lines for the person who watches a run."""
+"""Prints lines beside a progress bar."""
 
 import os
 
@@ -18,17 +18,17 @@ def say(line: str) -> None:
 
 
 def discard_output() -> None:
-    """Send whatever is printed from now on nowhere."""
+    """Redirect standard output to the null device."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)
 
 
 def percent(share: float) -> str:
-    """A share as '36.3 %'."""
+    """Format a share as '36.3 %'."""
     return f"{100 * share:.1f} %"
 
 
 def percentages(shares: dict[str, float]) -> str:
-    """Named shares in one line."""
+    """Format named shares as one line."""
     return "  ".join(f"{name} {percent(share)}" for name, share in shares.items())

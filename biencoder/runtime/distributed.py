@@ -35,7 +35,7 @@ _store: dist.Store | None = None
 def joined(device: torch.device) -> Iterator[None]:
     """Join the process group, if `torchrun` has started one, and leave it at the end.
 
-    A failure in the block is told to the others. Raises `RunError` as `blame` does.
+    A failure in the block is announced to the others. Raises `RunError` as `name_failed_process`.
     """
     global _store
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
@@ -50,7 +50,7 @@ def joined(device: torch.device) -> Iterator[None]:
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     dist.init_process_group(backend, store=_store, rank=number, world_size=size)
     try:
-        with blame():
+        with name_failed_process():
             yield
     except Exception as error:
         if not _store.check([_FAILURE]):
@@ -63,8 +63,8 @@ def joined(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
-def blame() -> Iterator[None]:
-    """Raises `RunError` naming the process at fault where the block fails because one has ended."""
+def name_failed_process() -> Iterator[None]:
+    """Raise `RunError` that names the process whose end made a collective in the block fail."""
     try:
         yield
     except RuntimeError:
@@ -100,7 +100,7 @@ def shard(total: int) -> npt.NDArray[np.int64]:
 
 
 def all_gather_rows(values: Tensor, rows: Tensor, total: int) -> Tensor:
-    """Every process gives `values` [G, …] for its `rows` [G]; each gets the whole, [total, …].
+    """All-gather rows: every process gives `values` [G, …] for its `rows` [G]; returns [total, …].
 
     A process without rows may give values of any width. Where the values need a gradient, every
     process must differentiate the result: the gradient of a row is the sum over the processes, and
@@ -138,7 +138,7 @@ def all_reduce(values: Tensor) -> None:
 
 
 def all_reduce_max(number: int) -> int:
-    """The greatest of the processes' numbers."""
+    """Return the maximum of the processes' numbers."""
     if world_size() == 1:
         return number
     numbers = torch.tensor(number)
@@ -147,7 +147,7 @@ def all_reduce_max(number: int) -> int:
 
 
 def broadcast(data: bytes) -> bytes:
-    """The bytes that the main process gives; what the others give does not matter."""
+    """Return the main process' bytes on every process."""
     if world_size() == 1:
         return data
     content = torch.frombuffer(bytearray(data or b"\0"), dtype=torch.uint8)
@@ -159,14 +159,14 @@ def broadcast(data: bytes) -> bytes:
 
 
 def broadcast_weights(module: nn.Module) -> None:
-    """Make the module's parameters and buffers those of the main process."""
+    """Copy the main process' parameters and buffers to every process."""
     if world_size() > 1:
         for tensor in module.state_dict().values():
             dist.broadcast(tensor, 0)
 
 
 def data_parallel(module: nn.Module, device: torch.device, *, all_used: bool) -> nn.Module:
-    """A module whose gradients, after `backward`, are the mean over the processes.
+    """Wrap a module so that `backward` averages its gradients over the processes.
 
     `all_used` says that every parameter takes part in each forward, which spares a search.
     """
@@ -180,7 +180,7 @@ def data_parallel(module: nn.Module, device: torch.device, *, all_used: bool) ->
 
 
 def rank() -> int:
-    """This process' number, from 0."""
+    """Return this process' rank, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -189,7 +189,7 @@ def _name(rank: int) -> str:
 
 
 def _culprit() -> str | None:
-    """A sentence on the process whose end the others noticed, None where none is known to fail."""
+    """Find the process whose end the others noticed: a sentence, or None where none is known."""
     deadline = time.monotonic() + PATIENCE
     while _store and time.monotonic() < deadline:
         if _store.check([_FAILURE]):

@@ -1,4 +1,4 @@
-"""Where a run takes place: device, library versions, commit."""
+"""Describes where a run takes place: device, precision, library versions, commit."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn
 
 
 def device(name: str) -> torch.device:
-    """The device that `--device` means; of several GPUs the one that `torchrun` has given us.
+    """Choose the device of `--device`; of several GPUs the one of this process' local rank.
 
     Raises `RunError` where there is none.
     """
@@ -34,7 +34,7 @@ def device(name: str) -> torch.device:
 
 
 def check_writable(*folders: Path) -> None:
-    """Find out by a trial file now, not after hours. Raises `RunError` naming the folder."""
+    """Write a trial file to each folder. Raises `RunError` naming one that cannot be written."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +48,7 @@ def check_writable(*folders: Path) -> None:
 
 
 def precision(name: str, device: torch.device) -> str:
-    """The precision that `--precision` means: of 'auto' bfloat16 on a GPU that has it."""
+    """Resolve `--precision`: 'auto' is bfloat16 on a GPU that has it, else float32."""
     if name != "auto":
         return name
     on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
@@ -56,7 +56,7 @@ def precision(name: str, device: torch.device) -> str:
 
 
 def provenance(device: torch.device, precision: str, processes: int) -> dict[str, Any]:
-    """Where a run takes place: what, beside its flags, may change the last bits of its result."""
+    """Collect what, beside its flags, may change the last bits of a run's result."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "device": {"type": device.type, "name": name or platform.machine()},
@@ -69,7 +69,7 @@ def provenance(device: torch.device, precision: str, processes: int) -> dict[str
 
 
 def version(package: str = "counterargument-biencoder") -> str | None:
-    """The installed version of a package, None where it is not installed."""
+    """Return the installed version of a package, None where it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -77,12 +77,12 @@ def version(package: str = "counterargument-biencoder") -> str | None:
 
 
 def versions() -> dict[str, str | None]:
-    """Versions of Python and of the libraries that decide a run's result."""
+    """Return the versions of Python and of the libraries that affect a run's result."""
     return {"python": platform.python_version(), **{name: version(name) for name in _PACKAGES}}
 
 
 def git_commit() -> str | None:
-    """The commit of the source that is running: of the checkout, with '-dirty' where its files have
+    """Find the commit of the running source: of the checkout, with '-dirty' where its files have
     changed since, or of the image it was built from. None where neither is known.
     """
     if commit := os.environ.get("BIENCODER_COMMIT"):

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT as an exception that waits for what must not be cut in two."""
+"""Turns SIGTERM and SIGINT into an exception, deferred while a step or a file is unfinished."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ class Interruption:
 
     @property
     def pending(self) -> bool:
-        """Whether a signal has come that is still held."""
+        """Whether a signal has arrived and is deferred."""
         return self._received is not None
 
     @contextmanager
@@ -45,7 +45,7 @@ class Interruption:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Let the block finish before a signal takes effect: an optimiser step, a file."""
+        """Defer a signal until the end of the block, an optimiser step or a file, then raise it."""
         self._held = True
         try:
             yield
@@ -55,8 +55,8 @@ class Interruption:
             raise Interrupted(self._received)
 
     @contextmanager
-    def winding_up(self) -> Iterator[None]:
-        """The same for what is done because of a signal: it raises nothing afterwards."""
+    def held_silently(self) -> Iterator[None]:
+        """Defer a signal during clean-up after another one, and raise nothing afterwards."""
         self._held = True
         try:
             yield
@@ -64,21 +64,21 @@ class Interruption:
             self._held = False
 
     @contextmanager
-    def agreed(self, greatest: Callable[[int], int]) -> Iterator[None]:
-        """Within the block a signal takes effect at `heed` alone, in all processes of a run.
+    def agreed(self, all_reduce_max: Callable[[int], int]) -> Iterator[None]:
+        """Within the block a signal takes effect at `raise_if_signalled` alone, on all processes.
 
-        One that left while the others wait for it would take them down. `greatest` gives the
-        greatest of the processes' numbers. Further signals do nothing: `torchrun` passes on what
-        the terminal has sent already.
+        A process that left while the others wait in a collective would make them fail.
+        `all_reduce_max` returns the maximum of the processes' numbers. Further signals do nothing:
+        `torchrun` repeats those that the terminal has sent already.
         """
-        self._agree = greatest
+        self._agree = all_reduce_max
         try:
             yield
         finally:
             self._agree = None
 
-    def heed(self) -> None:
-        """A point at which the processes of a run can end together."""
+    def raise_if_signalled(self) -> None:
+        """Raise `Interrupted` where any process has received a signal; all processes call it."""
         if self._agree is not None and (number := self._agree(self._received or 0)):
             raise Interrupted(number)
 

@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all."""
+"""Writes files and folders atomically: they appear whole or not at all."""
 
 import os
 import shutil
@@ -13,9 +13,9 @@ from biencoder.errors import FileError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write to; on leaving it takes the name `path` in one step.
+    """Yield a temporary path beside `path`; after the block it is renamed to `path`.
 
-    Where the block fails, what was at `path` before is still there and nothing is left beside it.
+    Where the block fails, `path` stays as it was and nothing is left beside it.
     Raises `FileError` where the disk refuses.
     """
     unfinished = path.with_name(f".{path.name}.tmp")
@@ -32,7 +32,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """The same for a folder: an empty one to fill, which then takes the place of `path`."""
+    """Yield an empty temporary folder to fill; after the block it replaces `path`."""
     unfinished = path.with_name(f".{path.name}.tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
@@ -55,7 +55,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    """Wait until the file's bytes, or the folder's entries, are on the disk."""
+    """Synchronise a file or the entries of a folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

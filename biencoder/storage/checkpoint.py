@@ -43,7 +43,7 @@ _NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
 
 
 def folder(run_dir: Path, progress: Progress) -> Path:
-    """Where a run's checkpoint of this point of it lies."""
+    """Return the folder of a run's checkpoint at this point."""
     name = f"epoch-{progress.epoch:04d}-step-{progress.step:06d}-{progress.stage}"
     return run_dir / name
 
@@ -80,10 +80,10 @@ def save(
 
 
 def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
-    """(the newest undamaged checkpoint to go on from or None, names of damaged ones).
+    """Find the newest undamaged checkpoint to resume from, or None; and the names of damaged ones.
 
-    A damaged checkpoint is set aside as `<name>.damaged`. Where it is the best one there is nothing
-    to go on from: nobody else knows what the run ends with.
+    A damaged checkpoint is set aside as `<name>.damaged`. Where the best one is damaged
+    there is nothing to resume from, since the run ends with it.
     """
     index = read_index(run_dir)
     names = {role: index[role] for role in ("best", "last", "previous") if role in index}
@@ -103,7 +103,7 @@ def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
 
 
 def verify(folder: Path) -> None:
-    """Raises `CheckpointError` where a file of the checkpoint is not as it was written."""
+    """Check a checkpoint's checksums. Raises `CheckpointError` naming a damaged or missing file."""
     try:
         expected = dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
@@ -126,7 +126,7 @@ def _is_intact(folder: Path) -> bool:
 
 
 def find(reference: str, checkpoint_dir: Path) -> Path:
-    """The folder of the best weights that a run id, a run's folder or a checkpoint's folder means.
+    """Find the best weights by a run id, a run's folder or a checkpoint's folder.
 
     Raises `CheckpointError`.
     """
@@ -142,7 +142,7 @@ def find(reference: str, checkpoint_dir: Path) -> Path:
 
 
 def load(folder: Path, device: torch.device) -> tuple[BiEncoder, Any, State]:
-    """(model, tokenizer, state) of the checkpoint in `folder`. Raises `CheckpointError`."""
+    """Load (model, tokenizer, state) from a checkpoint. Raises `CheckpointError`."""
     verify(folder)
     state = read_state(folder)
     config = state.config
@@ -163,7 +163,7 @@ def put_weights(model: BiEncoder, folder: Path) -> None:
 
 
 def read_state(folder: Path) -> State:
-    """What `save` was given as `state`. Raises `CheckpointError`."""
+    """Read a checkpoint's state. Raises `CheckpointError`."""
     path = folder / STATE
     state: Any = None
     try:
@@ -181,7 +181,7 @@ def read_state(folder: Path) -> State:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file. Raises `CheckpointError`."""
+    """Read the tensors of a safetensors file. Raises `CheckpointError`."""
     try:
         return load_file(path)
     except (OSError, safetensors.SafetensorError) as error:
@@ -189,7 +189,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """(a checkpoint's weights that fit `model`, names of the modules that have to start fresh).
+    """Read a first stage: (its weights that fit `model`, names of modules that start fresh).
 
     Those are the pair head where its shape differs (another fusion), and the LayerNorms that the
     checkpoint does not have. Raises `CheckpointError` where the encoder differs.
@@ -212,7 +212,7 @@ def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list
 
 
 def read_index(run_dir: Path) -> dict[str, str]:
-    """Role ('best', 'last', 'previous') → checkpoint name; {} where there is no index.
+    """Read the index, role ('best', 'last', 'previous') → checkpoint name; {} where there is none.
 
     Raises `CheckpointError` where there is one that cannot be read.
     """
@@ -231,13 +231,13 @@ def read_index(run_dir: Path) -> dict[str, str]:
 
 
 def digest(folder: Path) -> str:
-    """A hash of a checkpoint's weights."""
+    """Hash a checkpoint's weights, 16 hexadecimal digits."""
     return _digest(folder / MODEL)[:16]
 
 
 @distributed.main_process_only
 def drop_training_state(run_dir: Path) -> None:
-    """A finished run keeps its best and its last weights, and nothing to go on from."""
+    """Remove the optimiser state of a completed run; its best and last weights stay."""
     index = read_index(run_dir)
     index.pop("previous", None)
     _write_index(run_dir, index)
@@ -249,7 +249,7 @@ def drop_training_state(run_dir: Path) -> None:
 
 
 def _write_index(run_dir: Path, index: dict[str, str]) -> None:
-    """Put the index in force, then remove the checkpoints that it does not name."""
+    """Write the index, then remove the checkpoints that it does not name."""
     with whole_file(run_dir / INDEX) as path:
         _write_json(path, index)
     for unfinished in run_dir.glob(".epoch-*.tmp"):  # left by a killed process

@@ -1,4 +1,4 @@
-"""A trained model as a sentence-transformers folder, which loads without this package."""
+"""Exports a trained model as a sentence-transformers folder, which loads without this package."""
 
 import json
 from pathlib import Path
@@ -87,7 +87,7 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path) -> None:
 
 
 def model_card(state: State) -> str:
-    """The README.md of an exported model: what it is, its figures, how to use both parts."""
+    """Write the README.md of an exported model: what it is, its figures, how to use both parts."""
     config = state.config
     data = config.data_dir or "the sample corpus of counterargument-biencoder"
     leaked = "dropped from" if config.leaked_pairs == "drop" else "kept in"

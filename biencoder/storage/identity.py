@@ -1,4 +1,4 @@
-"""What identifies a run: the content that decides its result, whatever names it was given by."""
+"""Identifies a run by the content that decides its result, not by names and paths."""
 
 import hashlib
 import json
@@ -15,8 +15,8 @@ PROBE = "Ünïcode CASE, don't; 1,000 … 漢字 \t e\u0301"
 def decides(
     config: Config, *, corpus: str, encoder: str, first_stage: str | None, precision: str
 ) -> dict[str, Any]:
-    """All that decides a run's result: the config's fields, resolved, and digests of what its names
-    stand for.
+    """Collect all that decides a run's result: resolved config fields, and digests in the place of
+    names.
     """
     fields = config.model_dump(mode="json", exclude=NOT_DECIDING)
     content = {"corpus": corpus, "encoder": encoder, "init_from": first_stage}
@@ -24,12 +24,12 @@ def decides(
 
 
 def identity(decides: dict[str, Any]) -> str:
-    """A hash by which people tell runs apart: runs that share it have the same result."""
+    """Hash what decides a result, 16 hexadecimal digits; equal ones mean equal results."""
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def encoder_digest(encoder: nn.Module, tokenizer: Any) -> str:
-    """A hash of an encoder's weights and its tokenizer, by whatever name they were loaded."""
+    """Hash an encoder's weights and its tokenizer, independent of the name they were loaded by."""
     content = hashlib.sha256()
     for name, tensor in sorted(encoder.state_dict().items()):
         content.update(f"{name} {tuple(tensor.shape)}".encode())

@@ -1,4 +1,4 @@
-"""Files of a table of predictions, see `retrieval.predictions`: parquet, and TREC run and qrels."""
+"""Writes predictions, see `retrieval.predictions`, as parquet and as TREC run and qrels files."""
 
 from pathlib import Path
 from urllib.parse import quote
@@ -12,13 +12,13 @@ from biencoder.storage.atomic import whole_file
 
 @distributed.main_process_only
 def write_parquet(tables: list[pl.DataFrame], path: Path) -> None:
-    """The tables of several splits as one parquet file."""
+    """Write the tables of several splits as one parquet file."""
     with whole_file(path) as unfinished:
         pl.concat(tables).write_parquet(unfinished)
 
 
 def write_trec(predictions: pl.DataFrame, run_id: str, folder: Path) -> None:
-    """`<split>.run` and `<split>.qrels` for trec_eval and its kin, one split's table each.
+    """Write one split's table as `<split>.run` and `<split>.qrels`, for trec_eval and the like.
 
     The run holds the ten candidates in their order after rescoring. Its score column is 10, 9, …:
     tools sort by it, some in single precision, where log-odds could tie or swap.

@@ -1,4 +1,4 @@
-"""How far a run has come, as the trainer counts it and a checkpoint holds it."""
+"""Counts how far a run has come; the trainer and the checkpoints share these types."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class Best(BaseModel):
     top1: dict[str, float] = {}
 
     def update(self, epoch: int, top1: dict[str, float]) -> bool:
-        """Take over an evaluated epoch if it is better; says whether it was."""
+        """Replace the best epoch if this one is better; returns whether it was."""
         if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
             return False
         self.epoch, self.top1 = epoch, top1
@@ -23,7 +23,7 @@ class Best(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a run has come: all that a checkpoint holds beside tensors.
+    """Progress of a run: all that a checkpoint holds beside tensors.
 
     `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
     'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
@@ -39,7 +39,7 @@ class Progress(BaseModel):
 
 
 class State(BaseModel):
-    """What `state.json` holds: the version that wrote it, the run, how far it has come."""
+    """Content of `state.json`: the version that wrote it, the run, its progress."""
 
     version: str = Field(default_factory=lambda: str(environment.version()))
     run_id: str = Field(pattern=RUN_ID)

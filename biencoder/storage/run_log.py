@@ -1,4 +1,4 @@
-"""The run log: one JSON object a line, appended as it happens, never rewritten."""
+"""Writes the run log, one JSON object a line, and finds the run to resume."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ from biencoder.storage.progress import Progress
 class RunLog:
     """The log of one run, `<log_dir>/<run_id>.jsonl`, held by one process at a time.
 
-    In a run of several processes the main one writes; on the others nothing here does anything.
+    On processes other than the main one nothing is opened or written.
 
     Every line carries event, run_id, time (ISO 8601, UTC) and schema. A number that is not finite
     is written as null, and the line's `nonfinite` names the field.
@@ -53,7 +53,7 @@ class RunLog:
             raise
 
     def _take(self, descriptor: int, resumed: bool) -> None:
-        """Lock the file. Raises `RunError` where this process cannot go on with it."""
+        """Lock the file. Raises `RunError` where this process must not append to it."""
         try:
             # The lock dies with its holder, however that ends.
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -115,7 +115,7 @@ class RunLog:
             os.close(self._descriptor)
 
     def _drop_torn_line(self, descriptor: int) -> None:
-        """Cut off what a full disk or a crash left of one of our lines: it never was a record."""
+        """Truncate an unfinished last line, left by a full disk or a crash."""
         content = self.path.read_bytes()
         whole = content.rfind(b"\n") + 1
         torn, ours = content[whole:], b'{"event": "'
@@ -124,12 +124,12 @@ class RunLog:
 
 
 def new_run_id(variant: str, seed: int) -> str:
-    """A readable name: UTC time, canonical variant, seed, and a number against others like it."""
+    """Make a unique readable name: UTC time, canonical variant, seed, six random digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}_{secrets.token_hex(3)}"
 
 
 class FormerRun(NamedTuple):
-    """A run that the log folder holds already; `start` is its `run_start`."""
+    """An earlier run of the log folder; `start` is its `run_start` record."""
 
     run_id: str
     completed: bool
@@ -139,7 +139,7 @@ class FormerRun(NamedTuple):
 def find_run(
     log_dir: Path, decides: dict[str, Any], run_id: str | None, free: Collection[str] = ()
 ) -> FormerRun | None:
-    """The run to go on with, or None.
+    """Find the run to resume, None where there is none.
 
     With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. What
     `decides` its result must be as given, but for the `free` fields. A run is completed when its
@@ -179,7 +179,7 @@ def _is_completed(last_record: dict[str, Any]) -> bool:
 
 
 def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two records, {} for one that is no whole line; a log may be large, so ends alone."""
+    """Read the first and the last record, {} for a torn line; a log may be too large to read."""
     with path.open("rb") as file:
         first = file.readline()
         file.seek(max(0, path.stat().st_size - 100_000))
@@ -196,7 +196,7 @@ def _record(line: bytes) -> dict[str, Any]:
 
 
 def _finite(value: Any, name: str, nonfinite: list[str]) -> Any:
-    """`value` with each non-finite float replaced by None, and `name` noted where one was."""
+    """Replace each non-finite float of `value` by None, and add `name` to `nonfinite`."""
     if isinstance(value, dict):
         return {key: _finite(item, f"{name}.{key}", nonfinite) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -18,9 +18,9 @@ _LEVELS = 2**16
 
 
 class QuickDropout(TorchFunctionMode):
-    """While it is entered, `F.dropout` and the dropout of attention are done by `dropout`.
+    """Replaces `F.dropout` and the dropout of attention by `dropout` within the block.
 
-    Whatever the encoder's architecture: it calls torch as ever, with tensors on the CPU.
+    It works for any encoder whose tensors are on the CPU.
     """
 
     def __torch_function__(

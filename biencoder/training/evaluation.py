@@ -1,4 +1,4 @@
-"""The figures of the three splits by the model as it stands, after every epoch."""
+"""Evaluates the three splits by the current model, and logs the figures."""
 
 import time
 from collections.abc import Callable
@@ -25,8 +25,8 @@ from biencoder.storage.run_log import RunLog
 class Evaluator:
     """Embeds, ranks and scores the splits, and logs the figures.
 
-    `with_unseen` adds the figures over points that training does not hold; `heed` is called often,
-    as the point at which a signal may take effect.
+    `with_unseen` adds the figures over points that training does not hold; `heed` is called
+    between batches, so that a signal can take effect.
     """
 
     data: Corpus
@@ -41,7 +41,9 @@ class Evaluator:
     embeddings: dict[str, Embeddings] = field(default_factory=dict)
 
     def embedded(self, name: str) -> Embeddings:
-        """The embeddings of a split's texts. Raises `NotFiniteError`."""
+        """Return the embeddings of a split's texts, computed once until `forget`. Raises
+        `NotFiniteError`.
+        """
         if name not in self.embeddings:
             self.embeddings[name] = embed(
                 self.model, self.tokens[name], self.device, name, self.heed
@@ -49,7 +51,7 @@ class Evaluator:
         return self.embeddings[name]
 
     def evaluate(self, progress: Progress) -> tuple[dict[str, float], Ranking]:
-        """(top-1 of each split, the training split's ranking); each split's figures are logged."""
+        """Rank and log the splits; returns (top-1 of each, the training split's ranking)."""
         top1, rankings = {}, {}
         for split in self.data.splits:
             clock = time.monotonic()
@@ -63,9 +65,9 @@ class Evaluator:
         return top1, rankings["training"]
 
     def evaluate_untrained(self, progress: Progress) -> dict[str, Tensor]:
-        """Score the encoder before any training, by nearest neighbour.
+        """Rank the splits by the encoder before any training, by nearest neighbour, and log it.
 
-        Leaves top-1 of each split in `progress`; returns the pooled vectors of each split's texts.
+        Sets `progress.untrained`; returns the pooled vectors of each split's texts.
         """
         self.model.eval()
         pooled = {}
@@ -85,13 +87,13 @@ class Evaluator:
 
     @torch.no_grad()
     def keep(self, pooled: dict[str, Tensor]) -> None:
-        """Keep the embeddings that follow from pooled vectors, which spares encoding again."""
+        """Project pooled vectors and keep the embeddings, which avoids encoding again."""
         self.embeddings = {
             name: Embeddings(*self.model.project(vectors)) for name, vectors in pooled.items()
         }
 
     def forget(self) -> None:
-        """Drop the embeddings: the model's weights change."""
+        """Drop the embeddings, because the model's weights change."""
         self.embeddings.clear()
 
     def _score(

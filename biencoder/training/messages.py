@@ -1,4 +1,4 @@
-"""Lines that a run prints of its data and its result."""
+"""Formats lines that a run prints about its data and its result."""
 
 from biencoder.data.corpus import Split
 from biencoder.runtime.console import percent
@@ -6,7 +6,7 @@ from biencoder.storage.progress import Progress
 
 
 def closing_line(progress: Progress) -> str:
-    """The best epoch's figures beside the untrained encoder's."""
+    """Format the best epoch's figures beside the untrained encoder's."""
     beside = [
         f"{name} {percent(share)} (untrained encoder {percent(progress.untrained[name])})"
         for name, share in progress.best.top1.items()

@@ -1,4 +1,4 @@
-"""The negative of every training pair: hard (the nearest wrong text) or random, on a schedule."""
+"""Mines a negative for every training pair: hard (the nearest wrong text) or random."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from biencoder.retrieval.neighbors import Indices, first_where, nearest
 
 @dataclass(frozen=True)
 class Negatives:
-    """The negatives in force and what the run log says of them.
+    """Mined negatives and their figures for the run log.
 
     `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that stood
     nearer than the hard negative taken but have one of the point's own texts, the pair itself left
@@ -30,7 +30,7 @@ class Negatives:
 
     @property
     def figures(self) -> dict[str, Any]:
-        """The fields of a `mine` event."""
+        """Fields of a `mine` event."""
         return {name: value for name, value in vars(self).items() if name != "text_ids"}
 
 
@@ -48,7 +48,7 @@ def mine(
     neighbors: str = "exact",
     retrieved: Indices | None = None,
 ) -> Negatives:
-    """Give every pair of `split` a new negative.
+    """Mine a new negative for every pair of `split`.
 
     `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
     searches them. A hard negative is the nearest text among all points and counters of the split
@@ -82,7 +82,7 @@ def mine(
 
 
 def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Uniform over the split's points and counters; draws again while a pair got its own text."""
+    """Draw uniformly from points and counters, again while a pair got one of its own texts."""
     candidates = split.candidate_ids
     drawn = candidates[rng.integers(len(candidates), size=len(split))]
     while len(own := np.flatnonzero(split.is_own(split.point_ids, drawn))):
@@ -93,7 +93,7 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
 def _hard_negatives(
     split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
 ) -> tuple[Indices, int]:
-    """(text ids [P], texts passed over) for the pairs with the given rows."""
+    """Find the nearest wrong text of the given pairs: (text ids [P], number passed over)."""
     pool, points = split.candidate_ids, split.point_ids[pairs]
     found = np.full(len(pairs), -1)
     if retrieved is not None:

@@ -1,4 +1,4 @@
-"""The training objective as one differentiable forward, and its backward."""
+"""Computes the training objective and its gradients."""
 
 from contextlib import nullcontext
 
@@ -13,14 +13,14 @@ from biencoder.training.dropout import QuickDropout
 
 
 class Objective(nn.Module):
-    """The model and its loss as one forward, all of which `DistributedDataParallel` has to see."""
+    """Combines model and loss in one forward, as `DistributedDataParallel` needs."""
 
     def __init__(self, model: BiEncoder, margin: float, in_batch_weight: float = 0.0) -> None:
         super().__init__()
         self.model, self.margin, self.in_batch_weight = model, margin, in_batch_weight
 
     def forward(self, batch: Batch) -> Loss:
-        """The loss of the batch's triplets."""
+        """Compute the loss of the batch's triplets."""
         with QuickDropout() if batch.triplets.device.type == "cpu" else nullcontext():
             vectors = [self.model(input_ids, mask) for input_ids, mask in batch.groups]
         sim, h = (torch.cat(parts) for parts in zip(*vectors, strict=True))
@@ -34,7 +34,7 @@ class Objective(nn.Module):
 
 
 def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Loss:
-    """The loss of B triplets by sim [3, B, S] and h [3, B, H]: points, counters, negatives."""
+    """Compute the loss of B triplets (point, counter, negative): sim [3, B, S], h [3, B, H]."""
     sim_p, sim_c, sim_n = sim
     h_p, h_c, h_n = h
     is_counter = model.pair_logits(sim_p, h_p, sim_c, h_c)
@@ -43,8 +43,9 @@ def triplet_step(model: BiEncoder, sim: Tensor, h: Tensor, margin: float) -> Los
 
 
 def backward(objective: nn.Module, batch: Batch, pairs: int) -> Loss:
-    """The loss of a batch of so many pairs, detached, and its gradients: the processes share the
-    pairs, and each gets what one alone would get for all of them.
+    """Compute the gradients of a batch of `pairs` pairs; returns the loss, detached.
+
+    The processes share the pairs; gradients and loss are those of one process with all of them.
     """
     weight = len(distributed.shard(pairs)) * distributed.world_size() / pairs
     loss: Loss = objective(batch)

@@ -1,4 +1,4 @@
-"""One run from its flags to its exit status: set up, start or resume, train, leave the results."""
+"""Runs the job: set up, start or resume, train, save the results, return the exit status."""
 
 import json
 import time
@@ -33,7 +33,7 @@ from biencoder.training.trainer import Trainer
 def train(config: Config, interruption: Interruption) -> int:
     """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
 
-    Raises `RunError` with one line for whatever the user can mend.
+    Raises `RunError` for a failure that the user can act on.
     """
     device = environment.device(config.device)
     with distributed.joined(device):
@@ -44,7 +44,7 @@ def train(config: Config, interruption: Interruption) -> int:
 
 
 def train_process(config: Config, device: torch.device, interruption: Interruption) -> int:
-    """`train` as each of the run's processes goes through it."""
+    """Run the job on one of its processes."""
     started = time.monotonic()
     data = corpus.load(config.data_dir, config.leaked_pairs)
     pretrained, tokenizer = encoder.load(
@@ -80,7 +80,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
         end: dict[str, Any] = {"status": "failed", "reason": None}
         try:
-            with distributed.blame():
+            with distributed.name_failed_process():
                 tokens = {
                     split.name: Tokens(split.texts, tokenizer, config.max_length)
                     for split in data.splits
@@ -93,7 +93,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     neighbors=config.neighbors,
                     with_unseen=config.leaked_pairs == "keep",
                     log=log,
-                    heed=interruption.heed,
+                    heed=interruption.raise_if_signalled,
                 )
                 trainer = Trainer(
                     config=config,
@@ -127,20 +127,20 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
             end["reason"] = f"{type(error).__name__}: {error}"
             raise
         finally:
-            with interruption.winding_up():
+            with interruption.held_silently():
                 best = state.progress.best
                 end |= {"best_epoch": best.epoch, "top1": best.top1}
                 end["seconds"] = time.monotonic() - started
                 log.write(events.RunEnd.model_validate(end))
         # Only now: a run that is killed before its log says completed must find it all again.
-        with interruption.winding_up():
+        with interruption.held_silently():
             checkpoint.drop_training_state(config.checkpoint_dir / run_id)
     say(closing_line(state.progress))
     return 0
 
 
 def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | None, str]:
-    """(the run to go on with or None, the run id), as the main process finds them."""
+    """Choose (the run to resume or None, the run id), as the main process finds them."""
     former = None
     if distributed.is_main_process() and config.resume == "auto":
         free = ("precision",) if config.precision == "auto" else ()
@@ -152,7 +152,7 @@ def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | Non
 
 @distributed.main_process_only
 def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
-    """Raises `RunError` where a run cannot write its files, or would mix them with others'."""
+    """Check the output folders. Raises `RunError`: not writable, or of another run."""
     environment.check_writable(config.log_dir, config.checkpoint_dir)
     folder = config.checkpoint_dir / run_id
     is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
@@ -172,7 +172,7 @@ def start(
     model: BiEncoder,
     log: RunLog,
 ) -> None:
-    """Open a new run's log with all that identifies the run."""
+    """Log and print what identifies a new run."""
     truncation = {name: of_split.truncation() for name, of_split in tokens.items()}
     opening = {
         "config": config.to_json(),
@@ -200,7 +200,7 @@ def resume(
     start: dict[str, Any],
     provenance: dict[str, Any],
 ) -> None:
-    """Go on from the newest undamaged checkpoint, or from the start where there is none yet."""
+    """Resume from the newest undamaged checkpoint, or begin anew where there is none."""
     name, damaged = take_up(state, config.checkpoint_dir / log.run_id)
     progress = state.progress
     for bad in damaged:
@@ -224,8 +224,8 @@ def prepare(
     first_stage: Path | None,
     log: RunLog,
 ) -> None:
-    """Score the untrained encoder, then let what is not pretrained begin where its vectors say, or
-    all of the model where the first stage ended.
+    """Evaluate the untrained encoder, then initialise the projection from its vectors, or the model
+    from the first stage.
     """
     model = state.model
     pooled = evaluator.evaluate_untrained(state.progress)
@@ -251,7 +251,7 @@ def finish(
     log: RunLog,
     interruption: Interruption,
 ) -> None:
-    """Leave the best epoch's pools, predictions, and exported model."""
+    """Log the best epoch's pools, write its predictions, and export its model."""
     model, best = state.model, state.progress.best
     run_dir = config.checkpoint_dir / log.run_id
     if best.epoch != config.epochs:
@@ -277,7 +277,7 @@ def finish(
 
 
 def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:
-    """Write a checkpoint of the run as it stands, and say so in the log."""
+    """Write a checkpoint and log it."""
     progress = state.progress
     saved = State(run_id=log.run_id, config=config, progress=progress)
     folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)

@@ -1,4 +1,4 @@
-"""What training changes, and how a checkpoint holds it."""
+"""Holds what training changes, and restores it from a checkpoint."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from biencoder.storage.progress import Progress
 
 @dataclass
 class TrainingState:
-    """The model, its optimiser, the negatives in force, and how far the run has come."""
+    """Model, optimiser, current negatives, and progress of a run."""
 
     model: BiEncoder
     optimizer: torch.optim.Adam
@@ -27,7 +27,7 @@ class TrainingState:
     negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The negatives, and Adam's state by parameter: `exp_avg.encoder.…`, `step.…`, …"""
+        """Return the negatives, and Adam's state by parameter: `exp_avg.encoder.…`, `step.…`, …"""
         adam = {
             f"{kind}.{name}": tensor
             for name, parameter in self.model.named_parameters()
@@ -36,7 +36,7 @@ class TrainingState:
         return adam | {"negatives": torch.from_numpy(self.negatives)}
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take up what `tensors` gave."""
+        """Restore negatives and optimiser from what `tensors` returned."""
         tensors = dict(tensors)
         self.negatives = tensors.pop("negatives").numpy()
         numbers = {name: n for n, (name, _) in enumerate(self.model.named_parameters())}
@@ -49,7 +49,7 @@ class TrainingState:
 
 
 def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
-    """Adam over all parameters, in the model's order: the encoder's, then what starts fresh."""
+    """Make Adam over all parameters in the model's order: the encoder's, then the fresh ones."""
     pretrained = list(model.encoder.parameters())
     fresh = list(model.parameters())[len(pretrained) :]
     groups = [{"params": pretrained, "lr": config.lr}, {"params": fresh, "lr": config.head_lr}]
@@ -57,10 +57,10 @@ def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
 
 
 def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
-    """Take up the newest undamaged checkpoint on every process, as the main process reads it.
+    """Restore the newest undamaged checkpoint on every process; the main process reads it.
 
-    Returns its name, None where the run has to begin anew, and the names of damaged ones, which are
-    set aside. The main process alone has the weights: broadcast them afterwards.
+    Returns its name, None where the run has to begin anew, and the names of damaged ones, which
+    are set aside. Weights are read on the main process alone: broadcast them afterwards.
     """
     folder: Path | None = None
     damaged: list[str] = []

@@ -1,4 +1,4 @@
-"""The training loop: evaluate, checkpoint, mine, train, epoch after epoch."""
+"""Runs the training loop: evaluate, checkpoint, mine, train, epoch after epoch."""
 
 import time
 from collections.abc import Callable
@@ -53,11 +53,10 @@ class Trainer:
         return progress.step == progress.epoch * self.steps_per_epoch
 
     def fit(self) -> None:
-        """The epochs.
+        """Run the epochs that are left.
 
         Evaluating comes before training in the loop, so neither the evaluation before the first
-        epoch nor the one after the last is a special case. A signal leaves a checkpoint of where it
-        struck.
+        epoch nor the one after the last is a special case. A signal leaves a checkpoint.
         """
         config, progress = self.config, self.state.progress
         objective = distributed.data_parallel(
@@ -73,7 +72,7 @@ class Trainer:
                     return
                 self.train_epoch(objective)
         except Interrupted:
-            with self.interruption.winding_up():
+            with self.interruption.held_silently():
                 self.save(False)
             raise
         except NotFiniteError as error:
@@ -107,7 +106,7 @@ class Trainer:
                 progress.stage = "mined"  # with the negatives of an earlier epoch
 
     def evaluate(self) -> tuple[dict[str, float], Ranking]:
-        """(top-1 of each split, the training split's ranking)."""
+        """Evaluate and print; returns (top-1 of each split, the training split's ranking)."""
         progress = self.state.progress
         top1, ranking = self.evaluator.evaluate(progress)
         within = "" if self.is_between_epochs else f", step {progress.step}"
@@ -115,9 +114,7 @@ class Trainer:
         return top1, ranking
 
     def mine(self, ranking: Ranking | None) -> None:
-        """Give every training pair a new negative, from the training split's embeddings and, where
-        it was made for its evaluation, its ranking.
-        """
+        """Mine a new negative for every pair; a ranking made for evaluation spares a search."""
         clock = time.monotonic()
         config, state, epoch = self.config, self.state, self.state.progress.epoch
         sim = self.evaluator.embedded("training").sim
@@ -196,10 +193,10 @@ class Trainer:
                     clock, clocked_step = time.monotonic(), step
                 if is_saved:
                     self.save(False)
-            self.interruption.heed()
+            self.interruption.raise_if_signalled()
 
     def backward(self, objective: nn.Module, pairs: Ids) -> Loss:
-        """The loss of a batch, detached, and its gradients."""
+        """Compute the gradients of a batch; returns its loss, detached."""
         split = self.split
         texts = np.stack(
             [split.point_ids[pairs], split.counter_ids[pairs], self.state.negatives[pairs]]
@@ -225,10 +222,10 @@ class Trainer:
         )
 
     def all_finite(self, unchecked: list[tuple[Ids, Tensor]], last_step: int) -> bool:
-        """Whether the loss and gradient of every step since the last check were finite.
+        """Check the loss and gradient of every step since the last check.
 
-        Where one was not: a warning names the step and its pairs, and unless such steps are to be
-        skipped, `RunError`.
+        Where one is not finite, a warning names the step and its pairs; with `--on_nan=stop` raises
+        `RunError`.
         """
         finite = torch.isfinite(torch.stack([value for _, value in unchecked])).tolist()
         culprits = [row for row, is_finite in enumerate(finite) if not is_finite]
@@ -253,16 +250,13 @@ class Trainer:
 
 
 def evaluations_within(steps: int, count: int) -> set[int]:
-    """The steps of the first epoch after which it is evaluated, `count` evenly spaced ones but for
-    the last, which is the epoch's own evaluation.
+    """Return the steps of the first epoch after which it is evaluated: `count` evenly spaced ones
+    without the last, which is the evaluation at the epoch's end.
     """
     return {round(steps * number / count) for number in range(1, count)} - {0, steps}
 
 
 def _dropout_seed(seed: int, step: int) -> int:
-    """A seed for one step's dropout, so that a resumed run drops what the uninterrupted one did.
-
-    Each process of a run has its own.
-    """
+    """Derive one step's dropout seed from seed, step and rank, so that a resumed run repeats it."""
     sequence = np.random.SeedSequence([seed, step, 2, distributed.rank()])
     return int(sequence.generate_state(1)[0])

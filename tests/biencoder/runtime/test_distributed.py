@@ -219,7 +219,7 @@ def test_a_process_alone_shares_with_nobody():
 
 
 def test_a_fault_of_ones_own_is_not_blamed_on_others():
-    with pytest.raises(RuntimeError, match="mine"), distributed.blame():
+    with pytest.raises(RuntimeError, match="mine"), distributed.name_failed_process():
         raise RuntimeError("mine")
 
 

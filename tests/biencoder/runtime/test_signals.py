@@ -39,7 +39,7 @@ def test_winding_up_is_not_disturbed_by_the_signal_that_caused_it():
         try:
             strike()
         except Interrupted:
-            with interruption.winding_up():
+            with interruption.held_silently():
                 done.append("saved")
     assert done == ["saved"]
 
@@ -74,7 +74,7 @@ def test_processes_of_one_run_end_at_the_point_that_they_agree_on():
             strike()  # as torchrun repeats it
             with interruption.held():
                 done.append("a step")
-            interruption.heed()
+            interruption.raise_if_signalled()
             done.append("another step")
 
     with pytest.raises(Interrupted) as error:
@@ -86,12 +86,12 @@ def test_processes_of_one_run_end_at_the_point_that_they_agree_on():
 def test_a_process_heeds_the_signal_that_another_one_got():
     interruption = Interruption()
     with interruption.agreed(lambda own: signal.SIGINT), pytest.raises(Interrupted) as error:
-        interruption.heed()
+        interruption.raise_if_signalled()
     assert error.value.status == 130
 
 
 def test_nothing_is_heeded_where_no_signal_came():
     interruption = Interruption()
-    interruption.heed()
+    interruption.raise_if_signalled()
     with interruption.agreed(lambda own: own):
-        interruption.heed()
+        interruption.raise_if_signalled()

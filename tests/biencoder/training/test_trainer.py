@@ -203,7 +203,9 @@ def test_weights_that_overflow_stop_the_run_in_one_line(settings, on_nan, monkey
 
     monkeypatch.setattr(torch.optim.Adam, "step", overflow)
     config = Config(**settings | {"on_nan": on_nan, "batch_size": 200})
-    with pytest.raises(RunError, match=r"embeddings of training are not finite after step 1 "):
+    with pytest.raises(
+        RunError, match=r"embeddings of training contain NaN or infinity after step 1 "
+    ):
         train(config)
     assert read_log(config)[-1]["status"] == "failed"
 
