@@ -131,6 +131,8 @@ def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
     for path, named in files:
         if path.name.endswith(predictions.ENDING) or path.parent.suffix == ".trec":
             continue  # a run leaves these beside its log
+        if not named and (path.suffix == ".md" or path.name == "schema.json"):
+            continue  # the contract of the logs, whose examples are no runs
         try:
             content = _content(path)
         except OSError as error:

@@ -38,6 +38,15 @@ def test_a_log_behind_a_long_preamble_is_found(tmp_path, legacy_text):
     assert run_ids(logs.read([tmp_path])) == ["log"]
 
 
+def test_the_pages_about_the_log_are_no_logs_whatever_examples_they_hold(log_folder):
+    example = (log_folder / "new" / "a.jsonl").read_text("utf-8")
+    (log_folder / "README.md").write_text(example.replace('"a"', '"example"'), "utf-8")
+    (log_folder / "schema.json").write_text("{}")
+    log = logs.read([log_folder])
+    assert run_ids(log) == ["a", "with_relu_logs"]
+    assert log.notes == ()
+
+
 def test_text_without_a_log_is_named_and_what_is_plainly_none_is_not(log_folder):
     for name in (".git", "plots"):
         (log_folder / name).mkdir()
@@ -45,12 +54,12 @@ def test_text_without_a_log_is_named_and_what_is_plainly_none_is_not(log_folder)
     (log_folder / ".gitkeep").touch()
     (log_folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR")
     (log_folder / "picture.svg").write_text("<?xml version='1.0'?><svg/>")
-    (log_folder / "README.md").write_text("About these runs")
+    (log_folder / "notes.txt").write_text("About these runs")
     (log_folder / "wandb.json").write_text('{\n  "run_id": "x"\n}')
     log = logs.read([log_folder])
     assert run_ids(log) == ["a", "with_relu_logs"]
     assert log.notes == (
-        f"{log_folder / 'README.md'}: not a run log, passed over",
+        f"{log_folder / 'notes.txt'}: not a run log, passed over",
         f"{log_folder / 'wandb.json'}: not a run log, passed over",
     )
 
