@@ -73,14 +73,6 @@ def kinds(split: Split, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
     return kind
 
 
-def sizes(split: Split) -> dict[str, int]:
-    """Count the negatives in each pool, summed over all points of the split."""
-    counts = np.zeros(_OUTSIDE + 1, dtype=np.int64)
-    for rows in _blocks(len(split)):
-        counts += np.bincount(kinds(split, rows).ravel(), minlength=len(counts))
-    return {pool: int(counts[_members(pool)].sum() - counts[_GOLD]) for pool in POOLS}
-
-
 @torch.no_grad()
 def retrieve(split: Split, embeddings: Embeddings, model: Scorer) -> Retrieved:
     """Rank every pool of every point: its own K nearest, rescored by the pair head.

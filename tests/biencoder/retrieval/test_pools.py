@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biencoder.data.corpus import Split, load, text_hash
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.pools import GROUPS, POOLS, retrieve, sizes
+from biencoder.retrieval.pools import GROUPS, POOLS, kinds, retrieve
 from biencoder.retrieval.ranking import K, metrics, rank
 
 #: Negatives of each kind, summed over all points, as the corpus's own pair files hold them:
@@ -121,6 +121,18 @@ def test_the_rank_by_distance_counts_all_candidates():
     assert retrieved.nearest_rank.tolist() == [5, 1, 1]
     assert retrieved.distances[0, :5].tolist() == [1.0, 1.5, 4.0, pytest.approx(4.1), 5.0]
     assert np.isinf(retrieved.distances[0, 5:]).all()
+
+
+def sizes(split):
+    """The number of negatives in each pool, summed over all points."""
+    counts = np.zeros(10, dtype=np.int64)
+    for rows in np.array_split(np.arange(len(split)), 20):
+        counts += np.bincount(kinds(split, rows).ravel(), minlength=10)
+    of_counters, of_points = (dict(zip(GROUPS, counts[at : at + 4], strict=True)) for at in (0, 4))
+    return {
+        pool: sum(of_counters[group] for group in counters) + sum(of_points[g] for g in points)
+        for pool, (counters, points) in POOLS.items()
+    }
 
 
 def test_pool_sizes_are_those_of_the_published_pair_files(shared, tmp_path):
