@@ -54,7 +54,9 @@ class Truncation(Part):
 
     texts_cut: float = Field(description="Share of the distinct texts that are cut, 0 to 1.")
     tokens_lost: float = Field(description="Share of all tokens that are cut off, 0 to 1.")
-    texts_alike: Count = Field(description="Texts that have the same tokens as another one.")
+    texts_alike: Count = Field(
+        description="Distinct texts that, once cut, have the same tokens as another one."
+    )
 
 
 class Device(Part):
@@ -81,6 +83,20 @@ class Provenance(Event):
     )
 
 
+#: What `decides` holds beside flags.
+DECIDES: dict[str, Any] = {
+    "corpus": {"type": "string", "description": "Digest of every pair and its texts."},
+    "encoder": {
+        "type": "string",
+        "description": "Digest of the pretrained encoder's weights and of its tokenizer.",
+    },
+    "init_from": {
+        "type": ["string", "null"],
+        "description": "Digest of the first stage's weights; null: there is none.",
+    },
+}
+
+
 class RunStart(Provenance):
     """A run begins: all that identifies it."""
 
@@ -88,8 +104,9 @@ class RunStart(Provenance):
 
     config: dict[str, Any] = Field(description="Every flag with its resolved value.")
     decides: dict[str, Any] = Field(
-        description="All that decides the result: the flags that do, and digests (corpus, encoder "
-        "with its tokenizer, init_from) in the place of the names they were given by."
+        description="All that decides the result: the flags that do, precision as resolved, and "
+        "digests in the place of the names that content was given by.",
+        json_schema_extra={"properties": DECIDES, "required": list(DECIDES)},
     )
     identity: str = Field(description="A hash of decides, 16 hexadecimal digits.")
     variant: VariantName = Field(description="Canonical name of the two switches.")
@@ -120,19 +137,26 @@ class Figures(Event):
     top1: Number = Field(description="Share of points whose answer is their own counter, 0 to 1.")
     hits: Count = Field(description="Number of these points.")
     n: Count = Field(description="Number of points.")
-    nearest_top1: Number = Field(description="The same by distance alone, without the pair head.")
+    nearest_top1: Number = Field(
+        description="top1 by distance alone, without the pair head, 0 to 1."
+    )
     recall_at_10: Number = Field(
         description="Share of points whose own counter is among the ten nearest, 0 to 1."
     )
     mrr_at_10: Number = Field(
-        description="Mean reciprocal rank of the own counter after rescoring, 0 beyond the ten."
+        description="Mean reciprocal rank of the own counter after rescoring, 0 to 1; beyond the "
+        "ten nearest it counts 0."
     )
     top1_unseen: Number | None = Field(
-        default=None, description="top1 over the points that training does not hold."
+        default=None,
+        description="top1 over the points of pairs that share no text with training, 0 to 1; "
+        "logged with --leaked_pairs=keep.",
     )
     hits_unseen: Count | None = Field(default=None, description="hits over these points.")
     n_unseen: Count | None = Field(default=None, description="Number of these points.")
-    seconds: float = Field(description="Wall seconds, embedding included.")
+    seconds: float = Field(
+        description="Wall seconds, embedding included where it was not done before."
+    )
 
 
 class Untrained(Figures):
@@ -161,10 +185,10 @@ class Mine(Event):
         "point's own texts."
     )
     positive_distance: Quartiles = Field(
-        description="Quartiles of the distance from point to counter."
+        description="Quartiles of the Euclidean distance from point to counter."
     )
     negative_distance: Quartiles = Field(
-        description="Quartiles of the distance from point to negative."
+        description="Quartiles of the Euclidean distance from point to negative."
     )
     seconds: float = Field(description="Wall seconds.")
 
@@ -177,15 +201,20 @@ class Step(Event):
     epoch: Count = Field(description="Epochs completed when the step began.")
     step: Count = Field(description="Optimiser steps done, this one included.")
     loss: Number = Field(description="The whole loss: the parts, the in-batch one weighted.")
-    triplet_loss: Number = Field(description="Triplet loss.")
-    positive_loss: Number = Field(description="Cross-entropy of point and counter.")
-    negative_loss: Number = Field(description="Cross-entropy of point and negative.")
+    triplet_loss: Number = Field(
+        description="Triplet loss, in Euclidean distance between embeddings."
+    )
+    positive_loss: Number = Field(description="Cross-entropy of point and counter, in nats.")
+    negative_loss: Number = Field(description="Cross-entropy of point and negative, in nats.")
     in_batch_loss: Number = Field(
-        description="Cross-entropy among the batch's texts, not weighted; 0 without it."
+        description="Cross-entropy among the batch's texts, in nats, not weighted; 0 without it."
     )
     lr: float = Field(description="The encoder's learning rate.")
     grad_norm: Number = Field(description="Euclidean norm of the gradient.")
-    triplets_per_second: Number = Field(description="Triplets a second since the last such line.")
+    triplets_per_second: Number = Field(
+        description="Triplets a second since the last such line of the epoch, else since its "
+        "training began or was taken up again."
+    )
 
 
 class Checkpoint(Event):
@@ -220,7 +249,10 @@ class Warning(Event):
     message: str = Field(description="What happened.")
     action: str = Field(description="What was done.")
     epoch: Count = Field(description="Epochs completed.")
-    step: Count = Field(description="Optimiser steps done.")
+    step: Count = Field(
+        description="Optimiser steps done; with pair_ids the number of the step in question, from "
+        "1."
+    )
     pair_ids: list[str] | None = Field(
         default=None, description="Pairs of the step in question: domain/title/stance/number."
     )
@@ -237,7 +269,10 @@ class RunEnd(Event):
         description="Best epoch by validation; null: none was evaluated."
     )
     top1: dict[SplitName, Number] = Field(description="top1 of each split at the best epoch.")
-    seconds: float = Field(description="Wall seconds since the program started.")
+    seconds: float = Field(
+        description="Wall seconds since this process began the job; after a resume the last part "
+        "alone."
+    )
 
 
 EVENTS: tuple[type[Event], ...] = (
@@ -266,7 +301,8 @@ COMMON: dict[str, dict[str, Any]] = {
     "nonfinite": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Fields that are null because their number is not finite; else left out.",
+        "description": "Fields that hold a null because a number is not finite, a part of one as "
+        "field.part; else left out.",
     },
 }
 
