@@ -196,8 +196,9 @@ def _checked_tokens(
             if has_value:
                 raise UsageError(f"{spelled} takes no value: write --{spelled_off[name]}={value}")
             name, value = spelled_off[name], "False"
-        elif name in removed:
-            raise UsageError(f"--{name} was removed: {removed[name]}")
+        elif (gone := name.removeprefix("no").removeprefix("_")) in removed or name in removed:
+            gone = name if name in removed else gone
+            raise UsageError(f"--{gone} was removed: {removed[gone]}")
         elif name not in flags:
             known = [f"--{flag}" for flag in (*flags, *spelled_off, "help")]
             raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")

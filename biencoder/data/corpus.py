@@ -90,6 +90,11 @@ class Split:
         own = [self.point_ids, self.counter_ids]
         return np.unique(np.concatenate([self.point_ids * len(self.texts) + text for text in own]))
 
+    @property
+    def most_own_texts(self) -> int:
+        """The largest number of own texts of a point, see `own_texts`."""
+        return int(np.bincount(self._own_codes // len(self.texts)).max())
+
     def own_texts(self, points: Ids) -> tuple[Ids, Ids]:
         """List the texts that are no wrong answers to points [P]: the point itself and each counter
         that a pair of the split gives it. Returns (places in `points`, text ids), [M] each.
@@ -195,11 +200,10 @@ def _check_root(root: Path) -> None:
 
 def check_negatives(data_dir: Path | None, training: Split) -> None:
     """Check that every point can get a negative. Raises `CorpusError`."""
-    places, _ = training.own_texts(training.point_ids)
-    if len(training.texts) <= np.bincount(places).max():
+    if len(training.texts) <= training.most_own_texts:
         raise CorpusError(
             f"{data_dir}/training: {len(training.texts)} distinct texts leave a point without any "
-            "negative; training needs at least two different pairs"
+            "negative; training needs at least two different points"
         )
 
 

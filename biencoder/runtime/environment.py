@@ -87,7 +87,7 @@ def git_commit() -> str | None:
     """
     if commit := os.environ.get("BIENCODER_COMMIT"):
         return commit if commit != "unknown" else None
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None
     git = ["git", "-C", str(root)]

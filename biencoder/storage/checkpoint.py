@@ -195,6 +195,7 @@ def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list
     checkpoint does not have. Raises `CheckpointError` where the encoder differs.
     """
     verify(folder)
+    read_state(folder)  # refuses a checkpoint of a version that this one cannot read
     saved = read_tensors(folder / MODEL)
     own = model.state_dict()
     fitting = {

@@ -155,8 +155,10 @@ def find_run(
         decided = start.get("decides")
         if not isinstance(decided, dict):
             continue  # not a log of this schema
-        differs = [name for name in decides if decided.get(name) != decides[name]]
-        if not set(differs) - set(free) and (run_id or not former.completed):
+        # A free field may differ where the former run, too, left it to be chosen.
+        chosen = {name for name in free if start.get("config", {}).get(name) == "auto"}
+        differs = [n for n in decides if n not in chosen and decided.get(n) != decides[n]]
+        if not differs and (run_id or not former.completed):
             found.append((str(start.get("time")), path.stem, former))
         elif run_id and not former.completed:
             parts = [

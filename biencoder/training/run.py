@@ -143,6 +143,7 @@ def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | Non
     """Choose (the run to resume or None, the run id), as the main process finds them."""
     former = None
     if distributed.is_main_process() and config.resume == "auto":
+        # What auto chose at the start is kept; what was asked for by name must be the same again.
         free = ("precision",) if config.precision == "auto" else ()
         former = find_run(config.log_dir, decides, config.run_id, free)
     run_id = former.run_id if former else config.run_id or new_run_id(config.variant, config.seed)

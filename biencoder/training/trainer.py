@@ -91,7 +91,7 @@ class Trainer:
             top1 = None
             if is_last or epoch % config.eval_every == 0:
                 top1, ranking = self.evaluate()
-                if is_last and top1["validation"] < progress.untrained["validation"]:
+                if epoch and is_last and top1["validation"] < progress.untrained["validation"]:
                     message = "the run ends below the untrained encoder on validation"
                     self.warn(message, "a lower --lr or fewer --epochs may help")
             with self.interruption.held():
@@ -151,6 +151,7 @@ class Trainer:
         begin = progress.step - progress.epoch * self.steps_per_epoch
         unchecked: list[tuple[Ids, Tensor]] = []
         clock, clocked_step = time.monotonic(), progress.step
+        within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
         by_debate = config.in_batch_weight > 0
         batches = list(
             epoch_batches(
@@ -166,10 +167,12 @@ class Trainer:
             disable=None if distributed.is_main_process() else True,
         )
         for pairs in bar:
-            if progress.step in evaluations_within(self.steps_per_epoch, config.first_epoch_evals):
+            if progress.step in within:
+                pause = time.monotonic()
                 self.evaluate()
                 self.evaluator.forget()
                 model.train()
+                clock += time.monotonic() - pause
             with self.interruption.held():
                 torch.manual_seed(_dropout_seed(config.seed, progress.step))
                 optimizer.zero_grad(set_to_none=True)
@@ -180,7 +183,7 @@ class Trainer:
                 step = progress.step + 1
                 is_logged = step % config.log_every == 0
                 is_saved = config.checkpoints_at(step=step)
-                is_checked = config.on_nan == "skip" or is_logged or is_saved
+                is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
                 if not is_checked and not self.interruption.pending and step % self.steps_per_epoch:
                     optimizer.step()
                 elif self.all_finite(unchecked, step):  # synchronises with the device

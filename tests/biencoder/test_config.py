@@ -77,3 +77,5 @@ def test_a_removed_flag_says_what_replaced_it(capsys):
     for flag, line in (("asymmetric", "copies are passed over"), ("trec", "biencoder evaluate")):
         with pytest.raises(UsageError, match=f"--{flag} was removed: .*{line}"):
             parse(Config, [f"--{flag}=True"])
+        with pytest.raises(UsageError, match=f"--{flag} was removed"):
+            parse(Config, [f"--no{flag}"])

@@ -1,4 +1,5 @@
 import contextlib
+import hashlib
 import json
 from types import SimpleNamespace
 
@@ -248,3 +249,15 @@ def test_a_state_that_cannot_be_used_is_one_line(save_epoch, text, line):
     with pytest.raises(CheckpointError, match=line) as error:
         checkpoint.read_state(folder)
     assert "\n" not in str(error.value)
+
+
+def test_a_first_stage_that_this_version_cannot_read_is_refused(save_epoch, model):
+    folder = save_epoch(0)
+    state = json.loads((folder / "state.json").read_text("utf-8"))
+    state["config"]["asymmetric"] = True
+    (folder / "state.json").write_text(json.dumps(state), "utf-8")
+    checksums = json.loads((folder / "checksums.json").read_text("utf-8"))
+    checksums["state.json"] = hashlib.sha256((folder / "state.json").read_bytes()).hexdigest()
+    (folder / "checksums.json").write_text(json.dumps(checksums), "utf-8")
+    with pytest.raises(CheckpointError, match="config.asymmetric.*by version 9.8"):
+        first_stage(model(), folder)

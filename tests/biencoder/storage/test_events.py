@@ -16,7 +16,6 @@ from biencoder.storage import events
 from biencoder.storage.events import COMMON, DECIDES, EVENTS, json_schema
 
 LOGS = Path(__file__).parents[3] / "logs"
-PROVENANCE = list(events.Provenance.model_fields)
 PARTS = (events.Device, events.SplitCounts, events.Truncation)
 
 

@@ -55,3 +55,23 @@ def test_a_tokenizer_of_the_same_words_that_splits_otherwise_is_another(tiny_enc
     path.write_text(path.read_text("utf-8").replace('"Lowercase"', '"NFC"'), "utf-8")
     digests = {encoder_digest(*encoder.load(str(f), "mean", 24)) for f in (tiny_encoder, folder)}
     assert len(digests) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("config.json", '"hidden_act": "gelu"', '"hidden_act": "relu"'),
+        ("config.json", '"hidden_dropout_prob": 0.1', '"hidden_dropout_prob": 0.5'),
+        ("tokenizer_config.json", "{", '{"truncation_side": "left",'),
+    ],
+)
+def test_an_encoder_that_computes_otherwise_with_the_same_weights_is_another(
+    tiny_encoder, tmp_path, file, old, new
+):
+    folder = tmp_path / "changed"
+    shutil.copytree(tiny_encoder, folder)
+    text = (folder / file).read_text("utf-8")
+    assert old in text
+    (folder / file).write_text(text.replace(old, new, 1), "utf-8")
+    digests = {encoder_digest(*encoder.load(str(f), "mean", 24)) for f in (tiny_encoder, folder)}
+    assert len(digests) == 2

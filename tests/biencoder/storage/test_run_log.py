@@ -101,9 +101,9 @@ def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatc
 MINE = {"corpus": "c", "lr": 0.1, "precision": "float32"}
 
 
-def run_of(tmp_path, run_id, decides, *ends):
+def run_of(tmp_path, run_id, decides, *ends, precision="auto"):
     with RunLog(tmp_path, run_id) as log:
-        log.write(Any(decides=decides))
+        log.write(Any(decides=decides, config={"precision": precision}))
         for status in ends:
             log.write(End(status=status))
 
@@ -137,6 +137,8 @@ def test_a_free_field_may_differ(tmp_path):
     there = MINE | {"precision": "bfloat16"}
     assert find_run(tmp_path, there, None) is None
     assert find_run(tmp_path, there, None, free=("precision",)).start["decides"] == MINE
+    run_of(tmp_path / "asked", "b", MINE, precision="float32")
+    assert find_run(tmp_path / "asked", there, None, free=("precision",)) is None
 
 
 def test_a_run_that_another_process_has_completed_meanwhile_is_not_written_to(tmp_path):

@@ -168,6 +168,13 @@ def test_no_checkpoint_holds_weights_after_a_loss_that_is_not_finite(settings, p
     assert steps == [0, 2]
 
 
+def test_a_step_before_an_evaluation_within_the_epoch_is_named_too(settings, poison_step):
+    poison_step(4)
+    config = Config(**settings | {"first_epoch_evals": 3})
+    with pytest.raises(RunError, match="not finite at step 4"):
+        train(config)
+
+
 def test_a_step_that_is_not_finite_can_be_skipped(settings, poison_step):
     poison_step(4)
     config = Config(**settings | {"on_nan": "skip"})
