@@ -6,6 +6,7 @@
 
 PYTHON ?= python3
 VARIANT ?=
+RECIPE ?=
 ARGS ?=
 SEEDS ?= 0 1 2
 NAME ?=
@@ -55,7 +56,7 @@ bench: $(READY) ## measure speed beside the peers': ten minutes, on a corpus by 
 	$(BIN)/python tests/benchmarks/bench_analysis_read.py 100
 	$(BIN)/python tests/benchmarks/bench_device.py
 	$(BIN)/python tests/benchmarks/bench_training.py --max_length=256 $(if $(DATA),--data_dir=$(DATA))
-	$(BIN)/python tests/benchmarks/bench_epoch.py --negatives=falling $(if $(DATA),--data_dir=$(DATA) --epochs=1)
+	$(BIN)/python tests/benchmarks/bench_epoch.py --recipe=documented $(if $(DATA),--data_dir=$(DATA) --epochs=1)
 
 compare: $(READY) ## train tiny jobs at two commits and compare what they leave: BASE=main~1
 	$(BIN)/python tests/benchmarks/compare_commits.py $(BASE)
@@ -66,11 +67,11 @@ check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/mypy
 
 # With NAME the runs have names, so that the same command again passes over those that are complete.
-ablation: $(READY) ## train the four configurations: SEEDS="0 1 2"; NAME=any makes it resumable
+ablation: $(READY) ## train the four configurations: RECIPE=documented SEEDS="0 1 2"; NAME=any makes it resumable
 	@failed=; \
 	for seed in $(SEEDS); do for variant in $(VARIANTS); do \
 		echo "== $$variant, seed $$seed"; \
-		$(BIN)/train --variant=$$variant --seed=$$seed \
+		$(BIN)/train $(if $(RECIPE),--recipe=$(RECIPE)) --variant=$$variant --seed=$$seed \
 			$(if $(NAME),--run_id=$(NAME)-$$variant-seed$$seed) $(ARGS) || { \
 			status=$$?; \
 			if [ $$status -ge 128 ]; then exit $$status; fi; \

@@ -69,6 +69,7 @@ LOG_FIELDS = (
     LogField("step", "positive_loss", "number", False, "value"),
     LogField("step", "negative_loss", "number", False, "value"),
     LogField("step", "in_batch_loss", "number", False, "value"),
+    LogField("step", "listwise_loss", "number", False, "value"),
     LogField("step", "lr", "number", False, "value"),
     LogField("step", "grad_norm", "number", False, "value"),
     LogField("step", "triplets_per_second", "number", False, "value"),

@@ -5,16 +5,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from biencoder.recipes import NEGATIVES, RECIPES
 from biencoder.variants import ALIASES, VARIANTS, canonical_name
 
-#: Named presets of (hard_ratio_start, hard_ratio_step).
-NEGATIVES = {
-    "falling": (0.8, -0.1),
-    "rising": (0.0, 0.1),
-    "constant": (0.5, 0.0),
-    "only_random": (0.0, 0.0),
-    "only_hard": (1.0, 0.0),
-}
+STRONG = RECIPES["strong"]
 
 #: What a run may be called: a name that stays in its folder and prints as it is.
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
@@ -36,8 +30,12 @@ VariantName = Literal[
 NOT_DECIDING = {
     *("log_dir", "checkpoint_dir", "run_id", "resume", "first_epoch_evals"),
     *("log_every", "checkpoint_every", "device"),
-    *("variant", "negatives", "data_dir", "encoder", "layers", "init_from"),
+    *("recipe", "variant", "negatives", "data_dir", "encoder", "layers", "init_from"),
 }
+
+
+def _spelled(recipe: dict[str, Any]) -> str:
+    return " ".join(f"--{flag}={value}" for flag, value in recipe.items())
 
 
 class Config(BaseModel):
@@ -54,6 +52,11 @@ class Config(BaseModel):
         "trec": "biencoder evaluate --checkpoint=RUN_ID --trec=True writes these files",
     }
 
+    recipe: Literal["strong", "documented"] = Field(
+        "strong",
+        description="A named set of flags. strong: their defaults, what has shown to pay; "
+        f"documented, the experiment's own objective: {_spelled(RECIPES['documented'])}.",
+    )
     data_dir: Path | None = Field(
         None,
         description="Folder that holds training/, validation/ and test/; unset: the sample corpus.",
@@ -72,7 +75,9 @@ class Config(BaseModel):
         description="How token states become one vector: their mean, the first token's, or that "
         "through the encoder's pooler layer.",
     )
-    max_length: int = Field(128, ge=3, description="Tokens a text keeps, [CLS] and [SEP] included.")
+    max_length: int = Field(
+        STRONG["max_length"], ge=3, description="Tokens a text keeps, [CLS] and [SEP] included."
+    )
 
     variant: VariantName = Field(
         "with_layernorm_relu", description="A named pair of the two switches below."
@@ -87,38 +92,57 @@ class Config(BaseModel):
         "of the two.",
     )
 
-    epochs: int = Field(5, ge=0, description="Passes over the training pairs.")
-    batch_size: Count = Field(8, description="Triplets an optimiser step.")
-    lr: float = Field(
-        1e-4, gt=0, le=1, description="Adam's learning rate for the encoder, constant."
-    )
+    epochs: int = Field(STRONG["epochs"], ge=0, description="Passes over the training pairs.")
+    batch_size: Count = Field(STRONG["batch_size"], description="Pairs an optimiser step.")
+    lr: float = Field(STRONG["lr"], gt=0, le=1, description="Adam's learning rate for the encoder.")
     head_lr: float = Field(
-        1e-3,
+        STRONG["head_lr"],
         gt=0,
         le=1,
         description="The same for what is not pretrained: projection, LayerNorms, pair head.",
     )
+    lr_schedule: Literal["constant", "linear"] = Field(
+        STRONG["lr_schedule"],
+        description="Whether both rates stay, or fall to 0 over the run in a straight line.",
+    )
+    triplet_weight: float = Field(
+        STRONG["triplet_weight"],
+        ge=0,
+        description="Weight of the losses of a triplet: triplet loss, and the pair head's "
+        "cross-entropy of counter and negative. With 0 no negative is mined.",
+    )
     margin: float = Field(
-        1.0, gt=0, description="Triplet margin, in Euclidean distance between embeddings."
+        STRONG["margin"], gt=0, description="Triplet margin, in the unit that the next flag names."
+    )
+    margin_unit: Literal["median_distance", "absolute"] = Field(
+        "median_distance",
+        description="median_distance: the median Euclidean distance of point and counter before "
+        "the first step, which differs by variant; absolute: a Euclidean distance of 1.",
     )
     in_batch_weight: float = Field(
-        0.0,
+        STRONG["in_batch_weight"],
         ge=0,
-        description="Weight of one more loss: each counter against all other texts of its batch, "
-        "which then holds pairs debate by debate.",
+        description="Weight of the embeddings' cross-entropy of the counter among all texts of the "
+        "batch, which then holds pairs debate by debate.",
+    )
+    listwise_weight: float = Field(
+        STRONG["listwise_weight"],
+        ge=0,
+        description="Weight of the pair head's cross-entropy of the counter among the same texts.",
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."
     )
 
     negatives: Literal["falling", "rising", "constant", "only_random", "only_hard"] = Field(
-        "rising", description="A named schedule of the share of hard negatives."
+        STRONG["negatives"], description="A named schedule of the share of hard negatives."
     )
     hard_ratio_start: Ratio = Field(
-        NEGATIVES["rising"][0], description="Share of hard negatives in the first epoch, 0 to 1."
+        NEGATIVES[STRONG["negatives"]].start,
+        description="Share of hard negatives in the first epoch, 0 to 1.",
     )
     hard_ratio_step: float = Field(
-        NEGATIVES["rising"][1],
+        NEGATIVES[STRONG["negatives"]].step,
         ge=-1,
         le=1,
         description="Change of that share an epoch; it is held in 0 to 1.",
@@ -190,15 +214,15 @@ class Config(BaseModel):
             resolve(switches)
         resolve(variant=canonical_name(self.layernorm, self.relu))
 
-        if "negatives" in given:
-            start, step = NEGATIVES[self.negatives]
-            if "hard_ratio_start" not in given:
-                resolve(hard_ratio_start=start)
-            if "hard_ratio_step" not in given:
-                resolve(hard_ratio_step=step)
-        elif self.hard_ratio_step < 0 and "hard_ratio_start" not in given:
-            # The default start is none, from where no share can fall.
-            resolve(hard_ratio_start=NEGATIVES["falling"][0])
+        recipe = RECIPES[self.recipe]
+        resolve({flag: value for flag, value in recipe.items() if flag not in given})
+        start, step = NEGATIVES[self.negatives]
+        if "hard_ratio_step" not in given:
+            resolve(hard_ratio_step=step)
+        elif "negatives" not in given and self.hard_ratio_step < 0:
+            start = NEGATIVES["falling"].start  # from none no share can fall
+        if "hard_ratio_start" not in given:
+            resolve(hard_ratio_start=start)
         numbers_say = _schedule_name(self.hard_ratio_start, self.hard_ratio_step)
         if "negatives" in given and numbers_say != self.negatives:
             flag = next(f for f in ("hard_ratio_step", "hard_ratio_start") if f in given)
@@ -207,6 +231,11 @@ class Config(BaseModel):
                 f"hard_ratio numbers say {numbers_say}; drop one of them"
             )
         resolve(negatives=numbers_say)
+        if not (self.triplet_weight or self.in_batch_weight or self.listwise_weight):
+            raise ValueError(
+                "--triplet_weight, --in_batch_weight and --listwise_weight are all 0: nothing is "
+                "left to train by"
+            )
         return self
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:

@@ -12,7 +12,7 @@ LAYERS = {
     "biencoder": (
         ("errors",),
         ("runtime",),
-        ("config", "variants"),
+        ("config", "recipes", "variants"),
         ("data",),
         ("model",),
         ("storage",),

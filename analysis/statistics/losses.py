@@ -3,7 +3,14 @@
 import polars as pl
 
 #: The loss and its parts, as the log names them.
-LOSSES = ("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss")
+LOSSES = (
+    "loss",
+    "triplet_loss",
+    "positive_loss",
+    "negative_loss",
+    "in_batch_loss",
+    "listwise_loss",
+)
 
 #: Points that a loss curve is thinned to, at least one an epoch.
 LOSS_POINTS = 120

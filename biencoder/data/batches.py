@@ -40,15 +40,16 @@ class Batch(NamedTuple):
 
     Four ways to number a text meet here, each an index into the next one's list:
 
-        pair 0 … B−1 of the batch       its point, counter and negative: `texts` [3, B]
+        pair 0 … B−1 of the batch       its point, counter and negative: `texts` [R, B]
           → text id 0 … T−1             of the split, `Split.texts`
             → candidate 0 … C−1         of the batch's distinct texts, by all processes
               → vector 0 … D−1          of the texts that this process encodes, in `groups`' order
 
-    `groups` holds the texts that this process encodes, as `Tokens.groups` does. `triplets` [3, B']
-    are the vectors of its own B' pairs. Each candidate is given by one process: this one gives the
-    vectors `given` as the candidates `given_as`. `positives` [B'] are the counters of its own pairs
-    among the candidates, `masked` [B', candidates] the points' other own texts.
+    R is 3, or 2 where no negative is used. `groups` holds the texts that this process encodes, as
+    `Tokens.groups` does. `triplets` [R, B'] are the vectors of its own B' pairs. Each candidate is
+    given by one process: this one gives the vectors `given` as the candidates `given_as`.
+    `positives` [B'] are the counters of its own pairs among the candidates, `masked`
+    [B', candidates] the points' other own texts.
     """
 
     groups: list[tuple[Tensor, Tensor]]
@@ -61,7 +62,7 @@ class Batch(NamedTuple):
 
 
 def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -> Batch:
-    """Make this process' part of the triplets `texts` [3, B]: points, counters and negatives.
+    """Make this process' part of the triplets `texts` [R, B]: points, counters, perhaps negatives.
 
     A process without a pair takes part with the first one, since the others wait for its
     gradients.
@@ -72,7 +73,7 @@ def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -
     # A text that several pairs have is given by the process of the first.
     given_as = np.flatnonzero(np.isin(first % texts.shape[1], own))
     own_numbers = number[:, own if len(own) else [0]]
-    points, counters, _ = candidates[own_numbers]
+    points, counters = candidates[own_numbers[:2]]
     masked = split.is_own(points[:, None], candidates) & (candidates != counters[:, None])
     encoded = np.unique(own_numbers)
     groups, places = tokens.groups(candidates[encoded], device)

@@ -68,7 +68,7 @@ class BiEncoder(nn.Module):
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".
 
-        The order matters: the point comes first.
+        The order matters: the point comes first. The two sides' leading dimensions broadcast.
         """
         features = pair_features(sim_a, h_a, sim_b, h_b, self.fusion)
         return self.head(self.activation(features))
@@ -113,6 +113,8 @@ def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
 def pair_features(sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor, fusion: str) -> Tensor:
     """Concatenate the pair head's input: both sides and |a − b|, of sim, of h or of both."""
     with_sim, with_pooled = FUSIONS[fusion]
+    sim_a, sim_b = torch.broadcast_tensors(sim_a, sim_b)
+    h_a, h_b = torch.broadcast_tensors(h_a, h_b)
     parts = [sim_a, sim_b, (sim_a - sim_b).abs()] if with_sim else []
     parts += [h_a, h_b, (h_a - h_b).abs()] if with_pooled else []
     return torch.cat(parts, dim=-1)

@@ -1,5 +1,5 @@
-"""The training objective: a triplet loss on the embeddings, cross-entropy on the pair head; and, as
-an option, cross-entropy over all texts of a batch.
+"""The losses: a triplet loss and cross-entropy on triplets, and two over all texts of a batch, one
+for the embeddings and one for the pair head.
 """
 
 from typing import NamedTuple
@@ -14,13 +14,16 @@ TEMPERATURE = 0.05
 
 
 class Loss(NamedTuple):
-    """A scalar each; `total` is the weighted sum of the others and the one to differentiate."""
+    """A scalar each; `total` is the weighted sum of the others and the one to differentiate. A part
+    that has no weight is not computed, and 0.
+    """
 
     total: Tensor
     triplet: Tensor
     positive: Tensor
     negative: Tensor
     in_batch: Tensor
+    listwise: Tensor
 
 
 def triplet_loss(anchor: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Tensor:
@@ -38,25 +41,6 @@ def pair_loss(logits: Tensor, is_counter: bool) -> Tensor:
     return F.cross_entropy(logits, labels)
 
 
-def total_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    positive_logits: Tensor,
-    negative_logits: Tensor,
-    margin: float,
-) -> Loss:
-    """Sum the documented objective from embeddings [B, S] and pair logits [B, 2]; keeps its parts.
-
-    They are computed in float32 whatever precision the encoder ran in.
-    """
-    triplet = triplet_loss(anchor.float(), positive.float(), negative.float(), margin)
-    is_counter = pair_loss(positive_logits.float(), True)
-    is_not = pair_loss(negative_logits.float(), False)
-    total = triplet + is_counter + is_not
-    return Loss(total, triplet, is_counter, is_not, in_batch=torch.zeros_like(total))
-
-
 def in_batch_loss(anchors: Tensor, candidates: Tensor, positives: Tensor, masked: Tensor) -> Tensor:
     """Mean cross-entropy of every anchor's positive among all texts of the batch → a scalar.
 
@@ -69,3 +53,13 @@ def in_batch_loss(anchors: Tensor, candidates: Tensor, positives: Tensor, masked
     directions = F.normalize(anchors.float(), dim=1), F.normalize(candidates.float(), dim=1)
     logits = directions[0] @ directions[1].T / TEMPERATURE
     return F.cross_entropy(logits.masked_fill(masked, -torch.inf), positives)
+
+
+def listwise_loss(scores: Tensor, positives: Tensor, masked: Tensor) -> Tensor:
+    """Mean cross-entropy of every point's counter by the pair head's scores → a scalar.
+
+    `scores` [B, D] are log-odds of the batch's distinct texts, the rest is as for `in_batch_loss`.
+    The head is then trained to rank, which is what it is used for. Cao et al., Learning to Rank:
+    From Pairwise Approach to Listwise Approach, 2007, with one relevant text.
+    """
+    return F.cross_entropy(scores.float().masked_fill(masked, -torch.inf), positives)

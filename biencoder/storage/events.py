@@ -171,6 +171,18 @@ class Eval(Figures):
     name: ClassVar[str] = "eval"
 
 
+class Margin(Event):
+    """The triplet margin was measured, before the first step."""
+
+    name: ClassVar[str] = "margin"
+
+    margin: float = Field(description="The margin in the unit that the flag margin_unit names.")
+    median_distance: Number = Field(
+        description="Median Euclidean distance of point and counter over the training pairs."
+    )
+    euclidean: Number = Field(description="The margin as a Euclidean distance.")
+
+
 class Mine(Event):
     """Every training pair got a new negative."""
 
@@ -200,15 +212,17 @@ class Step(Event):
 
     epoch: Count = Field(description="Epochs completed when the step began.")
     step: Count = Field(description="Optimiser steps done, this one included.")
-    loss: Number = Field(description="The whole loss: the parts, the in-batch one weighted.")
+    loss: Number = Field(description="The whole loss: the sum of the parts, each times its weight.")
     triplet_loss: Number = Field(
         description="Triplet loss, in Euclidean distance between embeddings."
     )
     positive_loss: Number = Field(description="Cross-entropy of point and counter, in nats.")
     negative_loss: Number = Field(description="Cross-entropy of point and negative, in nats.")
     in_batch_loss: Number = Field(
-        description="Cross-entropy among the batch's texts, in nats, not weighted; 0 without it."
+        description="Cross-entropy among the batch's texts by the embeddings, in nats, not "
+        "weighted; 0 without it."
     )
+    listwise_loss: Number = Field(description="The same by the pair head, in nats; 0 without it.")
     lr: float = Field(description="The encoder's learning rate.")
     grad_norm: Number = Field(description="Euclidean norm of the gradient.")
     triplets_per_second: Number = Field(
@@ -280,6 +294,7 @@ EVENTS: tuple[type[Event], ...] = (
     Resume,
     Untrained,
     Eval,
+    Margin,
     Mine,
     Step,
     Checkpoint,

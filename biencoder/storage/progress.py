@@ -27,7 +27,8 @@ class Progress(BaseModel):
 
     `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
     'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
-    encoder's top-1 of each split. The order of the data, the negatives' draws and dropout follow
+    encoder's top-1 of each split, `margin` the triplet margin in Euclidean distance, None before
+    it is measured. The order of the data, the negatives' draws and dropout follow
     from these and the seed, so there is no state of a random generator to keep.
     """
 
@@ -36,6 +37,7 @@ class Progress(BaseModel):
     stage: Literal["trained", "evaluated", "mined"] = "trained"
     best: Best = Field(default_factory=Best)
     untrained: dict[str, float] = {}
+    margin: float | None = None
 
 
 class State(BaseModel):

@@ -15,7 +15,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
-from biencoder.model.initialization import start_from_principal
+from biencoder.model.initialization import start_from_pretrained
 from biencoder.retrieval import final_evaluation
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
@@ -25,6 +25,7 @@ from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
 from biencoder.training.evaluation import Evaluator
+from biencoder.training.margin import euclidean_margin
 from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
 from biencoder.training.trainer import Trainer
@@ -225,13 +226,16 @@ def prepare(
     first_stage: Path | None,
     log: RunLog,
 ) -> None:
-    """Evaluate the untrained encoder, then initialise the projection from its vectors, or the model
-    from the first stage.
+    """Evaluate the untrained encoder, initialise the model from its vectors or from the first
+    stage, and measure the margin.
     """
     model = state.model
     pooled = evaluator.evaluate_untrained(state.progress)
     if config.init_from is None:
-        start_from_principal(model, pooled["training"], config.seed)
+        split, vectors = evaluator.data.training, pooled["training"]
+        start_from_pretrained(
+            model, vectors[split.point_ids], vectors[split.counter_ids], config.seed
+        )
     elif first_stage:
         weights, fresh = checkpoint.first_stage(model, first_stage)
         model.load_state_dict(weights, strict=False)
@@ -241,6 +245,11 @@ def prepare(
     distributed.broadcast_weights(model)
     if config.init_from is None:
         evaluator.keep(pooled)
+    if config.triplet_weight:
+        sim = evaluator.embedded("training").sim
+        margin, median = euclidean_margin(config, evaluator.data.training, sim)
+        state.progress.margin = margin
+        log.write(events.Margin(margin=config.margin, median_distance=median, euclidean=margin))
 
 
 def finish(

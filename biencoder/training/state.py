@@ -56,6 +56,13 @@ def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
     return torch.optim.Adam(groups, fused=True)
 
 
+def set_rates(optimizer: torch.optim.Optimizer, config: Config, done: float) -> None:
+    """Set the learning rates of the next step, when a share `done` of the run is behind."""
+    factor = 1 - done if config.lr_schedule == "linear" else 1.0
+    for group, rate in zip(optimizer.param_groups, (config.lr, config.head_lr), strict=True):
+        group["lr"] = rate * factor
+
+
 def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
     """Restore the newest undamaged checkpoint on every process; the main process reads it.
 

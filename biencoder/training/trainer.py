@@ -26,7 +26,7 @@ from biencoder.storage.run_log import RunLog
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Objective, backward
-from biencoder.training.state import TrainingState
+from biencoder.training.state import TrainingState, set_rates
 
 
 @dataclass
@@ -59,10 +59,9 @@ class Trainer:
         epoch nor the one after the last is a special case. A signal leaves a checkpoint.
         """
         config, progress = self.config, self.state.progress
-        objective = distributed.data_parallel(
-            Objective(self.state.model, config.margin, config.in_batch_weight),
-            self.device,
-            all_used=config.fusion != "only_embedding",
+        objective = Objective(self.state.model, config, progress.margin or 0.0)
+        parallel = distributed.data_parallel(
+            objective, self.device, all_used=objective.uses_all_parameters
         )
         try:
             while True:
@@ -70,7 +69,7 @@ class Trainer:
                     self.begin_epoch()
                 if progress.epoch == config.epochs:
                     return
-                self.train_epoch(objective)
+                self.train_epoch(parallel)
         except Interrupted:
             with self.interruption.held_silently():
                 self.save(False)
@@ -100,10 +99,10 @@ class Trainer:
                 if is_best or is_last or config.checkpoints_at(epoch=epoch):
                     self.save(is_best)
         if progress.stage == "evaluated" and not is_last:
-            if epoch % config.mine_every == 0:
+            if config.triplet_weight and epoch % config.mine_every == 0:
                 self.mine(ranking)
             else:
-                progress.stage = "mined"  # with the negatives of an earlier epoch
+                progress.stage = "mined"  # with the negatives of an earlier epoch, or none
 
     def evaluate(self) -> tuple[dict[str, float], Ranking]:
         """Evaluate and print; returns (top-1 of each split, the training split's ranking)."""
@@ -152,7 +151,7 @@ class Trainer:
         unchecked: list[tuple[Ids, Tensor]] = []
         clock, clocked_step = time.monotonic(), progress.step
         within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
-        by_debate = config.in_batch_weight > 0
+        by_debate = config.in_batch_weight > 0 or config.listwise_weight > 0
         batches = list(
             epoch_batches(
                 self.split, config.batch_size, config.seed, progress.epoch, by_debate=by_debate
@@ -176,6 +175,7 @@ class Trainer:
             with self.interruption.held():
                 torch.manual_seed(_dropout_seed(config.seed, progress.step))
                 optimizer.zero_grad(set_to_none=True)
+                set_rates(optimizer, config, progress.step / (config.epochs * self.steps_per_epoch))
                 loss = self.backward(objective, pairs)
                 norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
                 # Not finite where either of the two is not.
@@ -201,10 +201,11 @@ class Trainer:
     def backward(self, objective: nn.Module, pairs: Ids) -> Loss:
         """Compute the gradients of a batch; returns its loss, detached."""
         split = self.split
-        texts = np.stack(
-            [split.point_ids[pairs], split.counter_ids[pairs], self.state.negatives[pairs]]
-        )
-        return backward(objective, make_batch(texts, split, self.tokens, self.device), len(pairs))
+        texts = [split.point_ids[pairs], split.counter_ids[pairs]]
+        if self.config.triplet_weight:
+            texts.append(self.state.negatives[pairs])
+        batch = make_batch(np.stack(texts), split, self.tokens, self.device)
+        return backward(objective, batch, len(pairs))
 
     def log_step(self, loss: Loss, norm: Tensor, triplets_per_second: float) -> None:
         """Log the step that was just done; reading the loss synchronises with the device."""
@@ -218,7 +219,8 @@ class Trainer:
                 positive_loss=loss.positive.item(),
                 negative_loss=loss.negative.item(),
                 in_batch_loss=loss.in_batch.item(),
-                lr=self.config.lr,
+                listwise_loss=loss.listwise.item(),
+                lr=self.state.optimizer.param_groups[0]["lr"],
                 grad_norm=norm.item(),
                 triplets_per_second=triplets_per_second,
             )

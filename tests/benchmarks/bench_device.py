@@ -76,12 +76,14 @@ def product_rate(device: torch.device, dtype: torch.dtype) -> Callable[[], float
 def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
     """A function that measures training in tokens a second; and operations a token."""
     on_gpu = device.type == "cuda"
-    config = Config(max_length=LENGTH, batch_size=64 if on_gpu else 4, epochs=1)
+    config = Config(
+        recipe="documented", max_length=LENGTH, batch_size=64 if on_gpu else 4, epochs=1
+    )
     shape = BertConfig() if on_gpu else BertConfig(num_hidden_layers=2)
     precision = environment.precision("auto", device)
     model = build(config, BertModel(shape, add_pooling_layer=False), precision)
     model.to(device).train()
-    objective = Objective(model, config.margin)
+    objective = Objective(model, config, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
     # Lengths as those of real arguments: up to the limit, a third of them at it.
     lengths = np.minimum(np.random.default_rng(0).integers(64, 352, size=2000), LENGTH)

@@ -1,7 +1,7 @@
 """Where an epoch's time goes, from a real run of the job.
 
-    python tests/benchmarks/bench_epoch.py --negatives=falling    # five epochs, the sample corpus
-    python tests/benchmarks/bench_epoch.py --negatives=falling --epochs=1 --data_dir=FOLDER
+    python tests/benchmarks/bench_epoch.py --recipe=documented    # five epochs, the sample corpus
+    python tests/benchmarks/bench_epoch.py --recipe=documented --epochs=1 --data_dir=FOLDER
 
 Takes the flags of `train`. Files go to a temporary folder, unless these name others.
 """

@@ -48,7 +48,7 @@ def ours(config: Config, split: Split, negatives: np.ndarray, device: torch.devi
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     precision = environment.precision(config.precision, device)
     model = build(config, pretrained, precision).to(device).train()
-    objective = Objective(model, config.margin)
+    objective = Objective(model, config, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
     tokens = Tokens(split.texts, tokenizer, config.max_length)
 
@@ -131,7 +131,8 @@ def theirs(config: Config, split: Split, negatives: np.ndarray, device: torch.de
 
 def main() -> None:
     logging.disable(logging.WARNING)
-    config = Config(**dict(flag.removeprefix("--").split("=", 1) for flag in sys.argv[1:]))
+    flags = dict(flag.removeprefix("--").split("=", 1) for flag in sys.argv[1:])
+    config = Config(**{"recipe": "documented"} | flags)
     device = environment.device(config.device)
     split = corpus.load(config.data_dir, config.leaked_pairs).training
     negatives = np.random.default_rng(0).integers(len(split.texts), size=len(split))

@@ -32,12 +32,12 @@ OF_THE_MOMENT = {"time", "seconds", "triplets_per_second"}
 TORCHRUN = "-m torch.distributed.run --standalone --local-addr=localhost --nproc-per-node=2".split()
 TINY = "--encoder={encoder} --max_length=24 --epochs=2 --log_every=1 --device=cpu --run_id=run"
 IN_BATCH = (
-    f"{TINY} --negatives=constant --in_batch_weight=1 --first_epoch_evals=2 --batch_size=7 "
-    "--variant=without_layernorm_relu"
+    f"{TINY} --recipe=documented --negatives=constant --in_batch_weight=1 --listwise_weight=1 "
+    "--lr_schedule=linear --first_epoch_evals=2 --batch_size=7 --variant=without_layernorm_relu"
 )
 #: Name → how train.py is started, and its flags.
 JOBS = {
-    "one process": ([], f"{TINY} --negatives=falling"),
+    "one process": ([], f"{TINY} --recipe=documented"),
     "one process, in-batch negatives": ([], IN_BATCH),
     "two processes": (TORCHRUN, IN_BATCH),
 }

@@ -41,5 +41,8 @@ def settings(tiny_encoder: Path, tmp_path: Path) -> dict[str, object]:
         "checkpoint_dir": tmp_path / "checkpoints",
         "run_id": "run",
         "device": "cpu",
-        "negatives": "falling",  # hard ones from the first epoch on
+        "recipe": "documented",  # which mines, and hard ones from the first epoch on
+        "batch_size": 8,
+        "lr": 1e-4,
+        "head_lr": 1e-3,
     }

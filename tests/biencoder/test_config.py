@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from biencoder.config import NEGATIVES, Config
+from biencoder.config import Config
+from biencoder.recipes import NEGATIVES, RECIPES
 from biencoder.variants import ALIASES, VARIANTS
 from commandline import UsageError, parse
 
@@ -48,10 +49,40 @@ def test_a_preset_gives_way_to_a_number_that_keeps_its_direction():
 
 
 def test_a_share_that_is_to_fall_starts_high_unless_it_is_told_where():
-    assert (Config().negatives, Config().hard_ratio_start) == ("rising", 0.0)
+    assert (Config().negatives, Config().hard_ratio_start) == ("only_random", 0.0)
     config = Config(hard_ratio_step=-0.02)
-    assert (config.negatives, config.hard_ratio_start) == ("falling", 0.8)
-    assert Config(hard_ratio_step=-0.02, hard_ratio_start=0.3).hard_ratio_start == 0.3
+    assert (config.negatives, config.hard_ratio_start) == ("falling", NEGATIVES["falling"].start)
+    assert Config(hard_ratio_step=-0.02, hard_ratio_start=0.2).hard_ratio_start == 0.2
+
+
+def test_a_recipe_is_its_flags_and_the_default_is_strong():
+    for name, flags in RECIPES.items():
+        config = Config(recipe=name)
+        assert {flag: getattr(config, flag) for flag in flags} == flags
+        assert config == Config(**flags | {"recipe": name})
+    assert Config() == Config(recipe="strong")
+
+
+def test_a_flag_overrides_negatives_which_override_the_recipe():
+    assert Config(recipe="documented").negatives == "falling"
+    assert Config(recipe="documented", negatives="rising").hard_ratio_step == 0.1
+    config = Config(recipe="documented", negatives="rising", hard_ratio_step=0.2)
+    assert (config.negatives, config.hard_ratio_step) == ("rising", 0.2)
+    assert Config(recipe="documented", lr=0.5).lr == 0.5
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_works_under_every_recipe_and_changes_its_switches_alone(recipe, name):
+    plain = Config(recipe=recipe).to_json()
+    changed = Config(recipe=recipe, variant=name).to_json()
+    differing = {flag for flag, value in changed.items() if plain[flag] != value}
+    assert differing <= {"variant", "layernorm", "relu"}
+
+
+def test_a_run_without_any_loss_is_refused():
+    with pytest.raises(ValidationError, match="are all 0: nothing is left to train by"):
+        Config(triplet_weight=0, in_batch_weight=0, listwise_weight=0)
 
 
 def test_a_number_that_contradicts_the_preset_is_named():

@@ -22,6 +22,7 @@ LABELS = {
     "positive_loss": "positive pairs",
     "negative_loss": "negative pairs",
     "in_batch_loss": "in batch",
+    "listwise_loss": "listwise",
 }
 
 
@@ -65,6 +66,7 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
         "positive_loss": {"color": INK, "linestyle": (0, (5, 2)), "linewidth": 1.2},
         "negative_loss": {"color": MUTED, "linestyle": (0, (1.5, 1.5)), "linewidth": 1.8},
         "in_batch_loss": {"color": MUTED, "linestyle": "-", "linewidth": 1.2},
+        "listwise_loss": {"color": MUTED, "linestyle": (0, (5, 2)), "linewidth": 1.2},
     }
     for metric, look in looks.items():
         line = loss.filter(pl.col("metric") == metric)

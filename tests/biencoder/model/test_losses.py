@@ -3,7 +3,13 @@ import math
 import pytest
 import torch
 
-from biencoder.model.losses import TEMPERATURE, in_batch_loss, pair_loss, total_loss, triplet_loss
+from biencoder.model.losses import (
+    TEMPERATURE,
+    in_batch_loss,
+    listwise_loss,
+    pair_loss,
+    triplet_loss,
+)
 
 ANCHOR = torch.tensor([[0.0, 0.0]])
 
@@ -31,21 +37,6 @@ def test_the_pair_loss_is_the_cross_entropy_of_the_class():
     logits = torch.tensor([[0.0, math.log(3)]])  # probability of class 1: 3/4
     assert pair_loss(logits, True).item() == pytest.approx(-math.log(0.75))
     assert pair_loss(logits, False).item() == pytest.approx(-math.log(0.25))
-
-
-def test_the_total_is_the_sum_of_its_parts():
-    torch.manual_seed(0)
-    vectors, logits = torch.randn(3, 4, 5), torch.randn(2, 4, 2)
-    loss = total_loss(*vectors, *logits, margin=1.0)
-    assert loss.total.item() == pytest.approx(sum(part.item() for part in loss[1:]))
-    assert loss.triplet.item() == pytest.approx(triplet_loss(*vectors, 1.0).item())
-    assert loss.positive.item() == pytest.approx(pair_loss(logits[0], True).item())
-    assert loss.negative.item() == pytest.approx(pair_loss(logits[1], False).item())
-
-
-def test_the_loss_is_float32_where_the_encoder_was_not():
-    vectors, logits = torch.randn(3, 4, 5).bfloat16(), torch.randn(2, 4, 2).bfloat16()
-    assert all(part.dtype == torch.float32 for part in total_loss(*vectors, *logits, margin=1.0))
 
 
 def test_the_in_batch_loss_is_the_cross_entropy_of_the_positive_among_all_texts_but_the_anchor():
@@ -81,3 +72,10 @@ def test_a_masked_text_is_no_candidate():
     assert in_batch_loss(texts[:1], texts, positive, ~masked & False).item() == pytest.approx(
         1 / TEMPERATURE
     )
+
+
+def test_the_listwise_loss_is_the_cross_entropy_of_the_positive_among_what_is_not_masked():
+    scores = torch.tensor([[0.0, math.log(3), 9.0], [math.log(2), 0.0, 0.0]])
+    masked = torch.tensor([[False, False, True], [False, False, False]])
+    loss = listwise_loss(scores, torch.tensor([1, 0]), masked)
+    assert loss.item() == pytest.approx(-(math.log(3 / 4) + math.log(2 / 4)) / 2)

@@ -41,7 +41,8 @@ def flags(steady_encoder):
     return (
         *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
         *("--log_every=1", "--device=cpu", "--run_id=run"),
-        *("--in_batch_weight=1", "--negatives=falling", "--first_epoch_evals=2"),
+        *("--recipe=documented", "--in_batch_weight=1", "--listwise_weight=1"),
+        *("--lr_schedule=linear", "--lr=1e-4", "--head_lr=1e-3", "--first_epoch_evals=2"),
     )
 
 
@@ -111,7 +112,14 @@ def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
     one, two = (records(folder, "step") for folder in (alone, together))
     assert len(one) == len(two) == 32
     for parts in zip(one, two, strict=True):
-        for name in ("loss", "triplet_loss", "positive_loss", "negative_loss", "in_batch_loss"):
+        for name in (
+            "loss",
+            "triplet_loss",
+            "positive_loss",
+            "negative_loss",
+            "in_batch_loss",
+            "listwise_loss",
+        ):
             assert parts[0][name] == pytest.approx(parts[1][name], rel=1e-5, abs=1e-5)
 
 

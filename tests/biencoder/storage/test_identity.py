@@ -18,7 +18,8 @@ CONTENT = {"corpus": "c", "encoder": "e", "first_stage": None, "precision": "flo
         {"log_dir": "a", "checkpoint_dir": "b", "run_id": "c", "device": "cpu"},
         {"log_every": 1, "checkpoint_every": "2steps", "first_epoch_evals": 4},
         {"variant": "with_layernorm_relu"},
-        {"negatives": "rising"},
+        {"negatives": "only_random"},
+        {"recipe": "strong"},
         {"precision": "float32"},
     ],
 )

@@ -58,7 +58,7 @@ def test_no_epoch_at_all_evaluates_the_untrained_model(settings):
     config = Config(**settings | {"epochs": 0})
     assert train(config) == 0
     events = [line["event"] for line in read_log(config)]
-    evaluated = [*["untrained"] * 3, *["eval"] * 3]
+    evaluated = [*["untrained"] * 3, "margin", *["eval"] * 3]
     assert events == ["run_start", *evaluated, "checkpoint", *["pools"] * 24, "run_end"]
 
 

@@ -75,8 +75,8 @@ def test_the_first_epoch_can_be_evaluated_several_times(settings):
     places = [(line["epoch"], line["step"]) for line in lines if line["split"] == "test"]
     # 108 pairs are 14 steps
     assert places == [(0, 0), (0, 4), (0, 7), (0, 10), (1, 14), (2, 28)]
-    within = {line["top1"] for line in lines if line["step"] in (4, 7, 10)}
-    assert within - {line["top1"] for line in lines if line["step"] == 0}
+    within = {line["mrr_at_10"] for line in lines if line["step"] in (4, 7, 10)}
+    assert within - {line["mrr_at_10"] for line in lines if line["step"] == 0}
 
 
 def test_evaluations_within_an_epoch_change_nothing_and_are_never_the_best(settings, tmp_path):
@@ -134,9 +134,9 @@ def poison_step(monkeypatch):
         step, calls = objective.triplet_step, []
 
         def poisoned(*args):
-            loss = step(*args)
-            calls.append(loss)
-            return loss._replace(total=loss.total * value) if len(calls) == number else loss
+            triplet, *others = step(*args)
+            calls.append(triplet)
+            return (triplet * value if len(calls) == number else triplet, *others)
 
         monkeypatch.setattr(objective, "triplet_step", poisoned)
 
@@ -185,15 +185,11 @@ def test_a_step_that_is_not_finite_can_be_skipped(settings, poison_step):
 
 
 def test_a_weight_that_is_not_a_number_stops_the_run(settings, monkeypatch):
-    build = run.build
-
-    def planted(*args):
-        model = build(*args)
+    def plant(model, *_, **__):
         with torch.no_grad():
             model.head.weight[0, 0] = float("nan")
-        return model
 
-    monkeypatch.setattr(run, "build", planted)
+    monkeypatch.setattr(run, "start_from_pretrained", plant)
     with pytest.raises(RunError, match="not finite at step 1"):
         train(Config(**settings))
 
@@ -218,11 +214,11 @@ def test_weights_that_overflow_stop_the_run_in_one_line(settings, on_nan, monkey
 
 
 def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
-    def collapse(model, *_):
+    def collapse(model, *_, **__):
         with torch.no_grad():
             model.similarity.weight.zero_()
 
-    monkeypatch.setattr(run, "start_from_principal", collapse)
+    monkeypatch.setattr(run, "start_from_pretrained", collapse)
     config = Config(**settings)
     train(config)
     assert any("have collapsed" in warning["message"] for warning in warnings_of(config))
