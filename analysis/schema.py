@@ -184,12 +184,14 @@ WARNING_COLUMNS = (
 WARNINGS = types(WARNING_COLUMNS)
 
 #: One row a point of a split, for each run that left a file of predictions. The answers are those
-#: of the best epoch, among all counters and all other points of the split.
+#: of one epoch, among all counters and all other points of the split.
 #: (run_id, split, pair_id) is unique.
 PREDICTION_COLUMNS = (
     Column("run_id", pl.String, "as in RUNS"),
     Column("split", pl.String, "one of SPLITS"),
+    Column("epoch", pl.Int64, "epochs completed; null: the best epoch, as files before had it"),
     Column("pair_id", pl.String, "'domain/title/stance/number'"),
+    Column("cluster", pl.Int64, "number of the pairs linked by debates or texts; null: not told"),
     Column("leaked", pl.Boolean, "the pair shares a text across training and held-out splits"),
     Column("point_words", pl.Int64, "length of the point in words"),
     Column("nearest_rank", pl.Int64, "rank of the own counter by distance among all, from 1"),

@@ -1,7 +1,7 @@
 """Reads `<log>.predictions.parquet`: what a run answered to every single point.
 
 `train` writes such a file beside each JSONL log when it has finished: a row a point of every split,
-as the weights of the best epoch answer it. `logs.read` reads them into `Log.predictions`.
+as the weights of the last epoch answer it. `logs.read` reads them into `Log.predictions`.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,12 @@ COLUMNS: Schema = {
 
 _PAIR_ID = r"^[^/]+/[^/]+/[^/]+/[^/]+"
 
+#: Columns that files of earlier versions lack.
+ADDED: Schema = {"epoch": pl.Int64, "cluster": pl.Int64}
+
 #: What is wrong with a file → an expression that is true in each row that has it.
 _FLAWS = {
-    "a value is missing": pl.any_horizontal(pl.all().exclude("rescored_rank").is_null()),
+    "a value is missing": pl.any_horizontal(pl.all().exclude("rescored_rank", *ADDED).is_null()),
     "a pair_id is not domain/title/stance/number": ~pl.col("pair_id").str.contains(_PAIR_ID + "$"),
     "an answer is no counter or point of a pair": (
         ~pl.col("answer").str.contains(_PAIR_ID + "/(counter|point)$")
@@ -86,7 +89,9 @@ def beside(source: str) -> Path:
 def _answers(data: bytes, run_id: str) -> pl.DataFrame:
     """Parse a file and add the columns of PREDICTIONS. Raises polars' errors where it cannot."""
     # From bytes: polars would take brackets in a path for a pattern.
-    table = conform(pl.read_parquet(data, columns=list(COLUMNS)), COLUMNS)
+    table = pl.read_parquet(data)
+    absent = [pl.lit(None, dtype).alias(n) for n, dtype in ADDED.items() if n not in table.columns]
+    table = conform(table.with_columns(absent), COLUMNS | ADDED)
     # As `train` ranks: not a number is below all, and the nearer of equals comes first.
     finite = pl.col("scores").list.eval(pl.element().fill_nan(float("-inf")))
     return table.with_columns(

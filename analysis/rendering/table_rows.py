@@ -30,14 +30,14 @@ UNSEEN_HEADINGS = {"validation": "best validation, unseen %", "test": "test ther
 
 CURVE = "v(e) is the validation top-1 after e epochs."
 UNSEEN_NOTE = "unseen: over the points of which training held no text; (hits of n)."
-POOLS_HEADING = "Top-1 in each pool of candidates, at the best epoch"
+POOLS_HEADING = "Top-1 in each pool of candidates, at the last epoch"
 NOTATION = (
     "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
     "For a single run: [95 % interval, Wilson, over the n points of the split]. "
     "n is training / validation / test."
 )
 
-ERRORS_HEADING = "Answers by kind of point, and what the wrong ones are, at the best epoch"
+ERRORS_HEADING = "Answers by kind of point, and what the wrong ones are, at the last epoch"
 ERRORS_NOTATION = (
     "Top-1 by kind of point; of the wrong answers, the share of each kind. n: points or wrong "
     "answers, the mean over the runs of a configuration; intervals: Wilson's 95 % for n. Lengths "

@@ -243,11 +243,11 @@ class Checkpoint(Event):
 
 
 class Pools(Event):
-    """Top-1 of the best epoch in one of the eight candidate pools."""
+    """Top-1 of the last epoch in one of the eight candidate pools."""
 
     name: ClassVar[str] = "pools"
 
-    epoch: Count = Field(description="The best epoch.")
+    epoch: Count = Field(description="The last epoch.")
     split: SplitName = Field(description="The split.")
     pool: PoolName = Field(description="The pool.")
     top1: Number = Field(description="Share of points whose answer is their own counter, 0 to 1.")

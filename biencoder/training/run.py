@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import torch
 
 from biencoder.config import Config
@@ -261,28 +262,27 @@ def finish(
     log: RunLog,
     interruption: Interruption,
 ) -> None:
-    """Log the best epoch's pools, write its predictions, and export its model."""
-    model, best = state.model, state.progress.best
-    run_dir = config.checkpoint_dir / log.run_id
-    if best.epoch != config.epochs:
-        if distributed.is_main_process():
-            checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
-        distributed.broadcast_weights(model)
-        evaluator.forget()
+    """Log the last epoch's pools, write its predictions, and export the best epoch's model.
+
+    Runs are compared at the last epoch, the same for all of them.
+    """
+    model, epoch = state.model, state.progress.epoch
     results = [
         final_evaluation.evaluate(split, data, evaluator.embedded(split.name), model)
         for split in data.splits
     ]
     for result in results:
         for pool, figures in result.pools.items():
-            place = {"epoch": best.epoch, "split": result.split, "pool": pool}
+            place = {"epoch": epoch, "split": result.split, "pool": pool}
             log.write(events.Pools.model_validate(place | figures))
     prediction_files.write_parquet(
-        [result.predictions for result in results],
+        [result.predictions.with_columns(epoch=pl.lit(epoch)) for result in results],
         config.log_dir / f"{log.run_id}.predictions.parquet",
     )
     with interruption.held():
-        export(model, tokenizer, run_dir)
+        if state.progress.best.epoch != epoch and distributed.is_main_process():
+            checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
+        export(model, tokenizer, config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
 
 

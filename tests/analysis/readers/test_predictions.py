@@ -39,10 +39,15 @@ def test_each_point_becomes_a_row_of_the_documented_table(read, predicted):
     log = read(predicted(ANSWERS, words={HIT: 7}, leaked=[MISS]))
     assert dict(log.predictions.schema) == PREDICTIONS
     assert log.predictions.rows() == [
-        ("a", "test", HIT, False, 7, 1, 1, True, f"{HIT}/counter"),
-        ("a", "test", MISS, True, 10, 1, 2, False, "law/tax/con/01/point"),
+        ("a", "test", None, HIT, None, False, 7, 1, 1, True, f"{HIT}/counter"),
+        ("a", "test", None, MISS, None, True, 10, 1, 2, False, "law/tax/con/01/point"),
     ]
     assert log.notes == ()
+
+
+def test_epoch_and_cluster_are_read_where_the_file_has_them(read, predicted):
+    table = predicted(ANSWERS).with_columns(epoch=pl.lit(3), cluster=pl.Series([5, 6]))
+    assert read(table).predictions.select("epoch", "cluster").rows() == [(3, 5), (3, 6)]
 
 
 def test_a_run_of_schema_1_has_predictions_too(read, predicted):

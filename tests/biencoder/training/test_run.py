@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
+import torch
 from jobs import OF_THE_MOMENT, interrupted_run, read_log, train, untrained_of, warnings_of
 from safetensors.torch import load_file, save_file
 
@@ -337,25 +339,35 @@ def test_a_head_that_does_not_fit_the_first_stage_starts_fresh_and_the_log_says_
     assert warning["message"].endswith("holds no fitting weights for: head")
 
 
-def test_pools_and_predictions_are_those_of_the_best_epoch_where_it_is_not_the_last(
+def test_pools_and_predictions_are_those_of_the_last_epoch_and_the_export_the_best_ones(
     settings, monkeypatch
 ):
     monkeypatch.setattr(Best, "update", lambda self, epoch, top1: _keep_first(self, epoch, top1))
     config = Config(**settings | {"epochs": 1})
     train(config)
     lines = read_log(config)
-    before_training = {
+    at_the_end = {
         line["split"]: line["hits"]
         for line in lines
-        if line["event"] == "eval" and line["epoch"] == 0
+        if line["event"] == "eval" and line["epoch"] == 1
     }
     widest = {
         line["split"]: line["hits"]
         for line in lines
         if line["event"] == "pools" and line["pool"] == "epa"
     }
-    assert widest == before_training
-    assert {line["epoch"] for line in lines if line["event"] == "pools"} == {0}
+    assert widest == at_the_end
+    assert {line["epoch"] for line in lines if line["event"] == "pools"} == {1}
+    answers = pl.read_parquet(config.log_dir / "run.predictions.parquet")
+    assert set(answers["epoch"]) == {1}
+    hits = answers.filter(pl.col("rescored_rank") == 1).group_by("split").len().rows()
+    assert dict(hits) == {split: count for split, count in at_the_end.items() if count}
+    best = load_file(checkpoint.find("run", config.checkpoint_dir) / checkpoint.MODEL)
+    exported = load_file(
+        config.checkpoint_dir / "run" / "sentence-transformers" / "model.safetensors"
+    )
+    name = "embeddings.word_embeddings.weight"
+    assert torch.equal(exported[name], best[f"encoder.{name}"])
 
 
 def _keep_first(best, epoch, top1):
