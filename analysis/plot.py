@@ -1,6 +1,7 @@
 """Draws pictures of runs, and prints and writes the tables beside them.
 
-python -m analysis.plot logs/                 # tables and verdicts here, pictures in logs/plots/
+python -m analysis.plot logs/                 # the answer here, pictures in logs/plots/
+python -m analysis.plot logs/ --target=40     # how many epochs until validation reaches 40 %
 python -m analysis.plot logs/ --smooth=5      # top-1 curves as means of 5 evaluations, raw behind
 """
 
@@ -15,13 +16,12 @@ from analysis.rendering import csv, markdown, output, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
 from analysis.rendering.image import rendered
-from analysis.statistics import significance
-from analysis.statistics.results import Results
+from analysis.statistics.results import of_studies
 
 
 class Options(BaseModel):
-    """Draw run logs: top-1 curves, their comparison, convergence, loss and answers, as PNG and SVG,
-    beside their tables; verdicts and health notes are printed.
+    """Draw run logs, study by study: effects, top-1 curves, convergence, loss and answers, as PNG
+    and SVG, beside their tables; the effects are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,31 +33,40 @@ class Options(BaseModel):
     smooth: int = Field(
         1, ge=1, description="Evaluations that a top-1 curve is the mean of; 1 draws it as it is."
     )
+    target: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Validation top-1 in percent whose first reaching is measured; unset: the "
+        "highest multiple of five that all runs of a study reach.",
+    )
 
 
 def _draw(options: Options) -> None:
-    """Read, print what was found, write the tables and the pictures."""
+    """Read, write the tables and the pictures of each study, print what was found."""
     log = logs.read(options.paths)
     output.warn(text.reader_notes(log))
-    results = Results(log)
-    print(text.summary_text(results))
-    print(significance.text(results.verdicts, results.by_run))
-    print(text.error_text(results.shown_errors), end="")
-    print(text.check_text(results.curve_checks))
+    every = of_studies(log, options.target and options.target / 100)
     folder = output.folder(options.paths, options.out)
     written = [
-        output.write(folder / "summary.csv", csv.summary_csv(results)),
-        output.write(folder / "summary.md", markdown.summary_markdown(results)),
+        output.write(folder / "summary.csv", csv.summary_csv(every)),
+        output.write(folder / "summary.md", markdown.summary_markdown(every)),
     ]
     if log.predictions.height:
-        written.append(output.write(folder / "diagnosis.csv", results.error_analysis.write_csv()))
-    for name, figure in figures(results, options.smooth).items():
-        for ending in ("png", "svg"):
-            written.append(output.write(folder / f"{name}.{ending}", rendered(figure, ending)))
-    if log.runs.height > MOST_RUNS:
-        print(f"runs-*: {MOST_RUNS} of {log.runs.height:,} runs; name files to see others")
-    for path in written:
-        print(f"wrote {path}")
+        written.append(output.write(folder / "effects.csv", csv.effects_csv(every)))
+        written.append(output.write(folder / "diagnosis.csv", csv.diagnosis_csv(every)))
+    for results in every:
+        place = output.folder([], folder / results.study.slug)
+        for name, figure in figures(results, options.smooth).items():
+            for ending in ("png", "svg"):
+                written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
+    print("\n".join(text.study_text(results) for results in every), end="")
+    for results in every:
+        if results.by_run.height > MOST_RUNS:
+            count = f"{MOST_RUNS} of {results.by_run.height:,} runs"
+            print(f"{results.study.slug}/runs-*: {count}; name files to see others")
+    for line in output.listing(written):
+        print(line)
 
 
 def main() -> None:

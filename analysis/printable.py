@@ -9,3 +9,11 @@ def printable(text: str) -> str:
     """
     unknown = "\N{REPLACEMENT CHARACTER}"
     return "".join(letter if letter.isprintable() else unknown for letter in text)
+
+
+def short(text: str, characters: int) -> str:
+    """Strip control characters from text and leave out its middle where it is too long."""
+    text = printable(text)
+    if len(text) <= characters:
+        return text
+    return f"{text[: characters // 2 - 1]}…{text[-(characters - characters // 2) :]}"

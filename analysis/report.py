@@ -11,11 +11,11 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import html, output, text
-from analysis.statistics.results import Results
+from analysis.statistics.results import of_studies
 
 
 class Options(BaseModel):
-    """Write report.html: verdicts, pictures, tables, health notes and configs in one file that
+    """Write report.html: effects, pictures, tables, health notes and configs in one file that
     needs nothing else.
     """
 
@@ -32,7 +32,7 @@ def _report(options: Options) -> None:
     log = logs.read(options.paths)
     output.warn(text.reader_notes(log))
     folder = output.folder(options.paths, options.out)
-    print(f"wrote {output.write(folder / 'report.html', html.page(Results(log)))}")
+    print(f"wrote {output.write(folder / 'report.html', html.page(log, of_studies(log)))}")
 
 
 def main() -> None:

@@ -12,13 +12,12 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import csv, markdown, output, text
-from analysis.statistics import significance
-from analysis.statistics.results import Results
+from analysis.statistics.results import of_studies
 
 
 class Options(BaseModel):
-    """Summarise run logs: a row for each run and each configuration over its seeds, printed and
-    written to summary.csv and summary.md; verdicts on their differences are printed.
+    """Summarise run logs, study by study: a row for each run and each configuration over its seeds,
+    written to summary.csv and summary.md; configurations and effects are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,19 +29,18 @@ class Options(BaseModel):
 
 
 def _summarise(options: Options) -> None:
-    """Read, print the tables and verdicts, write the tables."""
-    log = logs.read(options.paths, events=("eval", "pools"))
+    """Read, write the tables, print them and the effects."""
+    log = logs.read(options.paths, events=("eval", "pools", "untrained"))
     output.warn(text.reader_notes(log))
-    results = Results(log)
-    print(text.summary_text(results))
-    print(significance.text(results.verdicts, results.by_run))
+    every = of_studies(log)
     folder = output.folder(options.paths, options.out)
     written = [
-        output.write(folder / "summary.csv", csv.summary_csv(results)),
-        output.write(folder / "summary.md", markdown.summary_markdown(results)),
+        output.write(folder / "summary.csv", csv.summary_csv(every)),
+        output.write(folder / "summary.md", markdown.summary_markdown(every)),
     ]
-    for path in written:
-        print(f"wrote {path}")
+    print("\n".join(text.study_text(results) for results in every), end="")
+    for line in output.listing(written):
+        print(line)
 
 
 def main() -> None:

@@ -1,15 +1,32 @@
-"""Writes summary.csv: a row a configuration, then a row a run."""
+"""Writes tables of all studies as CSV: summary.csv, effects.csv and diagnosis.csv."""
+
+from collections.abc import Iterable, Sequence
 
 import polars as pl
 
 from analysis.statistics.results import Results
 
 
-def summary_csv(results: Results) -> str:
+def summary_csv(every: Sequence[Results]) -> str:
     """Write `by_configuration` and `by_run` as one table; `level` says which a row is of."""
-    levels = {"configuration": results.by_configuration, "run": results.by_run}
-    table = pl.concat(
-        [table.select(pl.lit(level).alias("level"), pl.all()) for level, table in levels.items()],
-        how="diagonal_relaxed",
+    return _csv(
+        (results, table.select(pl.lit(level).alias("level"), pl.all()))
+        for results in every
+        for level, table in (("configuration", results.by_configuration), ("run", results.by_run))
     )
-    return table.write_csv()
+
+
+def effects_csv(every: Sequence[Results]) -> str:
+    """Write EFFECTS, a row an effect."""
+    return _csv((results, results.effects) for results in every)
+
+
+def diagnosis_csv(every: Sequence[Results]) -> str:
+    """Write ERROR_ANALYSIS, a row a group of points."""
+    return _csv((results, results.error_analysis) for results in every)
+
+
+def _csv(tables: Iterable[tuple[Results, pl.DataFrame]]) -> str:
+    """Write tables as one, with the name of the study before each row."""
+    named = [t.select(pl.lit(results.study.name).alias("study"), pl.all()) for results, t in tables]
+    return pl.concat(named, how="diagonal_relaxed").write_csv()

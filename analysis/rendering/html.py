@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.printable import printable
-from analysis.rendering import table_rows
+from analysis.rendering import effect_text, notes, table_rows
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.image import rendered
 from analysis.rendering.style import INK, MUTED
-from analysis.rendering.table_rows import FORMATS
 from analysis.schema import RUNS, Log
-from analysis.statistics import significance
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -27,11 +25,17 @@ if TYPE_CHECKING:
 
 CAPTIONS = {
     "runs": "Each run: top-1 on training, validation and test after each epoch.",
-    "comparison": "Configurations compared: top-1 by split.",
+    "effects": "What LayerNorm and ReLU do.",
+    "curves": "Configurations compared: top-1 by split.",
     "convergence": "How fast a configuration converges, and where it ends.",
     "loss": "Loss with its parts, and the share of hard negatives.",
     "diagnosis": "Which points are answered, and what the wrong answers are.",
 }
+
+STUDY = (
+    "The runs of a study share all that decides a result but LayerNorm, ReLU and the seed: only "
+    "they can be compared."
+)
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -72,45 +76,46 @@ summary {{ cursor: pointer; }}
 """
 
 
-def page(results: Results) -> str:
-    """Write the whole report."""
-    log = results.log
+def page(log: Log, every: Sequence[Results]) -> str:
+    """Write the whole report: a part a study, then what concerns all of them."""
+    runs = sum(results.by_run.height for results in every)
     parts = [
         "<h1>Training runs compared</h1>",
-        _paragraph(
-            f"{log.runs.height:,} runs of {results.by_configuration.height:,} configurations. "
-            "A configuration is all that decides a result but the seed."
-        ),
-        "<h2>Verdicts</h2>",
-        *_verdicts(results.verdicts),
-        _list(significance.remarks(results.verdicts, results.by_run), small=True),
-        "<h2>Pictures</h2>",
-        *(_figure(name, figure) for name, figure in figures(results).items()),
-        "<h2>Summary</h2>",
-        *_summary(results),
-        *_errors(results.shown_errors),
-        "<h2>How configurations differ</h2>",
-        *_differences(results.differences),
-        "<h2>Health</h2>",
-        _checks(results.curve_checks),
+        _paragraph(f"{runs:,} runs in {len(every):,} studies. {STUDY}"),
+        *(line for results in every for line in _study(results)),
+        "<h2>How studies differ</h2>",
+        _differences(every),
         "<h2>What the runs and the readers noted</h2>",
         _noted(log),
         "<h2>Runs</h2>",
-        *(_run(run) for run in results.labelled_runs.iter_rows(named=True)),
+        *(_run(run) for results in every for run in results.log.runs.iter_rows(named=True)),
+        "<h2>Columns</h2>",
+        _list([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True),
     ]
     return PAGE.format(body="\n".join(parts))
 
 
-def _verdicts(table: pl.DataFrame) -> Iterator[str]:
-    """Write the sentences by format and aspect, in bold those that show a difference."""
-    if table.is_empty():
-        yield _paragraph(significance.NOTHING)
-    for (format_, aspect), ours in table.group_by("format", "aspect", maintain_order=True):
-        yield f"<h3>{_safe(FORMATS[str(format_)].split(':')[0])}: {_safe(str(aspect))}</h3><ul>"
-        for sentence, p in ours.select("sentence", "p_holm").rows():
-            shown = p is not None and p < significance.LEVEL
-            yield f"<li>{f'<strong>{_safe(sentence)}</strong>' if shown else _safe(sentence)}</li>"
-        yield "</ul>"
+def _study(results: Results) -> Iterator[str]:
+    """Write one study: its answer, its pictures, its tables, its notes."""
+    yield f"<h2>{_safe(results.study.name)}</h2>"
+    if results.study.format != "legacy":
+        yield f"<p><strong>{_safe(effect_text.answer(results.effects))}</strong></p>"
+        yield _list(effect_text.sentences(results.effects))
+    yield _paragraph(table_rows.heading(results))
+    yield _paragraph(table_rows.untrained(results))
+    yield from (_figure(name, figure) for name, figure in figures(results).items())
+    yield "<h3>Configurations</h3>"
+    yield _table(table_rows.configuration_rows(results))
+    yield "<h3>Runs</h3>"
+    yield _table(table_rows.run_rows(results.by_run))
+    if results.pools.height:
+        yield f"<h3>{escape(table_rows.POOLS_HEADING)}</h3>"
+        yield _table(table_rows.pool_rows(results.pools))
+    yield _paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
+    yield from _errors(results.shown_errors)
+    yield "<h3>Health</h3>"
+    yield _checks(results.curve_checks)
+    yield _list(notes.of_study(results), small=True)
 
 
 def _figure(name: str, figure: "Figure") -> str:
@@ -123,35 +128,22 @@ def _figure(name: str, figure: "Figure") -> str:
     return f"<figure><figcaption>{caption}</figcaption>{_scroll(svg)}</figure>"
 
 
-def _summary(results: Results) -> Iterator[str]:
-    """Write the tables of runs, configurations and pools, and what their columns mean."""
-    for heading, runs, by_configuration in table_rows.by_format(results):
-        yield f"<h3>{escape(heading)}</h3>"
-        yield _table(table_rows.configuration_rows(by_configuration))
-        yield "<h4>Runs</h4>"
-        yield _table(table_rows.run_rows(runs))
-    if results.pools.height:
-        yield f"<h3>{escape(table_rows.POOLS_HEADING)}</h3>"
-        yield _table(table_rows.pool_rows(results.pools))
-    yield _paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
-    yield _list([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True)
-
-
 def _errors(shown: pl.DataFrame) -> Iterator[str]:
     """Write the table of right and wrong answers; nothing where no run left predictions."""
     if shown.height:
-        yield f"<h2>{escape(table_rows.ERRORS_HEADING)}</h2>"
+        yield f"<h3>{escape(table_rows.ERRORS_HEADING)}</h3>"
         yield _table(table_rows.error_rows(shown))
         yield _paragraph(table_rows.ERRORS_NOTATION, small=True)
 
 
-def _differences(table: pl.DataFrame) -> Iterator[str]:
-    """Write a table a format: a row a configuration, a column a field in which they differ."""
-    for (format_,), ours in table.group_by("format", maintain_order=True):
-        wide = ours.drop("format").pivot("field", index="configuration", values="value")
-        lines = [[cell or "unset" for cell in row] for row in wide.rows()]
-        yield f"<h3>{escape(FORMATS[str(format_)].split(':')[0])}</h3>"
-        yield _table([wide.columns, *lines], text=True)
+def _differences(every: Sequence[Results]) -> str:
+    """Write the settings in which studies differ, a row a setting, a column a study."""
+    settings = [results.study.settings for results in every]
+    fields = dict.fromkeys(field for own in settings for field in own)
+    varying = [f for f in fields if len({own.get(f) for own in settings}) > 1]
+    heads = ["setting", *(results.study.name for results in every)]
+    rows = [[field, *(own.get(field) or "unset" for own in settings)] for field in varying]
+    return _table([heads, *rows], text=True) if rows else _paragraph("There is one study.")
 
 
 def _checks(notes: pl.DataFrame) -> str:

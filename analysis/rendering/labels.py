@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from analysis.printable import printable
+from analysis.printable import short
 
 
 def point_count(n: Sequence[float]) -> str:
@@ -11,14 +11,6 @@ def point_count(n: Sequence[float]) -> str:
     A mean over runs is rounded to whole points.
     """
     return "–".join(f"{end:,}" for end in sorted({round(min(n)), round(max(n))}))
-
-
-def short(text: str, characters: int) -> str:
-    """Strip control characters from text and leave out its middle where it is too long."""
-    text = printable(text)
-    if len(text) <= characters:
-        return text
-    return f"{text[: characters // 2 - 1]}…{text[-(characters - characters // 2) :]}"
 
 
 def wrapped(text: str, characters: int) -> str:

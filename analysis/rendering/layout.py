@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.rendering.labels import short
+from analysis.printable import short
 from analysis.rendering.style import MUTED
 
 if TYPE_CHECKING:

@@ -1,23 +1,36 @@
 """Writes summary.md: the tables as a Markdown document."""
 
 import re
+from collections.abc import Sequence
 
-from analysis.rendering import table_rows
+from analysis.rendering import effect_text, table_rows
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
 
-def summary_markdown(results: Results) -> str:
-    """Write the tables as a Markdown document that defines every column."""
+def summary_markdown(every: Sequence[Results]) -> str:
+    """Write the tables of all studies as a Markdown document that defines every column."""
     parts = ["# Summary"]
-    for heading, runs, by_configuration in table_rows.by_format(results):
-        parts += [f"## {heading}", markdown(table_rows.configuration_rows(by_configuration))]
-        parts += [markdown(table_rows.run_rows(runs))]
-    if not results.pools.is_empty():
-        parts += [f"## {table_rows.POOLS_HEADING}", markdown(table_rows.pool_rows(results.pools))]
-    parts += ["## Columns", *table_rows.notation(results.by_run), table_rows.CURVE]
+    for results in every:
+        parts += [f"## {table_rows.heading(results)}", table_rows.untrained(results)]
+        if results.study.format != "legacy":
+            parts += [effect_text.answer(results.effects)]
+            parts += [f"- {sentence}" for sentence in effect_text.sentences(results.effects)]
+        parts += [markdown(table_rows.configuration_rows(results))]
+        parts += [markdown(table_rows.run_rows(results.by_run))]
+        if not results.pools.is_empty():
+            parts += [f"### {table_rows.POOLS_HEADING}"]
+            parts += [markdown(table_rows.pool_rows(results.pools))]
+        if results.shown_errors.height:
+            parts += [f"### {table_rows.ERRORS_HEADING}"]
+            parts += [markdown(table_rows.error_rows(results.shown_errors))]
+            parts += [table_rows.ERRORS_NOTATION]
+    notation = dict.fromkeys(
+        line for results in every for line in table_rows.notation(results.by_run)
+    )
+    parts += ["## Columns", *notation, table_rows.CURVE]
     parts += ["\n".join(f"- {m.heading}: {m.definition}" for m in MEASURES.values())]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def markdown(table: list[list[str]]) -> str:

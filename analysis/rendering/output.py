@@ -1,5 +1,6 @@
 """Chooses the folder for results, writes whole files, and prints to standard error."""
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,15 +14,16 @@ def folder(paths: Sequence[str], out: Path | None) -> Path:
     By the logs means inside the first of `paths` where that is a folder, else next to it.
     Raises `AnalysisError` where the folder cannot be made.
     """
-    first = Path(paths[0])
-    chosen = out or (first if first.is_dir() else first.parent) / "plots"
+    if out is None:
+        first = Path(paths[0])
+        out = (first if first.is_dir() else first.parent) / "plots"
     try:
-        chosen.mkdir(parents=True, exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AnalysisError(
-            f"{chosen}: cannot make this folder ({error.strerror}): name another with --out"
+            f"{out}: cannot make this folder ({error.strerror}): name another with --out"
         ) from None
-    return chosen
+    return out
 
 
 def write(path: Path, content: str | bytes) -> Path:
@@ -45,3 +47,26 @@ def warn(lines: Iterable[str]) -> None:
     """Print lines to standard error."""
     for line in lines:
         print(line, file=sys.stderr)
+
+
+def listing(written: Sequence[Path]) -> list[str]:
+    """Say what was written: a line a folder, with the names of its files."""
+    by_folder: dict[Path, list[str]] = {}
+    for path in written:
+        by_folder.setdefault(path.parent, []).append(path.name)
+    return [
+        f"wrote {folder}{os.sep}: {', '.join(_together(names))}"
+        for folder, names in by_folder.items()
+    ]
+
+
+def _together(names: Sequence[str]) -> list[str]:
+    """Join the endings of files that have one name otherwise."""
+    endings: dict[str, list[str]] = {}
+    for name in names:
+        stem, _, ending = name.rpartition(".")
+        endings.setdefault(stem, []).append(ending)
+    return [
+        f"{stem}.{found[0] if len(found) == 1 else '{' + ','.join(found) + '}'}"
+        for stem, found in endings.items()
+    ]

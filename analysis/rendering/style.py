@@ -45,28 +45,24 @@ class Style(NamedTuple):
 
 
 def styles(by_configuration: pl.DataFrame) -> dict[str, Style]:
-    """Give each configuration a style unlike that of every other of its format (up to 28).
+    """Give each configuration a style unlike that of every other (up to 28).
 
-    `by_configuration` has the columns configuration, format and variant. A variant has its own
-    colour, which the first of its configurations takes.
+    `by_configuration` has the columns configuration and variant. A variant has its own colour,
+    whatever else is present; the first of its configurations takes it.
     """
-    table: dict[str, Style] = {}
-    for _, ours in by_configuration.group_by("format", maintain_order=True):
-        firsts = ours.unique("variant", keep="first").filter(pl.col("variant").is_in(VARIANTS))
-        taken = {
-            name: VARIANTS.index(variant)
-            for name, variant in firsts.select("configuration", "variant").rows()
-        }
-        # The others take what is left: colours that are no variant's, then a variant's, then any.
-        left = [
-            number for number in range(len(COLORS) + ours.height) if number not in taken.values()
-        ]
-        left.sort(key=lambda number: (number >= len(COLORS), number < len(VARIANTS)))
-        for name in ours["configuration"]:
-            number = taken[name] if name in taken else left.pop(0)
-            table[name] = Style(
-                COLORS[number % len(COLORS)],
-                DASHES[number % len(DASHES)],
-                MARKERS[number % len(MARKERS)],
-            )
-    return table
+    firsts = by_configuration.unique("variant", keep="first", maintain_order=True)
+    numbers = {
+        name: VARIANTS.index(variant)
+        for name, variant in firsts.select("configuration", "variant").rows()
+        if variant in VARIANTS
+    }
+    others = (name for name in by_configuration["configuration"] if name not in numbers)
+    numbers |= {name: number for number, name in enumerate(others, len(VARIANTS))}
+    return {
+        name: Style(
+            COLORS[number % len(COLORS)],
+            DASHES[number % len(DASHES)],
+            MARKERS[number % len(MARKERS)],
+        )
+        for name, number in numbers.items()
+    }

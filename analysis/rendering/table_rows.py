@@ -3,7 +3,7 @@
 Each function returns rows of cells, the headings first. A share is shown in percent.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -14,16 +14,19 @@ from analysis.schema import POOLS, SPLITS
 from analysis.statistics.measures import MEASURES, UNSEEN_SPLITS
 from analysis.statistics.results import Results
 
-#: What a figure of each format measures: tables and pictures of both stand under these words.
+#: What a figure of each format measures: the tables of a study stand under these words.
 FORMATS = {
-    "jsonl": "Run logs: top-1 over all points of a split",
-    "jsonl schema 1": "Run logs of schema 1: top-1 over all points of a split, by other rules",
-    "legacy": "Legacy logs: top-1 over the first n points only, ranked among other candidates",
+    "jsonl": "top-1 over all points of a split",
+    "jsonl schema 1": "top-1 over all points of a split, by the rules of schema 1",
+    "legacy": "top-1 over the first n points only, among other candidates; described, not tested",
 }
 
-#: The measures that a terminal has room for, and those shown there with their interval.
-TERMINAL = ("best_validation", "best_epoch", "test_at_best", "epochs_to_95", "last_validation")
-WITH_INTERVAL = ("best_validation", "test_at_best")
+#: The measures that a terminal has room for, and those shown with their interval elsewhere.
+TERMINAL = (
+    *("last_validation", "last_test", "best_validation", "best_epoch", "test_at_best"),
+    *("area", "epochs_to_target"),
+)
+WITH_INTERVAL = ("last_validation", "last_test")
 
 #: Headings of top-1 at the best epoch over the points that share no text with training.
 UNSEEN_HEADINGS = {"validation": "best validation, unseen %", "test": "test there, unseen %"}
@@ -33,37 +36,53 @@ UNSEEN_NOTE = "unseen: over the points of which training held no text; (hits of 
 POOLS_HEADING = "Top-1 in each pool of candidates, at the last epoch"
 NOTATION = (
     "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
-    "For a single run: [95 % interval, Wilson, over the n points of the split]. "
+    "For a single run: [95 % interval, Wilson, points of one debate counted as partly one]. "
     "n is training / validation / test."
 )
 
 ERRORS_HEADING = "Answers by kind of point, and what the wrong ones are, at the last epoch"
 ERRORS_NOTATION = (
     "Top-1 by kind of point; of the wrong answers, the share of each kind. n: points or wrong "
-    "answers, the mean over the runs of a configuration; intervals: Wilson's 95 % for n. Lengths "
+    "answers, the mean over the runs of a configuration; intervals: 95 %. Lengths "
     "are quartiles. Leaked: shares a text across the border of training and held-out splits. "
     "Theme: the domain, in another debate."
 )
 
 
-def by_format(results: Results) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
-    """Yield for each format that has runs: its heading, its runs, its configurations."""
-    for name, heading in FORMATS.items():
-        of_format = pl.col("format") == name
-        if not (runs := results.by_run.filter(of_format)).is_empty():
-            yield heading, runs, results.by_configuration.filter(of_format)
+def heading(results: Results) -> str:
+    """Say what a study is, and what its figures measure."""
+    runs, of = results.by_run.height, results.by_configuration.height
+    counts = f"{runs:,} run{'s' * (runs != 1)} of {of:,} configuration{'s' * (of != 1)}"
+    return f"{results.study.name}: {counts}, {FORMATS[results.study.format]}"
+
+
+def untrained(results: Results) -> str:
+    """Say what the untrained encoder reaches; nothing where it was not logged."""
+    shares = results.untrained.group_by("split", maintain_order=True).agg(pl.col("value").mean())
+    found = [f"{split} {100 * value:.1f} %" for split, value in shares.drop_nulls().rows()]
+    return f"Untrained encoder: {', '.join(found)}" if found else ""
+
+
+def target_heading(by_run: pl.DataFrame) -> str:
+    """Return the heading of the epochs to the study's common target."""
+    target = by_run["target"].drop_nulls().first()
+    return "epochs to target" if target is None else f"epochs to {100 * float(str(target)):g} %"
 
 
 def configuration_rows(
-    table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)
+    results: Results, measures: Sequence[str] = tuple(MEASURES), whole: bool = True
 ) -> list[list[str]]:
-    """Write the table of `per_configuration`: mean ± standard deviation [95 % interval]."""
-    heads = ["configuration", "runs", *(_heading(name) for name in measures)]
+    """Write a row a configuration: mean ± standard deviation, and where `whole` the interval."""
+    table, by_target = (
+        results.by_configuration,
+        {"epochs_to_target": target_heading(results.by_run)},
+    )
+    heads = ["configuration", "runs", *(by_target.get(m) or _heading(m) for m in measures)]
     return [heads] + [
         [
             row["configuration"],
             f"{row['runs']}" + (f" (+{row['left_out']} left out)" if row["left_out"] else ""),
-            *(_cell(row, name) for name in measures),
+            *(_cell(row, name, whole) for name in measures),
         ]
         for row in table.iter_rows(named=True)
     ]
@@ -123,7 +142,7 @@ def _heading(measure: str) -> str:
     return MEASURES[measure].heading + (" %" if MEASURES[measure].percent else "")
 
 
-def _cell(row: dict[str, Any], measure: str) -> str:
+def _cell(row: dict[str, Any], measure: str, whole: bool = True) -> str:
     """Write one measure of a row: value, ± sd over runs, and the interval of the main two."""
     percent = MEASURES[measure].percent
     if row.get(f"{measure}_sd") is None:
@@ -131,7 +150,7 @@ def _cell(row: dict[str, Any], measure: str) -> str:
     else:
         scale = 100 if percent else 1
         text = f"{scale * row[measure]:.1f} ± {scale * row[f'{measure}_sd']:.1f}"
-    if measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
+    if whole and measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
         ends = (_number(row[f"{measure}_{side}"], percent) for side in ("low", "high"))
         text += f" [{', '.join(ends)}]"
     return text

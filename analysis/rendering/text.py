@@ -1,14 +1,14 @@
-"""Writes what a terminal shows: aligned tables, notes and findings."""
+"""Writes what a terminal shows of a study: one table, its effects, and notes."""
 
 import polars as pl
 
 from analysis.printable import printable
-from analysis.rendering import table_rows
+from analysis.rendering import effect_text, notes, table_rows
 from analysis.schema import Log
 from analysis.statistics.results import Results
 
-#: More runs than this would bury the rest of a terminal's output; the files hold them all.
-MOST_SHOWN = 40
+#: More notes than this would bury the rest of a terminal's output; the files hold them all.
+MOST_SHOWN = 8
 
 
 def columns(table: list[list[str]]) -> str:
@@ -26,43 +26,28 @@ def columns(table: list[list[str]]) -> str:
     )
 
 
-def summary_text(results: Results) -> str:
-    """Write the tables of runs, configurations and pools, each format under what it measures."""
-    parts = []
-    for heading, runs, by_configuration in table_rows.by_format(results):
-        parts += [
-            heading,
-            "",
-            columns(table_rows.configuration_rows(by_configuration, table_rows.TERMINAL)),
-            "",
-        ]
-        parts += [columns(table_rows.run_rows(runs.head(MOST_SHOWN), table_rows.TERMINAL)), ""]
-        if runs.height > MOST_SHOWN:
-            parts += [f"… and {runs.height - MOST_SHOWN:,} more runs in summary.md", ""]
-    if not results.pools.is_empty():
-        parts += [table_rows.POOLS_HEADING, "", columns(table_rows.pool_rows(results.pools)), ""]
-    return "\n".join([*parts, *table_rows.notation(results.by_run), ""])
+def study_text(results: Results) -> str:
+    """Write a study on a screen: one table, the effects, and the notes that matter."""
+    parts = [[table_rows.heading(results), table_rows.untrained(results)]]
+    table = table_rows.configuration_rows(results, table_rows.TERMINAL, whole=False)
+    parts.append([columns(table)])
+    if results.study.format != "legacy":
+        parts.append([effect_text.answer(results.effects), *effect_text.sentences(results.effects)])
+    noted = [*notes.of_study(results), *check_lines(results.curve_checks)]
+    parts.append(noted[:MOST_SHOWN])
+    if len(noted) > MOST_SHOWN:
+        parts[-1].append(f"… and {len(noted) - MOST_SHOWN:,} more notes in the report")
+    return "".join("\n".join(filter(None, part)) + "\n\n" for part in parts if part)
 
 
-def error_text(table: pl.DataFrame) -> str:
-    """Write ERROR_ANALYSIS of one split; nothing where there are no predictions."""
-    if table.is_empty():
-        return ""
-    lines = columns(table_rows.error_rows(table, whole=False))
-    return f"{table_rows.ERRORS_HEADING}\n\n{lines}\n\n{table_rows.ERRORS_NOTATION}\n\n"
-
-
-def check_text(table: pl.DataFrame) -> str:
-    """Write the findings of `curve_checks.check`, a line each."""
-    lines = [
-        f"{printable(run_id)}: {note}: {printable(sentence)}"
-        for run_id, note, sentence in table.select("run_id", "note", "text")
-        .head(MOST_SHOWN)
-        .iter_rows()
-    ]
-    if table.height > len(lines):
-        lines.append(f"… and {table.height - len(lines):,} more notes in the report")
-    return "\n".join([*(lines or ["Health: nothing to note."]), ""])
+def check_lines(table: pl.DataFrame) -> list[str]:
+    """Write the findings of `curve_checks.check`, a line each; equal ones of many runs once."""
+    grouped = table.group_by("note", maintain_order=True).agg("run_id", "text")
+    lines = []
+    for note, runs, texts in grouped.rows():
+        more = f" (and {len(runs) - 1} more runs: see the report)" if len(runs) > 1 else ""
+        lines.append(f"{note}: {printable(runs[0])}: {printable(texts[0])}{more}")
+    return lines
 
 
 def reader_notes(log: Log) -> list[str]:

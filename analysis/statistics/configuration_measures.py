@@ -10,13 +10,13 @@ from analysis.statistics.measures import MEASURES, SHARES
 def per_configuration(by_run: pl.DataFrame) -> pl.DataFrame:
     """Average the counted runs of each configuration, from the table of `measures.per_run`.
 
-    Columns: configuration, format, variant, runs (counted), left_out (runs), seeds (text),
+    Columns: configuration, variant, runs (counted), left_out (runs), seeds (text),
     n_<split> and, for each measure, its mean, <measure>_sd (n − 1), and the 95 % interval
     <measure>_low and <measure>_high: Student's over several runs, Wilson's for the shares of a
     single run.
     """
     counted = by_run.filter("counted")
-    table = counted.group_by("configuration", "format", "variant", maintain_order=True).agg(
+    table = counted.group_by("configuration", "variant", maintain_order=True).agg(
         pl.len().alias("runs"),
         pl.col("seed").drop_nulls().cast(pl.String).str.join(" ").alias("seeds"),
         *(pl.col(f"n_{split}").min() for split in SPLITS),

@@ -2,7 +2,7 @@
 
 Top-1 by domain, by length of the point and by leakage; of the errors, where the wrong answer comes
 from and whether it is a counter or a point. All from the predictions that `train` leaves beside its
-logs, so at the best epoch of each run.
+logs, so at the last epoch of each run.
 """
 
 import polars as pl
@@ -48,13 +48,11 @@ def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
 
     `answers` has the columns PREDICTIONS, `by_run` is the table of `measures.per_run`.
 
-    The quartiles of length are of all distinct points of a split, so that all runs share them. Of
-    several formats the newest is analysed alone, 'jsonl' before 'jsonl schema 1'.
+    The quartiles of length are of all distinct points of a split, so that all runs share them.
     """
     place = ["configuration", "split"]
-    counted = by_run.filter("counted").select("configuration", "run_id", "format")
+    counted = by_run.filter("counted").select("configuration", "run_id")
     points = answers.filter(pl.col("split").is_in(SPLITS)).join(counted, on="run_id")
-    points = points.filter(pl.col("format") == pl.col("format").min())
     grouped = points.join(_quartiles(points), on="split").select(
         *place,
         "hit",
@@ -108,14 +106,13 @@ def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def shown(table: pl.DataFrame, compared: list[str]) -> pl.DataFrame:
-    """Select what a person is shown: these configurations, on the first of SHOWN that there is.
+def shown(table: pl.DataFrame) -> pl.DataFrame:
+    """Select what a person is shown: the first split of SHOWN that there is.
 
     Leakage is shown where there is any: else it would say again what all points say.
     """
-    ours = table.filter(pl.col("configuration").is_in(compared))
-    splits = set(ours["split"])
-    of_split = ours.filter(pl.col("split") == next((s for s in SHOWN if s in splits), ""))
+    splits = set(table["split"])
+    of_split = table.filter(pl.col("split") == next((s for s in SHOWN if s in splits), ""))
     any_leaked = (pl.col("group") == "leaked").any()
     return of_split.filter((pl.col("aspect") != "leakage") | any_leaked)
 

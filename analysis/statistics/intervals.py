@@ -4,16 +4,21 @@ import polars as pl
 
 CONFIDENCE = 0.95
 
+#: Points of one debate are answered alike, so that a share is as uncertain as one of n / 1.7 points
+#: that have nothing to do with each other; measured on the published runs.
+DESIGN_EFFECT = 1.7
+
 
 def wilson(share: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """Compute both ends of Wilson's score interval for a share of `n` points; null without `n`.
 
-    Wilson (1927), without continuity correction. It is an expression because a picture needs it for
-    every point of every curve at once.
+    Wilson (1927), without continuity correction, with `n` divided by `DESIGN_EFFECT`. It is an
+    expression because a picture needs it for every point of every curve at once.
     """
     # scipy.special alone: scipy.stats would take longer to import than the two real logs to read.
     from scipy.special import ndtri
 
+    n = n / DESIGN_EFFECT
     z = float(ndtri((1 + CONFIDENCE) / 2))
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = (share * (1 - share) / n + z**2 / (4 * n**2)).sqrt() * z / (1 + z**2 / n)

@@ -1,15 +1,16 @@
 """Defines the measures of a run and computes them: one row a run."""
 
+from math import floor
 from typing import NamedTuple
 
 import polars as pl
 
 from analysis.schema import SPLITS
-from analysis.statistics import configurations, intervals
-from analysis.statistics.curves import WHOLE_EPOCHS, curves
+from analysis.statistics import intervals
+from analysis.statistics.curves import WHOLE_EPOCHS, curves, within_first_epoch
 
-#: Reached means at least this share of the run's own best validation top-1.
-REACHED = 0.95
+#: Common targets are multiples of this top-1.
+TARGET_STEP = 0.05
 
 
 class Measure(NamedTuple):
@@ -21,7 +22,10 @@ class Measure(NamedTuple):
 
 
 #: The measures of a run in the order of the tables; v(e) is the validation top-1 after e epochs.
+#: The first two are the headline: a fixed budget, the same for all runs of a study.
 MEASURES = {
+    "last_validation": Measure("validation", True, "v at the last evaluation"),
+    "last_test": Measure("test", True, "test top-1 at the last evaluation"),
     "best_validation": Measure("best validation", True, "the highest v"),
     "best_epoch": Measure("at epoch", False, "the epoch of the highest v, the first on ties"),
     "test_at_best": Measure(
@@ -29,16 +33,17 @@ MEASURES = {
         True,
         "test top-1 at that epoch: not the best test figure, which would be chosen on test",
     ),
-    "last_validation": Measure("last validation", True, "v at the last evaluation"),
-    "last_test": Measure("last test", True, "test top-1 at the last evaluation"),
-    "epochs_to_95": Measure(
-        "epochs to 95 %", False, "the first epoch with v at 95 % of its best or above"
-    ),
     "area": Measure(
         "area",
         True,
-        "area under v by the trapezoid rule over the epochs between first and last evaluation: "
-        "the mean height of the curve",
+        "area under v by the trapezoid rule over the epochs between first and last evaluation, "
+        "those within the first epoch included: the mean height of the curve",
+    ),
+    "epochs_to_target": Measure(
+        "epochs to target",
+        False,
+        "the epoch, interpolated, at which v first reaches the target that all runs of the study "
+        "have in common: by default the highest multiple of five points that all of them reach",
     ),
     "stability": Measure(
         "stability",
@@ -62,10 +67,11 @@ SHARES = {
 UNSEEN_SPLITS = ("validation", "test")
 
 
-def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Measure each run: configuration, format, variant, run_id, seed, status, counted, measures.
+def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = None) -> pl.DataFrame:
+    """Measure each run: configuration, variant, run_id, seed, status, counted, and the measures.
 
-    `runs` and `metrics` have the columns RUNS and METRICS. The measures are those that MEASURES
+    `runs` has the columns RUNS and configuration, `metrics` the columns METRICS; both are of one
+    study. `target` is a share. The measures are those that MEASURES
     defines. Shares lie in 0 to 1 and have Wilson's interval
     in <measure>_low and <measure>_high where the number of points, n_<split>, is known. A figure
     that the log does not support is null. Where a run kept leaked pairs, the table also has
@@ -78,9 +84,6 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     v = pl.col("validation")
     at_best = v == v.max()
     v_known = v.drop_nulls()
-    e_known = pl.col("epoch").filter(v.is_not_null())
-    height = (v_known + v_known.shift()) / 2 * e_known.diff()
-    width = e_known.last() - e_known.first()
     tail = pl.max_horizontal(pl.lit(3), (v_known.len() / 10).ceil()).cast(pl.Int64)
     measured = (
         curves(metrics)
@@ -92,8 +95,6 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             test_at_best=pl.col("test").filter(at_best).first(),
             last_validation=v_known.last(),
             last_test=pl.col("test").drop_nulls().last(),
-            epochs_to_95=pl.col("epoch").filter(v >= REACHED * v.max()).first(),
-            area=pl.when(width > 0).then(height.sum() / width),
             stability=pl.when(v_known.len() >= 3).then(v_known.tail(tail).std()),
             gap=(pl.col("training") - v).filter(at_best).first(),
             **{f"n_{split}": pl.col(f"n_{split}").drop_nulls().last() for split in SPLITS},
@@ -108,15 +109,47 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             )
         )
     )
-    identity = ("configuration", "format", "variant", "run_id", "seed", "status", "started")
-    table = configurations.label(runs).select(identity).join(measured, on="run_id", how="left")
+    identity = ("configuration", "variant", "run_id", "seed", "status", "started")
+    table = runs.select(identity).join(measured, on="run_id", how="left")
     if (unseen := _unseen(metrics)).height:
         unseen = unseen.rename({"epoch": "best_epoch"})
         table = table.join(unseen, on=["run_id", "best_epoch"], how="left")
+    table = table.with_columns(counted=_counted())
+    dense = curves(within_first_epoch(metrics)).drop_nulls("validation")
+    if target is None:
+        target = common_target(dense.join(table.filter("counted"), on="run_id", how="semi"))
     return (
-        table.with_columns(counted=_counted())
-        .sort("format", "configuration", "seed", "started", "run_id")
+        table.join(_convergence(dense, target), on="run_id", how="left")
+        .sort("configuration", "seed", "started", "run_id")
         .drop("started")
+    )
+
+
+def common_target(curves: pl.DataFrame) -> float | None:
+    """Find the highest multiple of `TARGET_STEP` that v reaches in every run of `curves`."""
+    highest = curves.group_by("run_id").agg(pl.col("validation").max())["validation"].to_list()
+    return floor(min(highest) / TARGET_STEP + 1e-9) * TARGET_STEP if highest else None
+
+
+def _convergence(curves: pl.DataFrame, target: float | None) -> pl.DataFrame:
+    """Measure how fast runs converge: run_id, target, area, epochs_to_target."""
+    v, epoch = pl.col("validation"), pl.col("epoch").cast(pl.Float64)
+    height = (v + v.shift()) / 2 * epoch.diff()
+    width = epoch.last() - epoch.first()
+    reached = v >= pl.lit(target, pl.Float64) - 1e-9
+    # On the straight line from the evaluation before to the first that reaches it.
+    part = (pl.col("target") - v.shift()) / (v - v.shift())
+    crossing = (
+        pl.when(v.shift().is_null()).then(epoch).otherwise(epoch.shift() + part * epoch.diff())
+    )
+    return (
+        curves.with_columns(target=pl.lit(target, pl.Float64))
+        .group_by("run_id")
+        .agg(
+            pl.col("target").first(),
+            area=pl.when(width > 0).then(height.sum() / width),
+            epochs_to_target=crossing.filter(reached).first(),
+        )
     )
 
 

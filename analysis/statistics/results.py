@@ -1,4 +1,4 @@
-"""Computes all statistics of what was read, each once, for text, figures and HTML alike."""
+"""Computes all statistics of one study, each once, for text, figures and HTML alike."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,43 +6,32 @@ from functools import cached_property
 import polars as pl
 
 from analysis.schema import Log
-from analysis.statistics import (
-    configurations,
-    curve_checks,
-    error_analysis,
-    losses,
-    pools,
-    significance,
-)
+from analysis.statistics import curve_checks, error_analysis, losses, pools, study_effects
 from analysis.statistics.configuration_measures import per_configuration
 from analysis.statistics.curves import bands, curves, within_first_epoch
 from analysis.statistics.measures import per_run
+from analysis.statistics.studies import Study, studies
 
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """The statistics of one `Log`. Each is computed when it is first asked for, and then kept.
+    """The statistics of one study. Each is computed when it is first asked for, and then kept.
 
-    Runs are compared within a format, and only those of `compared` configurations; pictures other
-    than those of single runs show these alone.
+    `target` is the validation top-1 whose first reaching is measured, a share; None chooses it.
     """
 
-    log: Log
+    study: Study
+    target: float | None = None
 
-    @cached_property
-    def labelled_runs(self) -> pl.DataFrame:
-        """RUNS and the configuration of each run, see `configurations.label`."""
-        return configurations.label(self.log.runs)
-
-    @cached_property
-    def differences(self) -> pl.DataFrame:
-        """The fields in which configurations differ, see `configurations.differences`."""
-        return configurations.differences(self.labelled_runs)
+    @property
+    def log(self) -> Log:
+        """What was read of the study's runs."""
+        return self.study.log
 
     @cached_property
     def by_run(self) -> pl.DataFrame:
         """The measures of each run, see `measures.per_run`."""
-        return per_run(self.log.runs, self.log.metrics)
+        return per_run(self.log.runs, self.log.metrics, self.target)
 
     @cached_property
     def by_configuration(self) -> pl.DataFrame:
@@ -55,24 +44,9 @@ class Results:
         return pools.pools(self.by_run, self.log.metrics)
 
     @cached_property
-    def verdicts(self) -> pl.DataFrame:
-        """The comparisons of configurations, see `significance.verdicts`."""
-        return significance.verdicts(self.log.runs, self.by_run, self.log.predictions)
-
-    @cached_property
-    def compared(self) -> list[str]:
-        """The names of the configurations that are compared, see `significance.compared`."""
-        return significance.compared(self.by_run)
-
-    @cached_property
-    def compared_runs(self) -> pl.DataFrame:
-        """`by_run` of the configurations that are compared."""
-        return self.by_run.filter(pl.col("configuration").is_in(self.compared))
-
-    @cached_property
-    def compared_configurations(self) -> pl.DataFrame:
-        """`by_configuration` of the configurations that are compared."""
-        return self.by_configuration.filter(pl.col("configuration").is_in(self.compared))
+    def effects(self) -> pl.DataFrame:
+        """What LayerNorm and ReLU do, see `study_effects.study_effects`."""
+        return study_effects.study_effects(self.log.runs, self.by_run, self.log.predictions)
 
     @cached_property
     def curves(self) -> pl.DataFrame:
@@ -81,8 +55,8 @@ class Results:
 
     @cached_property
     def bands(self) -> pl.DataFrame:
-        """Top-1 of the compared configurations, see `curves.bands`."""
-        return bands(self.curves, self.compared_runs)
+        """Top-1 of each configuration, see `curves.bands`."""
+        return bands(self.curves, self.by_run)
 
     @cached_property
     def untrained(self) -> pl.DataFrame:
@@ -91,13 +65,13 @@ class Results:
 
     @cached_property
     def losses(self) -> pl.DataFrame:
-        """The loss of the compared configurations, see `losses.losses`."""
-        return losses.losses(self.log.metrics, self.compared_runs)
+        """The loss of each configuration, see `losses.losses`."""
+        return losses.losses(self.log.metrics, self.by_run)
 
     @cached_property
     def hard_ratios(self) -> pl.DataFrame:
-        """The share of hard negatives of the compared configurations, see `losses.hard_ratios`."""
-        return losses.hard_ratios(self.log.metrics, self.compared_runs)
+        """The share of hard negatives of each configuration, see `losses.hard_ratios`."""
+        return losses.hard_ratios(self.log.metrics, self.by_run)
 
     @cached_property
     def error_analysis(self) -> pl.DataFrame:
@@ -107,9 +81,14 @@ class Results:
     @cached_property
     def shown_errors(self) -> pl.DataFrame:
         """What of `error_analysis` a person is shown, see `error_analysis.shown`."""
-        return error_analysis.shown(self.error_analysis, self.compared)
+        return error_analysis.shown(self.error_analysis)
 
     @cached_property
     def curve_checks(self) -> pl.DataFrame:
         """What is wrong with the curves and logs of runs, see `curve_checks.check`."""
         return curve_checks.check(self.log.runs, self.log.metrics)
+
+
+def of_studies(log: Log, target: float | None = None) -> list[Results]:
+    """Split a log into studies, and return the results of each, see `studies.studies`."""
+    return [Results(study, target) for study in studies(log)]

@@ -8,7 +8,6 @@ from analysis.rendering.axes import new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
-from analysis.rendering.table_rows import FORMATS
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -17,26 +16,24 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+#: Measure → title of its panel.
+TITLES = {"area": "area", "epochs_to_target": "epochs to {}", "last_test": "test at the end"}
+
+
 def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
-    """Draw a block a format, a panel a measure, a row a configuration."""
-    titles = {
-        "epochs_to_95": "epochs to 95 % of best",
-        "best_validation": "best validation",
-        "test_at_best": "test at that epoch",
-    }
-    formats = list(results.compared_configurations.group_by("format", maintain_order=True))
-    figure, blocks = lay_out_blocks([2.0 + 0.75 * max(2, ours.height) for _, ours in formats])
-    for ((format_,), ours), block in zip(formats, blocks, strict=True):
-        panels = lay_out_panels(block, 1, len(titles), header=0.75, title=0.45, left=3.85)
-        for ax, (measure, title) in zip(panels, titles.items(), strict=True):
-            plot_measure(ours, results.compared_runs, measure, looks, ax)
-            ax.set_title(title, loc="left")
-        for ax in panels[1:]:
-            ax.tick_params(left=False, labelleft=False)
-        note = (
-            "Bar: 95 % interval over runs, small dots; of a single run Wilson's, none for epochs."
-        )
-        write_head(block, FORMATS[format_], note)
+    """Draw a panel a measure, a row a configuration."""
+    ours = results.by_configuration
+    target = results.by_run["target"].drop_nulls().first()
+    figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
+    panels = lay_out_panels(block, 1, len(TITLES), header=0.75, title=0.45, left=3.85)
+    for ax, (measure, title) in zip(panels, TITLES.items(), strict=True):
+        plot_measure(ours, results.by_run, measure, looks, ax)
+        reached = "target" if target is None else f"{100 * float(str(target)):g} %"
+        ax.set_title(title.format(reached), loc="left")
+    for ax in panels[1:]:
+        ax.tick_params(left=False, labelleft=False)
+    note = "Bar: 95 % interval over runs, small dots. Area: mean height of the validation curve."
+    write_head(block, f"{results.study.name}: how fast, and where it ends", note)
     return figure
 
 

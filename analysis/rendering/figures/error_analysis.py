@@ -8,6 +8,7 @@ from analysis.rendering.axes import new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
 from analysis.rendering.style import MUTED, Style
+from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 #: Rows of one panel: of more domains the largest are drawn, and the title says so.
 MOST_GROUPS = 20
 
+#: Points or errors that a group needs, for a share that says something.
+FEWEST = 30
 
-def error_figure(errors: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
+
+def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw what is answered by domain and by kind of point, and what the wrong answers are.
 
-    `errors` is the table of `error_analysis.shown`.
+    Groups of too few points for a picture stand in the table alone.
     """
+    errors = large_groups(results)
     size = pl.col("n").max().over("aspect", "group")
     large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
     shares = errors.filter(large)
@@ -53,12 +58,14 @@ def error_figure(errors: pl.DataFrame, looks: dict[str, Style]) -> "Figure":
         ax.set_position((box.x0, box.y1 - part, box.width, part))
         ax.set_title(title, loc="left")
         ax.set_xlim(-0.03 * end, 1.03 * end)
-    note = (
-        "Mark: share over all runs of a configuration. Bar: Wilson's 95 % interval of n points or "
-        "errors."
-    )
-    write_head(block, f"Answers on {errors['split'][0]}, at the best epoch", note, panels)
+    note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
+    write_head(block, f"{results.study.name}: answers on {errors['split'][0]}", note, panels)
     return figure
+
+
+def large_groups(results: Results) -> pl.DataFrame:
+    """Select the rows of `error_analysis.shown` whose group has enough points for a picture."""
+    return results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
 
 
 def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":

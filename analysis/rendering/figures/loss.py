@@ -8,7 +8,6 @@ from analysis.rendering.axes import new_axes
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
-from analysis.rendering.table_rows import FORMATS
 from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
@@ -28,29 +27,27 @@ LABELS = {
 
 def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw a panel a configuration: its loss above, its share of hard negatives below."""
-    logged = results.compared_configurations.join(results.losses, on="configuration", how="semi")
-    formats = list(logged.group_by("format", maintain_order=True))
-    shapes = [(-(-ours.height // 4), min(4, ours.height)) for _, ours in formats]
-    figure, blocks = lay_out_blocks([1.15 + 4.6 * rows for rows, _ in shapes])
-    for ((format_,), ours), (rows, columns), block in zip(formats, shapes, blocks, strict=True):
-        panels = lay_out_panels(block, rows, columns, header=1.15, title=0.65, below=1.6)
-        shown = panels[: ours.height]
-        for ax, name in zip(shown, ours["configuration"], strict=True):
-            of_name = pl.col("configuration") == name
-            plot_loss(results.losses.filter(of_name), looks[name], ax)
-            ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
-            ax.tick_params(labelbottom=False)
-            strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
-            plot_hard_ratio(results.hard_ratios.filter(of_name), looks[name], strip)
-            strip.set_xlabel("epoch")
-            strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
-        highest = max(ax.get_ylim()[1] for ax in shown)
-        for ax in shown:
-            ax.set_ylim(0, highest)
-        for ax in panels[ours.height :]:
-            ax.remove()
-        note = "Line: mean over a short span. Band: lowest to highest logged value in it."
-        write_head(block, f"{FORMATS[format_].split(':')[0]}: loss", note, shown)
+    ours = results.by_configuration.join(results.losses, on="configuration", how="semi")
+    rows, columns = -(-ours.height // 4), min(4, ours.height)
+    figure, (block,) = lay_out_blocks([1.15 + 4.6 * rows])
+    panels = lay_out_panels(block, rows, columns, header=1.15, title=0.65, below=1.6)
+    shown = panels[: ours.height]
+    for ax, name in zip(shown, ours["configuration"], strict=True):
+        of_name = pl.col("configuration") == name
+        plot_loss(results.losses.filter(of_name), looks[name], ax)
+        ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
+        ax.tick_params(labelbottom=False)
+        strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
+        plot_hard_ratio(results.hard_ratios.filter(of_name), looks[name], strip)
+        strip.set_xlabel("epoch")
+        strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
+    highest = max(ax.get_ylim()[1] for ax in shown)
+    for ax in shown:
+        ax.set_ylim(0, highest)
+    for ax in panels[ours.height :]:
+        ax.remove()
+    note = "Line: mean over a short span. Band: lowest to highest logged value in it."
+    write_head(block, f"{results.study.name}: loss", note, shown)
     return figure
 
 

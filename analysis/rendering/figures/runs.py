@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from analysis.printable import short
 from analysis.rendering.axes import draw_line, label_epoch_axes, new_axes, smoothing_note
-from analysis.rendering.labels import short
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
-from analysis.rendering.table_rows import FORMATS
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
 
@@ -26,27 +25,28 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
     turn = pl.int_range(pl.len()).over("configuration")
     evaluated = results.by_run.filter(pl.col("last_epoch").is_not_null()).with_row_index("order")
     chosen = evaluated.sort(turn, "order").head(MOST_RUNS).sort("order")
-    for format_ in FORMATS:
-        ours = chosen.filter(pl.col("format") == format_)
-        # One scale for all panels that measure the same thing.
-        values = results.curves.join(ours, on="run_id", how="semi").select(SPLITS)
-        highest = max((value for value in values.max().row(0) if value is not None), default=1)
-        for page in ours.iter_slices(RUNS_A_PAGE):
-            rows = 1 if page.height <= 3 else 2
-            columns = -(-page.height // rows)
-            figure, (block,) = lay_out_blocks([1.15 + 4.0 * rows])
-            panels = lay_out_panels(block, rows, columns, header=1.15, title=0.95)
-            for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
-                curve = results.curves.filter(pl.col("run_id") == run["run_id"])
-                plot_run(curve, looks[run["configuration"]], ax, smooth)
-                ax.set_ylim(0, min(1.02, 1.1 * highest))
-                _title_of_run(ax, run, 114 // columns)
-            for ax in panels[page.height :]:
-                ax.remove()
-            note = "Star and upright line: the highest validation top-1, the first on ties."
-            note += smoothing_note(smooth)
-            write_head(block, FORMATS[format_], note, panels[:1])
-            yield figure
+    # One scale for all panels that measure the same thing.
+    values = results.curves.join(chosen, on="run_id", how="semi").select(SPLITS)
+    highest = max((value for value in values.max().row(0) if value is not None), default=1)
+    for page in chosen.iter_slices(RUNS_A_PAGE):
+        rows = 1 if page.height <= 3 else 2
+        columns = -(-page.height // rows)
+        figure, (block,) = lay_out_blocks([1.15 + 4.0 * rows])
+        panels = lay_out_panels(block, rows, columns, header=1.15, title=0.95)
+        for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
+            curve = results.curves.filter(pl.col("run_id") == run["run_id"])
+            plot_run(curve, looks[run["configuration"]], ax, smooth)
+            untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
+            for value in untrained["value"].drop_nulls():
+                ax.axhline(value, color=MUTED, linestyle="--", linewidth=1.2, label="untrained")
+            ax.set_ylim(0, min(1.02, 1.1 * highest))
+            _title_of_run(ax, run, 114 // columns)
+        for ax in panels[page.height :]:
+            ax.remove()
+        note = "Star and upright line: the highest validation top-1, the first on ties."
+        note += smoothing_note(smooth)
+        write_head(block, f"{results.study.name}: single runs", note, panels[:1])
+        yield figure
 
 
 def plot_run(

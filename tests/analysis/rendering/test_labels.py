@@ -1,4 +1,5 @@
-from analysis.rendering.labels import point_count, short, wrapped
+from analysis.printable import short
+from analysis.rendering.labels import point_count, wrapped
 
 
 def test_a_number_of_points_is_one_or_a_span() -> None:

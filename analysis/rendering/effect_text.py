@@ -1,0 +1,84 @@
+"""Writes effects as sentences: what LayerNorm and ReLU do, and how sure that is."""
+
+from typing import Any
+
+import polars as pl
+
+#: An effect is shown where its p, corrected by Holm's method, is below this.
+LEVEL = 0.05
+
+NOTHING = (
+    "No effect can be estimated: that takes completed runs of two variants with one seed, and "
+    "their predictions."
+)
+
+
+def answer(effects: pl.DataFrame) -> str:
+    """Write the answer in one sentence, from the table EFFECTS: what is shown on test."""
+    on_test = effects.filter(measure="test").to_dicts()
+    if not on_test:
+        return NOTHING
+    if all(effect["p_holm"] is None for effect in on_test):
+        return "On test, a single seed describes the effects and cannot test them."
+    shown = [effect for effect in on_test if is_shown(effect)]
+    rest = [effect["effect"] for effect in on_test if not is_shown(effect)]
+    nor = ", nor an interaction" if "interaction" in rest and len(rest) > 1 else ""
+    rest = [name for name in rest if not nor or name != "interaction"]
+    found = [
+        f"{effect['effect']} {'raises' if effect['estimate'] > 0 else 'lowers'} top-1 by "
+        f"{100 * abs(effect['estimate']):.1f} points"
+        for effect in shown
+        if effect["effect"] != "interaction"
+    ]
+    found += ["one factor changes what the other does"] * any(
+        effect["effect"] == "interaction" for effect in shown
+    )
+    if rest:
+        what = "no interaction" if rest == ["interaction"] else f"no effect of {_listed(rest)}"
+        found.append(f"{what} is shown{nor}")
+    return f"On test, {'; '.join(found)}."
+
+
+def sentences(effects: pl.DataFrame) -> list[str]:
+    """Write one sentence an effect on test, then those on validation and area together."""
+    found = [_sentence(effect) for effect in effects.filter(measure="test").iter_rows(named=True)]
+    for measure, words in (("validation", "On validation"), ("area", "Area under the curve")):
+        parts = [
+            f"{effect['effect']} {points(effect)}"
+            for effect in effects.filter(measure=measure).iter_rows(named=True)
+        ]
+        if parts:
+            found.append(f"{words} (described): {', '.join(parts)}.")
+    return found
+
+
+def is_shown(effect: dict[str, Any]) -> bool:
+    """Whether an effect on test is more than chance explains."""
+    return effect["p_holm"] is not None and effect["p_holm"] < LEVEL
+
+
+def points(effect: dict[str, Any]) -> str:
+    """Write an effect in points with its 95 % interval."""
+    text = f"{100 * effect['estimate']:+.1f}"
+    if effect["low"] is not None:
+        text += f" [{100 * effect['low']:+.1f}, {100 * effect['high']:+.1f}]"
+    return text.replace("-", "−")
+
+
+def _sentence(effect: dict[str, Any]) -> str:
+    """Write one effect on test: estimate, interval, p, and what the experiment could see."""
+    head = f"{effect['effect']} on test: {points(effect)} points"
+    if effect["p_holm"] is None:
+        return f"{head}, described: one seed, or answers that do not vary, test nothing."
+    p = effect["p_holm"]
+    sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    verdict = "an effect" if is_shown(effect) else "no effect shown"
+    return (
+        f"{head}, {verdict} ({sure} after Holm; {effect['seeds']} seeds); beyond "
+        f"{100 * effect['excluded_beyond']:.1f} points it is excluded; the least that such an "
+        f"experiment would see is {100 * effect['least_effect']:.1f}."
+    )
+
+
+def _listed(words: list[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -1,0 +1,77 @@
+"""Draws the picture `curves`: top-1 of configurations by split."""
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.rendering.axes import draw_line, label_epoch_axes, new_axes, smoothing_note
+from analysis.rendering.labels import point_count
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.style import MUTED, Style
+from analysis.schema import SPLITS
+from analysis.statistics.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Evaluations beyond which a curve counts as dense.
+DENSE = 60
+
+
+def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Figure":
+    """Draw a panel a split, a line a configuration, and the untrained encoder."""
+    ours, lines = results.by_configuration, results.bands
+    header = 0.85 + 0.3 * legend_rows(ours["configuration"])
+    figure, (block,) = lay_out_blocks([header + 4.4])
+    panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
+    starts = results.untrained.unique(["split", "value"], maintain_order=True)
+    heights = pl.concat([lines["low"], lines["high"], lines["value"], starts["value"]])
+    ends = heights.drop_nulls().to_list() or [0.0, 1.0]
+    for ax, split in zip(panels, SPLITS, strict=True):
+        plot_curves(lines.filter(pl.col("split") == split), looks, ax, smooth)
+        for value in starts.filter(split=split)["value"].drop_nulls():
+            ax.axhline(value, color=MUTED, linestyle="--", linewidth=1.2)
+        sizes = ours[f"n_{split}"].drop_nulls().to_list()
+        ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")
+        ax.set_ylim(0.95 * min(ends), min(1.02, 1.03 * max(ends) + 0.001))
+    note = (
+        "Line: mean over runs. Band: lowest to highest; of a single run its 95 % interval."
+        + " Thin dashes: the untrained encoder." * (not starts.is_empty())
+        + smoothing_note(smooth)
+    )
+    write_head(block, f"{results.study.name}: top-1", note, panels)
+    return figure
+
+
+def plot_curves(
+    band: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None, smooth: int = 1
+) -> "Axes":
+    """Draw one split: a line and a band for each configuration; returns the axes.
+
+    `band` is the table of `curves.bands` for that split.
+    """
+    ax = ax or new_axes()
+    for number, ((name,), line) in enumerate(band.group_by("configuration", maintain_order=True)):
+        style = looks[name]
+        # Dashes drown in a curve of hundreds of jagged steps; there the markers tell lines apart.
+        dense = line.height > DENSE
+        every = max(1, line.height // 6)
+        edges = line.drop_nulls(["low", "high"])
+        ax.fill_between(
+            edges["epoch"], edges["low"], edges["high"], color=style.color, alpha=0.16, linewidth=0
+        )
+        draw_line(
+            ax,
+            line,
+            smooth,
+            label=name,
+            color=style.color,
+            linestyle="-" if dense else style.dash,
+            linewidth=1.5 if dense else 2.4,
+            marker=style.marker,
+            markevery=(number * every // 4 % every, every),
+            markersize=9 if dense else 7,
+        )
+    label_epoch_axes(ax)
+    return ax

@@ -1,0 +1,71 @@
+"""Draws the picture `effects`: what LayerNorm and ReLU do, with intervals: the answer."""
+
+import textwrap
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.rendering import effect_text
+from analysis.rendering.axes import new_axes
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.style import INK, MUTED
+from analysis.statistics.results import Results
+from analysis.statistics.study_effects import MEASURED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Colours of an effect that is shown, and of one that is not.
+SHOWN, NOT_SHOWN = "#D55E00", "#0072B2"
+
+TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
+
+NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange: shown on test."
+
+
+def effects_figure(results: Results) -> "Figure":
+    """Draw a panel for validation, test and area, a row an effect."""
+    effects = results.effects
+    rows = effects["effect"].n_unique()
+    figure, (block,) = lay_out_blocks([2.15 + 0.75 * max(2, rows)])
+    panels = lay_out_panels(block, 1, len(MEASURED), header=1.0, title=0.4, left=2.6)
+    ends = effects.select(
+        pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
+    )
+    reach = 108 * max((end for end in ends.to_series() if end is not None), default=0.01)
+    for ax, measure in zip(panels, MEASURED, strict=True):
+        plot_effects(effects.filter(measure=measure), ax)
+        ax.set_title(TITLES[measure], loc="left")
+        ax.set_xlim(-reach, reach)
+    for ax in panels[1:]:
+        ax.tick_params(labelleft=False)
+    head = textwrap.shorten(effect_text.answer(effects), 130, placeholder=" …")
+    write_head(block, head, f"{results.study.name}. {NOTE}")
+    return figure
+
+
+def plot_effects(effects: pl.DataFrame, ax: "Axes | None" = None) -> "Axes":
+    """Draw EFFECTS of one measure in points: a row an effect, a dot with its interval."""
+    ax = ax or new_axes()
+    names = effects["effect"].to_list()
+    ax.axvline(0, color=MUTED, linewidth=1.2)
+    for row, effect in enumerate(effects.iter_rows(named=True)):
+        color = SHOWN if effect_text.is_shown(effect) else NOT_SHOWN
+        if effect["low"] is not None:
+            ax.hlines(row, 100 * effect["low"], 100 * effect["high"], color=color, linewidth=3)
+        ax.plot(100 * effect["estimate"], row, "o", color=color, markersize=11)
+        ax.annotate(
+            effect_text.points(effect),
+            (100 * effect["estimate"], row),
+            xytext=(0, 11),
+            textcoords="offset points",
+            ha="center",
+            color=INK,
+            fontsize=11,
+        )
+    ax.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.7)
+    ax.set_xlabel("points of top-1")
+    ax.grid(axis="x", color=MUTED, alpha=0.25)
+    return ax

@@ -1,0 +1,240 @@
+"""Groups runs into studies, whose runs share all that decides a result but factors and seed.
+
+The factors are LayerNorm and ReLU, so a study holds up to four configurations, one a variant.
+Figures, tables and effects live inside a study: other runs answer another question.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from analysis.printable import printable, short
+from analysis.schema import Log
+
+#: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
+NEUTRAL = {
+    "run_id",
+    "log_dir",
+    "checkpoint_dir",
+    "device",
+    "log_every",
+    "checkpoint_every",
+    "resume",
+}
+
+#: The factors and the seed: what the runs of one study may differ in.
+WITHIN = {"layernorm", "relu", "variant", "seed"}
+
+#: Digests among what decides → the config fields that say the same in words.
+WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from": ("init_from",)}
+
+#: What a field of WORDS means where it is unset.
+UNSET = {"data_dir": "sample corpus", "encoder": "unknown encoder", "init_from": "one stage"}
+
+#: Fields that tell studies apart in a name, the first that do, and how each is said.
+PHRASES: dict[str, Callable[[str], str]] = {
+    "schema": lambda value: f"schema {value}",
+    "recipe": str,
+    "encoder": str,
+    "init_from": lambda value: value if value == UNSET["init_from"] else f"from {value}",
+    "layers": lambda value: f"{value} layers",
+    "max_length": lambda value: f"{value} tokens",
+    "epochs": lambda value: f"{value} epochs",
+    "leaked_pairs": lambda value: {"keep": "leaked pairs kept"}.get(value, "leaked pairs dropped"),
+    "negatives": str,
+    "fusion": str,
+}
+
+#: The two numbers that the name of a schedule stands for.
+SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
+
+LONGEST_NAME = 40
+
+LEGACY = "legacy logs"
+
+#: A setting of a study: field → value as text, None where it is unset.
+Settings = dict[str, str | None]
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """One study: its short name, what decides its results, and its runs alone."""
+
+    name: str
+    settings: Settings
+    log: Log
+
+    @property
+    def format(self) -> str:
+        """The format of its logs, as in RUNS."""
+        return str(self.log.runs["format"][0])
+
+    @property
+    def slug(self) -> str:
+        """The name as that of a folder."""
+        words = "".join(letter if letter.isalnum() else "-" for letter in self.name)
+        return "-".join(filter(None, words.split("-"))) or "study"
+
+
+def studies(log: Log) -> list[Study]:
+    """Split a log into its studies: those of the newest format first, then those of most runs."""
+    groups: dict[str, list[int]] = defaultdict(list)
+    every = _settings(log.runs)
+    for row, settings in enumerate(every):
+        groups[json.dumps(settings, sort_keys=True)].append(row)
+    members = sorted(groups.values(), key=lambda rows: (log.runs["format"][rows[0]], -len(rows)))
+    names = _names([every[rows[0]] for rows in members])
+    return [
+        Study(name, every[rows[0]], _of_runs(log, log.runs[rows]))
+        for name, rows in zip(names, members, strict=True)
+    ]
+
+
+def differing(one: Study, other: Study) -> dict[str, tuple[str | None, str | None]]:
+    """List the settings in which two studies differ: field → the value of each.
+
+    The two numbers of a schedule of hard negatives count as one setting, by its name.
+    """
+    fields = [*one.settings, *(field for field in other.settings if field not in one.settings)]
+    values = {field: (one.settings.get(field), other.settings.get(field)) for field in fields}
+    found = {field: pair for field, pair in values.items() if pair[0] != pair[1]}
+    if "negatives" in found or found.keys() & SCHEDULE:
+        names = one.settings.get("negatives"), other.settings.get("negatives")
+        if names[0] != names[1]:
+            found = {field: pair for field, pair in found.items() if field not in SCHEDULE}
+    found.pop("recipe", None)  # a name of the others
+    return found
+
+
+def _of_runs(log: Log, runs: pl.DataFrame) -> Log:
+    """Cut a log down to some of its runs, and name the configuration of each."""
+    only = runs.select("run_id")
+    return replace(
+        log,
+        runs=runs.with_columns(configuration=pl.Series(_configurations(runs), dtype=pl.String)),
+        metrics=log.metrics.join(only, on="run_id", how="semi"),
+        warnings=log.warnings.join(only, on="run_id", how="semi"),
+        predictions=log.predictions.join(only, on="run_id", how="semi"),
+    )
+
+
+def _configurations(runs: pl.DataFrame) -> list[str]:
+    """Name the configuration of each run: its variant.
+
+    A run of unknown variant is like no other and bears its own name. Legacy logs of one variant may
+    differ in the step of hard_ratio that their file names give, which then is a part of the name.
+    """
+    steps: dict[str, set[float | None]] = defaultdict(set)
+    for variant, step in runs.select("variant", "hard_ratio_step").rows():
+        steps[variant].add(step)
+    return [
+        printable(run_id if variant is None else variant)
+        + ("" if len(steps[variant]) == 1 or format_ != "legacy" else f", step {step}")
+        for run_id, variant, step, format_ in runs.select(
+            "run_id", "variant", "hard_ratio_step", "format"
+        ).rows()
+    ]
+
+
+def _settings(runs: pl.DataFrame) -> list[Settings]:
+    """Return what decides the result of each run, the factors and the seed left out.
+
+    A digest is replaced by the words for it; where two digests have the same words, its first
+    characters are added. All legacy logs are of one study, because they say so little.
+    """
+    every = [_deciding(run) for run in runs.iter_rows(named=True)]
+    for field in WORDS:
+        found = {i: own[field] for i, own in enumerate(every) if field in own}
+        said = Counter(words for digest, words in set(found.values()) if digest)
+        for i, (digest, words) in found.items():
+            every[i][field] = f"{words} {digest[:6]}" if digest and said[words] > 1 else words
+    return [{field: _text(value) for field, value in own.items()} for own in every]
+
+
+class _Content(NamedTuple):
+    """Something that a log names by its content, but for schema 1, and in words."""
+
+    digest: str | None
+    words: str
+
+
+def _deciding(run: dict[str, Any]) -> dict[str, Any]:
+    """Return what decides the result of one row of RUNS, the corpus first."""
+    if run["format"] == "legacy":
+        return {"corpus": _Content(None, LEGACY)}
+    config = json.loads(run["config"] or "null")
+    config = config if isinstance(config, dict) else {}
+    told = json.loads(run["decides"]) if run["decides"] else {}
+    words = {field: _words(config, names) for field, names in WORDS.items()}
+    content = {field: _Content(told.get(field), words[field]) for field in WORDS}
+    decides = told or {name: value for name, value in config.items() if name not in NEUTRAL}
+    named: dict[str, Any] = {"schema": 2 if told else 1}
+    named |= {name: config.get(name) for name in ("recipe", "negatives") if name in config}
+    left_out = WITHIN.union(WORDS, *WORDS.values())
+    return content | named | {n: value for n, value in decides.items() if n not in left_out}
+
+
+def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
+    """Say in words what a digest stands for: the end of the path, and other fields that are set."""
+    first = config.get(names[0])
+    if first is None:
+        return UNSET[names[0]]
+    said = [PurePath(str(first)).name or str(first)]
+    said += [_phrase(name, str(config[name])) for name in names[1:] if config.get(name) is not None]
+    return printable(" · ".join(said))
+
+
+def _names(every: list[Settings]) -> list[str]:
+    """Name studies by their corpus and by what tells them from the first study of the same corpus.
+
+    Of several recipes each is named. A setting for which a short name has no room is left out.
+    """
+    found: list[str] = []
+    for settings in every:
+        of_corpus = [other for other in every if other["corpus"] == settings["corpus"]]
+        alike = [other for other in of_corpus if other.get("schema") == settings.get("schema")]
+        told = {"schema": _varies("schema", of_corpus), "recipe": _varies("recipe", alike)}
+        name = short(str(settings["corpus"]), 24)
+        for field in [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]:
+            value = settings.get(field)
+            if told.get(field, value != alike[0].get(field)):
+                longer = f"{name} · {_phrase(field, value)}"
+                name = longer if len(longer) <= LONGEST_NAME else name
+        found.append(name)
+    return _numbered(found)
+
+
+def _varies(field: str, every: list[Settings]) -> bool:
+    return len({settings.get(field) for settings in every}) > 1
+
+
+def _phrase(field: str, value: str | None) -> str:
+    """Say the value of one setting in a name."""
+    if value is None:
+        return f"no {field}"
+    return PHRASES.get(field, lambda text: f"{field} {text}")(value)
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Number the names that come twice."""
+    seen: Counter[str] = Counter()
+    found = []
+    for name in names:
+        seen[name] += 1
+        number = f" #{seen[name]}" if seen[name] > 1 else ""
+        found.append(short(name, LONGEST_NAME - len(number)) + number)
+    return found
+
+
+def _text(value: Any) -> str | None:
+    """Write a config value as text; equal numbers (1, 1.0) give equal text, null gives None."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return printable(value)
+    return f"{value:.15g}" if isinstance(value, float) else printable(json.dumps(value))

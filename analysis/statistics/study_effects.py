@@ -1,0 +1,95 @@
+"""Estimates the effects of LayerNorm and ReLU in one study, on validation, test and area."""
+
+import polars as pl
+
+from analysis.schema import Column, types
+from analysis.statistics import clusters
+from analysis.statistics.effects import Effect, holm
+from analysis.statistics.factorial import Design, Factors, design_effects
+
+#: What effects are estimated on → whether it is a split's answers or a number a run.
+MEASURED = ("validation", "test", "area")
+
+#: One row an effect. Numbers are shares: 0.01 is a point.
+EFFECTS = types(
+    (
+        Column("measure", pl.String, "one of MEASURED"),
+        Column("effect", pl.String, "'LayerNorm', 'ReLU', 'interaction', or a simple effect"),
+        Column("estimate", pl.Float64, "on minus off"),
+        Column("low", pl.Float64, "end of the 95 % interval; null: described, not tested"),
+        Column("high", pl.Float64, "its other end"),
+        Column("p", pl.Float64, "two-sided, not corrected"),
+        Column("p_holm", pl.Float64, "Holm's over the effects on test; null elsewhere"),
+        Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
+        Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
+        Column("seeds", pl.Int64, "seeds that all cells share"),
+        Column("queries", pl.Int64, "points; null: a number a run"),
+        Column("clusters", pl.Int64, "clusters of points; null: a number a run"),
+    )
+)
+
+
+def study_effects(
+    runs: pl.DataFrame, by_run: pl.DataFrame, predictions: pl.DataFrame
+) -> pl.DataFrame:
+    """Estimate EFFECTS from the tables RUNS, `measures.per_run` and PREDICTIONS of one study.
+
+    Answers are those in the files of predictions; runs without one are left out on validation and
+    test. Validation chose things, so effects on test alone are corrected for one another.
+    """
+    factors = runs.drop_nulls(["layernorm", "relu", "seed"]).select("run_id", "layernorm", "relu")
+    counted = by_run.filter("counted").join(factors, on="run_id")
+    rows = []
+    for measure in MEASURED:
+        if measure == "area":
+            found = design_effects(_numbers(counted, "area"))
+        else:
+            found = _on_split(counted, predictions.filter(split=measure))
+        corrected = holm([effect.p for effect in found]) if measure == "test" else None
+        rows += [
+            _row(measure, effect, corrected[i] if corrected else None)
+            for i, effect in enumerate(found)
+        ]
+    return pl.DataFrame(rows, schema=EFFECTS, orient="row")
+
+
+def _on_split(counted: pl.DataFrame, answers: pl.DataFrame) -> tuple[Effect, ...]:
+    """Estimate the effects on the answers to one split's points."""
+    ours = answers.join(counted, on="run_id").sort("pair_id")
+    if ours.is_empty():
+        return ()
+    design: dict[Factors, dict[int, list[bool]]] = {}
+    queries = None
+    for (layernorm, relu, seed), of_run in ours.group_by(
+        "layernorm", "relu", "seed", maintain_order=True
+    ):
+        pairs = of_run["pair_id"]
+        queries = pairs if queries is None else queries
+        if not pairs.equals(queries):
+            return ()  # of other points; one corpus digest has one set of them
+        design.setdefault((bool(layernorm), bool(relu)), {})[int(str(seed))] = of_run[
+            "hit"
+        ].to_list()
+    first = ours.filter(pl.col("run_id") == ours["run_id"][0])
+    return design_effects(design, labels(first))
+
+
+def labels(points: pl.DataFrame) -> clusters.Labels:
+    """Return the cluster of each point: as the file says, else by the debate's title alone."""
+    if points["cluster"].null_count() == 0:
+        return points["cluster"].to_numpy()
+    return clusters.clusters(points["pair_id"].str.split("/").list.get(1).to_numpy())
+
+
+def _numbers(counted: pl.DataFrame, measure: str) -> Design:
+    """Arrange a measure of runs by cell and seed."""
+    design: dict[Factors, dict[int, float]] = {}
+    for layernorm, relu, seed, value in counted.select("layernorm", "relu", "seed", measure).rows():
+        if value is not None:
+            design.setdefault((layernorm, relu), {})[seed] = value
+    return design
+
+
+def _row(measure: str, effect: Effect, p_holm: float | None) -> tuple[object, ...]:
+    values = vars(effect) | {"measure": measure, "effect": effect.name, "p_holm": p_holm}
+    return tuple(values[name] for name in EFFECTS)
