@@ -1,15 +1,21 @@
 """Checks the curves and the log of each run for what went wrong, and notes what it finds.
 
-v(e) is the validation top-1 after e epochs. A *level* is the mean over a tenth of the run's
-evaluations, at least three, up to an epoch: single evaluations are too noisy to judge by. A change
-counts from `DROP` on, and from two points of the split where that is more: all epochs answer the
-same points, so the luck of drawing them is not in a change.
+v(e) is the validation top-1 after e epochs. A *level* is the mean over an eighth of the run's
+evaluations, from three to ten of them, up to an epoch: single evaluations are too noisy to judge
+by. The *scatter* is the mean standard deviation of v within these windows, over the second half.
+Fewer than `SCATTER_FROM` evaluations do not tell the scatter: each is a level of its own.
+
+A change counts from `DROP` on, and from two points of the split where that is more. A fall counts
+where it also exceeds what chance explains, so many standard errors:
+
+OF_LEVELS         between two levels, by the scatter
+OF_BEST           from the best of a few values to the last, by the number of points
 
 `log_checks` has the checks that need no curve.
 
 note              is given where
-over-fitting      the validation level ends a change below its peak while the training level ends no
-                  lower than it stood there
+over-fitting      the validation level falls from its peak to its end, while the training level ends
+                  no lower than it stood there
 oscillation       in the second half, at least `LONG` evaluations, v scatters by a change: the
                   standard deviation of its steps, divided by √2 because a step has two ends
 plateau           over the last half of the run or more, at least `LONG` evaluations, the validation
@@ -34,6 +40,12 @@ from analysis.statistics.log_checks import percent
 DROP = 0.02
 GAIN = 0.005
 LONG = 5
+SCATTER_FROM = 8
+# The least that hold false alarms below 5 % on flat curves with noise of up to two points, of which
+# neighbouring evaluations correlate by up to 0.3.
+OF_LEVELS = 4.3
+OF_BEST = 3.3
+DESIGN_EFFECT = 1.7  # points of one debate are answered alike
 
 #: One row a finding.
 CURVE_CHECKS = types(
@@ -74,21 +86,34 @@ def check(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
 
 def _levels(curves: pl.DataFrame) -> pl.DataFrame:
-    """Add training_level, validation_level and change to `curves`, where v is known."""
+    """Add window, change, training_level, validation_level and scatter, where v is known."""
+    evaluations = pl.len().over("run_id")
     evaluated = curves.filter(pl.col("validation").is_not_null()).with_columns(
-        window=pl.max_horizontal(3, (pl.len().over("run_id") / 10).ceil()).cast(pl.Int64),
+        window=pl.when(evaluations < SCATTER_FROM)
+        .then(1)
+        .otherwise((evaluations / 8).ceil().clip(3, 10))
+        .cast(pl.Int64),
         change=pl.max_horizontal(DROP, 2 / pl.col("n_validation")),
     )
     # A rolling mean takes one window size, so the runs go by theirs.
     by_window = [
         group.with_columns(
-            pl.col(split).rolling_mean(window).over("run_id").alias(f"{split}_level")
-            for split in ("training", "validation")
+            *(
+                pl.col(split).rolling_mean(window).over("run_id").alias(f"{split}_level")
+                for split in ("training", "validation")
+            ),
+            # The later half: the climb of the first epochs is no scatter.
+            scatter=pl.col("validation")
+            .rolling_std(window)
+            .tail(pl.len() // 2)
+            .mean()
+            .over("run_id"),
         )
         for (window,), group in evaluated.group_by("window")
     ]
     empty = evaluated.with_columns(
-        pl.lit(None, pl.Float64).alias(f"{split}_level") for split in ("training", "validation")
+        pl.lit(None, pl.Float64).alias(name)
+        for name in ("training_level", "validation_level", "scatter")
     )
     return pl.concat([empty.clear(), *by_window]).sort("run_id", "epoch")
 
@@ -105,23 +130,39 @@ def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
             end=level.last(),
             training_peak=training.filter(at_peak).first(),
             training_end=training.last(),
+            n=pl.col("n_validation").last(),
             change=pl.col("change").last(),
+            window=pl.col("window").last(),
+            scatter=pl.col("scatter").last(),
         )
-        .with_columns(figure=pl.col("peak") - pl.col("end"))
+        .with_columns(
+            figure=pl.col("peak") - pl.col("end"),
+            chance=pl.when(pl.col("window") == 1)
+            .then(OF_BEST * _error("peak", "end"))
+            .otherwise(OF_LEVELS * pl.col("scatter") * (2 / pl.col("window")).sqrt()),
+        )
         .filter(
-            pl.col("figure") >= pl.col("change"), pl.col("training_end") >= pl.col("training_peak")
+            pl.col("figure") >= pl.col("change"),
+            pl.col("figure") >= pl.col("chance"),
+            pl.col("training_end") >= pl.col("training_peak"),
         )
         .with_columns(
             note=pl.lit("over-fitting"),
             text=pl.format(
-                "validation falls by {} points from its level of {} % at epoch {}, "
-                "while training goes from {} % to {} %",
+                "validation falls by {} points from its level of {} % at epoch {}, where chance "
+                "explains {}, while training goes from {} % to {} %",
                 *map(percent, ("figure", "peak")),
                 "epoch",
-                *map(percent, ("training_peak", "training_end")),
+                *map(percent, ("chance", "training_peak", "training_end")),
             ),
         )
     )
+
+
+def _error(one: str, other: str) -> pl.Expr:
+    """Return the standard error of the difference of two shares of `n` points each."""
+    variance = sum(pl.col(share) * (1 - pl.col(share)) for share in (one, other))
+    return (DESIGN_EFFECT * variance / pl.col("n")).sqrt()
 
 
 def _oscillation(levels: pl.DataFrame) -> pl.DataFrame:

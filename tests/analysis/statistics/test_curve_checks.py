@@ -1,9 +1,37 @@
+import numpy as np
 import polars as pl
 import pytest
 from checked_runs import RISING, evaluations, logged, notes, only, runs
 
 from analysis.schema import METRICS
 from analysis.statistics import curve_checks
+
+
+def rate(note: str, validation: np.ndarray) -> float:
+    """The share of simulated runs, a row each, with the note; their training rises throughout."""
+    names = [f"run {number}" for number in range(len(validation))]
+    epochs = range(validation.shape[1])
+    metrics = pl.DataFrame(
+        [
+            (name, "eval", epoch, None, split, "top1", value, 1287)
+            for name, shares in zip(names, validation, strict=True)
+            for split, values in (("training", [e / 1000 for e in epochs]), ("validation", shares))
+            for epoch, value in zip(epochs, values, strict=True)
+        ],
+        schema=METRICS,
+        orient="row",
+    )
+    described = pl.concat([runs(run_id=name) for name in names])
+    return curve_checks.check(described, metrics)["note"].to_list().count(note) / len(names)
+
+
+def noise(points: float, evaluations: int, correlation: float = 0) -> np.ndarray:
+    """Noise of 200 runs, with this correlation of neighbouring evaluations."""
+    values = np.random.default_rng(evaluations).standard_normal((200, evaluations))
+    for place in range(1, evaluations):
+        values[:, place] *= (1 - correlation**2) ** 0.5
+        values[:, place] += correlation * values[:, place - 1]
+    return points / 100 * values
 
 
 def test_a_run_that_rises_and_ends_has_nothing_to_note() -> None:
@@ -18,9 +46,44 @@ def test_over_fitting_is_validation_that_falls_while_training_rises() -> None:
     assert (note["note"], note["epoch"]) == ("over-fitting", 4)
     assert note["figure"] == pytest.approx(0.4 - 0.32)
     assert note["text"] == (
-        "validation falls by 8.0 points from its level of 40.0 % at epoch 4, while training goes "
-        "from 34.3 % to 46.0 %"
+        "validation falls by 8.0 points from its level of 40.0 % at epoch 4, where chance explains "
+        "6.4, while training goes from 34.3 % to 46.0 %"
     )
+
+
+@pytest.mark.parametrize("correlation", [0, 0.3])
+@pytest.mark.parametrize("evaluations", [4, 8, 30, 200])
+def test_a_flat_curve_that_scatters_is_seldom_over_fitting(
+    evaluations: int, correlation: float
+) -> None:
+    flat = 0.18 + noise(2, evaluations, correlation)
+    assert rate("over-fitting", flat) < 0.1
+
+
+@pytest.mark.parametrize("climb", [10, 20, 190])
+def test_a_fall_of_five_points_in_ten_epochs_is_mostly_found_through_the_scatter(
+    climb: int,
+) -> None:
+    epochs = np.arange(climb + 11)
+    curve = 0.3 - 0.15 * np.exp(-5 * epochs / climb) - 0.005 * (epochs - climb).clip(0)
+    assert rate("over-fitting", curve + noise(1, len(epochs))) > 0.8
+
+
+def test_a_fall_within_the_scatter_of_a_long_run_is_no_over_fitting() -> None:
+    scattered = [0.3, 0.4, 0.36, 0.44, 0.38, 0.42, 0.36, 0.43, 0.35, 0.41, 0.34, 0.38]
+    found = notes(evaluations(validation=scattered, training=sorted(scattered)))
+    assert "over-fitting" not in [note["note"] for note in found]
+
+
+def test_a_short_run_over_fits_where_the_fall_exceeds_the_luck_of_its_points() -> None:
+    short = {"training": [0.1, 0.2, 0.3, 0.4], "validation": [0.1, 0.3, 0.25, 0.2]}
+    note = only([n for n in notes(evaluations(**short)) if n["note"] == "over-fitting"])
+    error = (1.7 * (0.3 * 0.7 + 0.2 * 0.8) / 1000) ** 0.5
+    assert (note["epoch"], note["figure"]) == (1, pytest.approx(0.1))
+    assert f"where chance explains {330 * error:.1f}," in note["text"]
+    for too_few in (500, None):
+        found = notes(evaluations(n=too_few, **short))
+        assert "over-fitting" not in [note["note"] for note in found]
 
 
 def test_validation_that_falls_with_training_is_no_over_fitting() -> None:
