@@ -10,12 +10,14 @@ where it also exceeds what chance explains, so many standard errors:
 
 OF_LEVELS         between two levels, by the scatter
 OF_BEST           from the best of a few values to the last, by the number of points
+OF_VALUES         between two values, by the number of points, or by the scatter where that is more
 
 `log_checks` has the checks that need no curve.
 
 note              is given where
 over-fitting      the validation level falls from its peak to its end, while the training level ends
                   no lower than it stood there
+below start       v ends below its value before training, or below the untrained encoder's
 oscillation       in the second half, at least `LONG` evaluations, v scatters by a change: the
                   standard deviation of its steps, divided by √2 because a step has two ends
 plateau           over the last half of the run or more, at least `LONG` evaluations, the validation
@@ -45,6 +47,7 @@ SCATTER_FROM = 8
 # neighbouring evaluations correlate by up to 0.3.
 OF_LEVELS = 4.3
 OF_BEST = 3.3
+OF_VALUES = 2.4
 DESIGN_EFFECT = 1.7  # points of one debate are answered alike
 
 #: One row a finding.
@@ -66,6 +69,7 @@ def check(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     over_fitting = _over_fitting(levels)
     found = [
         over_fitting,
+        _below_start(levels, metrics),
         _oscillation(levels),
         _plateau(levels).join(over_fitting, on="run_id", how="anti"),
         log_checks.divergence(metrics),
@@ -154,6 +158,53 @@ def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
                 *map(percent, ("figure", "peak")),
                 "epoch",
                 *map(percent, ("chance", "training_peak", "training_end")),
+            ),
+        )
+    )
+
+
+def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Note runs that end below where they began, or below the encoder without training."""
+    untrained = metrics.filter(event="untrained", split="validation", metric="top1")
+    starts = pl.concat(
+        [
+            levels.filter(epoch=0).select(
+                "run_id", start="validation", of=pl.lit("it had before training")
+            ),
+            untrained.select("run_id", start="value", of=pl.lit("of the untrained encoder")),
+        ]
+    )
+    return (
+        levels.group_by("run_id")
+        .agg(
+            pl.col("epoch", "change", "scatter").last(),
+            end=pl.col("validation").last(),
+            n=pl.col("n_validation").last(),
+        )
+        .join(starts, on="run_id")
+        .with_columns(
+            figure=pl.col("start") - pl.col("end"),
+            chance=OF_VALUES
+            * pl.max_horizontal(_error("start", "end"), pl.col("scatter") * 2**0.5),
+        )
+        .filter(
+            pl.col("epoch") > 0,
+            pl.col("figure") >= pl.col("change"),
+            pl.col("figure") >= pl.col("chance"),
+        )
+        # One sentence a run, about the higher of the two.
+        .sort("figure", descending=True)
+        .unique("run_id", keep="first", maintain_order=True)
+        .with_columns(
+            note=pl.lit("below start"),
+            text=pl.format(
+                "validation ends at {} % at epoch {}, {} points below the {} % {}, where chance "
+                "explains {}",
+                percent("end"),
+                "epoch",
+                *map(percent, ("figure", "start")),
+                "of",
+                percent("chance"),
             ),
         )
     )

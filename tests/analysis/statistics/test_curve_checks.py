@@ -53,11 +53,12 @@ def test_over_fitting_is_validation_that_falls_while_training_rises() -> None:
 
 @pytest.mark.parametrize("correlation", [0, 0.3])
 @pytest.mark.parametrize("evaluations", [4, 8, 30, 200])
-def test_a_flat_curve_that_scatters_is_seldom_over_fitting(
+def test_a_flat_curve_that_scatters_is_seldom_over_fitting_or_below_its_start(
     evaluations: int, correlation: float
 ) -> None:
     flat = 0.18 + noise(2, evaluations, correlation)
     assert rate("over-fitting", flat) < 0.1
+    assert rate("below start", flat) < 0.1
 
 
 @pytest.mark.parametrize("climb", [10, 20, 190])
@@ -84,6 +85,45 @@ def test_a_short_run_over_fits_where_the_fall_exceeds_the_luck_of_its_points() -
     for too_few in (500, None):
         found = notes(evaluations(n=too_few, **short))
         assert "over-fitting" not in [note["note"] for note in found]
+
+
+def test_a_run_that_ends_below_its_start_is_named() -> None:
+    falling = [0.4, 0.38, 0.36, 0.32]
+    note = only(notes(evaluations(training=falling, validation=falling, test=falling)))
+    assert (note["note"], note["epoch"]) == ("below start", 3)
+    assert note["figure"] == pytest.approx(0.08)
+    assert note["text"] == (
+        "validation ends at 32.0 % at epoch 3, 8.0 points below the 40.0 % it had before "
+        "training, where chance explains 6.7"
+    )
+    for too_few in (300, None):
+        few = evaluations(n=too_few, training=falling, validation=falling, test=falling)
+        assert notes(few) == []
+    small_fall = [0.4, 0.39, 0.39, 0.385]
+    many = evaluations(n=100_000, training=small_fall, validation=small_fall, test=small_fall)
+    assert notes(many) == []
+
+
+def test_a_run_that_ends_below_its_start_by_less_than_its_scatter_is_not() -> None:
+    scattered = [0.4, 0.36, 0.44, 0.38, 0.42, 0.36, 0.43, 0.35, 0.41, 0.35]
+    many = evaluations(n=100_000, training=scattered, validation=scattered, test=scattered)
+    assert "below start" not in [note["note"] for note in notes(many)]
+
+
+def test_a_run_that_ends_below_the_untrained_encoder_is_named_once_by_the_higher_start() -> None:
+    def untrained(split: str, share: float) -> list[tuple[object, ...]]:
+        return [("a", "untrained", 0, 0, split, "top1", share, 1000)]
+
+    assert notes(evaluations(), untrained("validation", 0.5)) == []
+    assert notes(evaluations(), untrained("test", 0.9)) == []
+    before = evaluations(training=[0.1], validation=[0.1], test=[0.1])
+    assert notes(before, untrained("validation", 0.5)) == []
+    falling = [0.4, 0.38, 0.36, 0.32]
+    fallen = evaluations(training=falling, validation=falling, test=falling)
+    note = only(notes(fallen, untrained("validation", 0.5)))
+    assert note["text"].startswith(
+        "validation ends at 32.0 % at epoch 3, 18.0 points below the 50.0 % of the untrained"
+    )
 
 
 def test_validation_that_falls_with_training_is_no_over_fitting() -> None:
