@@ -23,3 +23,9 @@ def test_the_parts_of_an_epoch_are_told_for_the_real_job(tiny_encoder):
     assert "2 epochs; seconds" in printed
     parts = [line.split()[0] for line in printed.split("\n") if line.startswith("  ")]
     assert {"epoch", "train", "embed", "evaluate", "mine", "checkpoint", "log"} <= set(parts)
+
+
+def test_the_curve_checks_are_tried_on_runs_with_and_without_a_fall():
+    printed = run("bench_curve_checks.py", 2)
+    assert "2 runs a row" in printed
+    assert all(title in printed for title in ("False alarms", "Over-fitting", "Below start"))

@@ -44,7 +44,7 @@ GAIN = 0.005
 LONG = 5
 SCATTER_FROM = 8
 # The least that hold false alarms below 5 % on flat curves with noise of up to two points, of which
-# neighbouring evaluations correlate by up to 0.3.
+# neighbouring evaluations correlate by up to 0.3: see tests/benchmarks/bench_curve_checks.py.
 OF_LEVELS = 4.3
 OF_BEST = 3.3
 OF_VALUES = 2.4
