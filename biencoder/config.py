@@ -190,8 +190,8 @@ class Config(BaseModel):
     )
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
-        description="What the encoder computes in; auto: bfloat16 on a GPU that has it, else "
-        "float32.",
+        description="What the encoder computes in; auto: bfloat16 on a GPU that has it and on a "
+        "CPU with AMX or AVX-512 BF16, else float32.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to compute; auto takes a GPU where there is one."

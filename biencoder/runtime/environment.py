@@ -48,11 +48,15 @@ def check_writable(*folders: Path) -> None:
 
 
 def precision(name: str, device: torch.device) -> str:
-    """Resolve `--precision`: 'auto' is bfloat16 on a GPU that has it, else float32."""
+    """Resolve `--precision`: 'auto' is bfloat16 where the device computes in it, else float32."""
     if name != "auto":
         return name
-    on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return "bfloat16" if on_gpu else "float32"
+    if device.type == "cuda":
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:  # elsewhere a CPU would convert every operand, which costs more than it saves
+        found = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+        has_bfloat16 = bool(found.get("amx_bf16") or found.get("avx512_bf16"))
+    return "bfloat16" if has_bfloat16 else "float32"
 
 
 def provenance(device: torch.device, precision: str, processes: int) -> dict[str, Any]:

@@ -86,7 +86,23 @@ def test_a_checkout_whose_files_have_changed_is_dirty(monkeypatch, tmp_path):
 )
 def test_auto_is_bfloat16_on_a_gpu_that_has_it(monkeypatch, name, kind, has_it, resolved):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
     assert environment.precision(name, torch.device(kind)) == resolved
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "resolved"),
+    [
+        ({"avx2": True, "amx_bf16": False, "avx512_bf16": False}, "float32"),
+        ({"avx512_bf16": True}, "bfloat16"),
+        ({"amx_bf16": True}, "bfloat16"),
+        ({}, "float32"),
+    ],
+)
+def test_auto_is_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, capabilities, resolved):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert environment.precision("auto", torch.device("cpu")) == resolved
+    assert environment.precision("float32", torch.device("cpu")) == "float32"
 
 
 def test_provenance_names_what_may_change_the_last_bits():
