@@ -105,6 +105,11 @@ class Config(BaseModel):
         STRONG["lr_schedule"],
         description="Whether both rates stay, or fall to 0 over the run in a straight line.",
     )
+    pretrained_share: Ratio = Field(
+        STRONG["pretrained_share"],
+        description="Share of the pretrained weights in the average of pretrained and trained ones "
+        "that the encoder has after each epoch; 0: the trained ones as they are.",
+    )
     triplet_weight: float = Field(
         STRONG["triplet_weight"],
         ge=0,

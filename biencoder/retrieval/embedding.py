@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from biencoder.data.tokens import Tokens, by_length
 from biencoder.errors import NotFiniteError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
+from biencoder.runtime.console import progress
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def encode(
     batches = by_length(tokens.lengths, device)
     own = [batches[number] for number in distributed.shard(len(batches))]
     parts = []
-    quiet = None if distributed.is_main_process() else True
-    texts = sum(map(len, own))
-    with tqdm(total=texts, desc=label, unit="text", leave=False, disable=quiet) as bar:
+    with progress(f"encoding {label}", sum(map(len, own)), "text") as bar:
         for turn in range(-(-len(batches) // distributed.world_size())):
             if turn < len(own):
                 parts.append(pooled(*tokens.batch(own[turn], device)))

@@ -1,10 +1,15 @@
-"""Prints lines beside a progress bar."""
+"""Prints lines and progress: a bar on a terminal, elsewhere a line every half minute."""
 
 import os
+import sys
+from typing import Any
 
 from tqdm import tqdm
 
-from biencoder.runtime.distributed import main_process_only
+from biencoder.runtime.distributed import is_main_process, main_process_only
+
+#: Seconds between two lines of progress where there is no terminal, as in a cluster's job log.
+SECONDS_A_LINE = 30
 
 
 @main_process_only
@@ -15,6 +20,30 @@ def say(line: str) -> None:
     except OSError:
         # Nobody reads any more (a closed pipe, a full disk): the log holds all of it.
         discard_output()
+
+
+def progress(label: str, total: int, unit: str, done: int = 0) -> "tqdm[Any]":
+    """Return a progress bar of the main process; the others show nothing.
+
+    It is a context manager; call `update` with what was done since, `set_postfix_str` with a note.
+    """
+    shown: dict[str, Any] = {"leave": False, "disable": not is_main_process()}
+    if not sys.stderr.isatty():
+        often = {"mininterval": SECONDS_A_LINE, "delay": SECONDS_A_LINE, "miniters": 1}
+        shown |= often | {"file": _Lines(), "ncols": 100, "bar_format": "{l_bar}{r_bar}"}
+    return tqdm(desc=label, total=total, unit=unit, initial=done, **shown)
+
+
+class _Lines:
+    """Writes each state of a bar to standard error as a line of its own."""
+
+    def write(self, text: str) -> None:
+        state = text.strip("\r\n ")
+        if state:
+            print(state, file=sys.stderr, flush=True)
+
+    def flush(self) -> None:
+        """Do nothing: `write` has flushed."""
 
 
 def discard_output() -> None:

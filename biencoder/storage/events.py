@@ -206,7 +206,7 @@ class Mine(Event):
 
 
 class Step(Event):
-    """An optimiser step, every log_every steps."""
+    """An optimiser step, every log_every steps, and the last of each epoch."""
 
     name: ClassVar[str] = "step"
 
@@ -226,8 +226,8 @@ class Step(Event):
     lr: float = Field(description="The encoder's learning rate.")
     grad_norm: Number = Field(description="Euclidean norm of the gradient.")
     triplets_per_second: Number = Field(
-        description="Triplets a second since the last such line of the epoch, else since its "
-        "training began or was taken up again."
+        description="Pairs, with their negatives, a second since the last such line of the epoch, "
+        "else since its training began or was taken up again."
     )
 
 
@@ -284,8 +284,8 @@ class RunEnd(Event):
     )
     top1: dict[SplitName, Number] = Field(description="top1 of each split at the best epoch.")
     seconds: float = Field(
-        description="Wall seconds since this process began the job; after a resume the last part "
-        "alone."
+        description="Wall seconds of all parts of the run, without work that was lost between the "
+        "last checkpoint and a kill."
     )
 
 

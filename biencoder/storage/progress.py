@@ -28,8 +28,9 @@ class Progress(BaseModel):
     `epoch` counts completed epochs, `step` optimiser steps in all; `stage` is what was done last:
     'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
     encoder's top-1 of each split, `margin` the triplet margin in Euclidean distance, None before
-    it is measured. The order of the data, the negatives' draws and dropout follow
-    from these and the seed, so there is no state of a random generator to keep.
+    it is measured, `seconds` the wall time up to here, without work that was lost. The order of the
+    data, the negatives' draws and dropout follow from these and the seed, so there is no state of a
+    random generator to keep.
     """
 
     epoch: int = Field(default=0, ge=0)
@@ -38,6 +39,7 @@ class Progress(BaseModel):
     best: Best = Field(default_factory=Best)
     untrained: dict[str, float] = {}
     margin: float | None = None
+    seconds: float = 0
 
 
 class State(BaseModel):

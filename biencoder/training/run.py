@@ -76,7 +76,9 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     if first_stage:
         checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
     model.to(device)
-    state = TrainingState(model, make_optimizer(model, config))
+    shared = config.pretrained_share > 0
+    weights = [p.detach().clone() for p in model.encoder.parameters()] if shared else []
+    state = TrainingState(model, make_optimizer(model, config), started)
     provenance = environment.provenance(device, decides["precision"], distributed.world_size())
 
     with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
@@ -107,6 +109,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     log=log,
                     interruption=interruption,
                     save=partial(save, config, state, tokenizer, log),
+                    pretrained=weights,
                 )
                 if former:
                     resume(config, state, log, former.start, provenance)
@@ -132,7 +135,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
             with interruption.held_silently():
                 best = state.progress.best
                 end |= {"best_epoch": best.epoch, "top1": best.top1}
-                end["seconds"] = time.monotonic() - started
+                end["seconds"] = time.monotonic() - state.started
                 log.write(events.RunEnd.model_validate(end))
         # Only now: a run that is killed before its log says completed must find it all again.
         with interruption.held_silently():
@@ -289,6 +292,7 @@ def finish(
 def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:
     """Write a checkpoint and log it."""
     progress = state.progress
+    progress.seconds = time.monotonic() - state.started
     saved = State(run_id=log.run_id, config=config, progress=progress)
     folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)
     checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)

@@ -1,5 +1,6 @@
 """Holds what training changes, and restores it from a checkpoint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from biencoder.config import Config
 from biencoder.model.biencoder import BiEncoder
@@ -22,6 +23,8 @@ class TrainingState:
 
     model: BiEncoder
     optimizer: torch.optim.Adam
+    #: When the run began by this process' clock, as if it had never stopped.
+    started: float
     progress: Progress = field(default_factory=Progress)
     #: Each training pair's negative, an index into the split's texts; none before the first mine.
     negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
@@ -56,6 +59,18 @@ def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
     return torch.optim.Adam(groups, fused=True)
 
 
+@torch.no_grad()
+def average(encoder: nn.Module, pretrained: Sequence[Tensor], share: float) -> None:
+    """Replace an encoder's parameters by their average with the pretrained ones.
+
+    `share` is the weight of `pretrained`, which has a tensor a parameter. What training forgot of
+    the neighbourhood comes back, and little of what it learnt goes. Wortsman et al., Robust
+    fine-tuning of zero-shot models, 2022.
+    """
+    for trained, start in zip(encoder.parameters(), pretrained, strict=True):
+        trained.lerp_(start, share)
+
+
 def set_rates(optimizer: torch.optim.Optimizer, config: Config, done: float) -> None:
     """Set the learning rates of the next step, when a share `done` of the run is behind."""
     factor = 1 - done if config.lr_schedule == "linear" else 1.0
@@ -81,6 +96,7 @@ def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]
     progress = distributed.broadcast(state.progress.model_dump_json().encode())
     tensors = safetensors.torch.load(distributed.broadcast(safetensors.torch.save(tensors)))
     state.progress = Progress.model_validate_json(progress)
+    state.started -= state.progress.seconds
     if tensors:
         state.restore(tensors)
     return folder.name if folder else None, damaged

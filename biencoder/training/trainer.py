@@ -1,8 +1,8 @@
 """Runs the training loop: evaluate, checkpoint, mine, train, epoch after epoch."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
 from biencoder.model.losses import Loss
 from biencoder.retrieval.ranking import Ranking
-from biencoder.runtime import distributed
+from biencoder.runtime import console, distributed
 from biencoder.runtime.console import percentages, say
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import events
@@ -26,7 +26,7 @@ from biencoder.storage.run_log import RunLog
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Objective, backward
-from biencoder.training.state import TrainingState, set_rates
+from biencoder.training.state import TrainingState, average, set_rates
 
 
 @dataclass
@@ -42,6 +42,10 @@ class Trainer:
     log: RunLog
     interruption: Interruption
     save: Callable[[bool], None]
+    #: The pretrained encoder's parameters, in its order.
+    pretrained: Sequence[Tensor]
+    #: When the last line about an epoch was printed, or the trainer was made.
+    last_line: float = field(default_factory=time.monotonic)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -109,7 +113,10 @@ class Trainer:
         progress = self.state.progress
         top1, ranking = self.evaluator.evaluate(progress)
         within = "" if self.is_between_epochs else f", step {progress.step}"
-        say(f"epoch {progress.epoch}/{self.config.epochs}{within}: top-1 {percentages(top1)}")
+        seconds = time.monotonic() - self.last_line
+        self.last_line += seconds
+        epoch = f"epoch {progress.epoch}/{self.config.epochs}{within}"
+        say(f"{epoch}: top-1 {percentages(top1)}  ({seconds:.0f} s)")
         return top1, ranking
 
     def mine(self, ranking: Ranking | None) -> None:
@@ -149,7 +156,7 @@ class Trainer:
         model.train()
         begin = progress.step - progress.epoch * self.steps_per_epoch
         unchecked: list[tuple[Ids, Tensor]] = []
-        clock, clocked_step = time.monotonic(), progress.step
+        clock, trained = time.monotonic(), 0
         within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
         by_debate = config.in_batch_weight > 0 or config.listwise_weight > 0
         batches = list(
@@ -157,55 +164,66 @@ class Trainer:
                 self.split, config.batch_size, config.seed, progress.epoch, by_debate=by_debate
             )
         )
-        bar = tqdm(
-            batches[begin:],
-            f"epoch {progress.epoch + 1}",
-            self.steps_per_epoch,
-            initial=begin,
-            leave=False,
-            disable=None if distributed.is_main_process() else True,
+        bar = console.progress(
+            f"epoch {progress.epoch + 1}/{config.epochs}", self.steps_per_epoch, "step", begin
         )
-        for pairs in bar:
-            if progress.step in within:
-                pause = time.monotonic()
-                self.evaluate()
-                self.evaluator.forget()
-                model.train()
-                clock += time.monotonic() - pause
-            with self.interruption.held():
-                torch.manual_seed(_dropout_seed(config.seed, progress.step))
-                optimizer.zero_grad(set_to_none=True)
-                set_rates(optimizer, config, progress.step / (config.epochs * self.steps_per_epoch))
-                loss = self.backward(objective, pairs)
-                norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
-                # Not finite where either of the two is not.
-                unchecked.append((pairs, loss.total + 0 * norm))
-                step = progress.step + 1
-                is_logged = step % config.log_every == 0
-                is_saved = config.checkpoints_at(step=step)
-                is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
-                if not is_checked and not self.interruption.pending and step % self.steps_per_epoch:
-                    optimizer.step()
-                elif self.all_finite(unchecked, step):  # synchronises with the device
-                    optimizer.step()
-                progress.step, progress.epoch = step, step // self.steps_per_epoch
-                progress.stage = "trained"
-                if is_logged:
-                    seconds = time.monotonic() - clock
-                    self.log_step(loss, norm, (step - clocked_step) * config.batch_size / seconds)
-                    clock, clocked_step = time.monotonic(), step
-                if is_saved:
-                    self.save(False)
-            self.interruption.raise_if_signalled()
+        with bar:
+            for pairs in batches[begin:]:
+                if progress.step in within:
+                    pause = time.monotonic()
+                    self.evaluate()
+                    self.evaluator.forget()
+                    model.train()
+                    clock += time.monotonic() - pause
+                trained += len(pairs)
+                with self.interruption.held():
+                    loss, norm = self.backward(objective, pairs)
+                    # Not finite where either of the two is not.
+                    unchecked.append((pairs, loss.total + 0 * norm))
+                    step = progress.step + 1
+                    ends_epoch = step % self.steps_per_epoch == 0
+                    is_logged = step % config.log_every == 0 or ends_epoch
+                    is_saved = config.checkpoints_at(step=step)
+                    is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
+                    if not is_checked and not self.interruption.pending:
+                        optimizer.step()
+                    elif self.all_finite(unchecked, step):  # synchronises with the device
+                        optimizer.step()
+                    if ends_epoch and config.pretrained_share:
+                        average(model.encoder, self.pretrained, config.pretrained_share)
+                    progress.step, progress.epoch = step, step // self.steps_per_epoch
+                    progress.stage = "trained"
+                    if is_logged:
+                        rate = trained / (time.monotonic() - clock)
+                        self.log_step(loss, norm, rate)
+                        bar.set_postfix_str(self.note(loss, rate), refresh=False)
+                        clock, trained = time.monotonic(), 0
+                    if is_saved:
+                        self.save(False)
+                bar.update()
+                self.interruption.raise_if_signalled()
 
-    def backward(self, objective: nn.Module, pairs: Ids) -> Loss:
-        """Compute the gradients of a batch; returns its loss, detached."""
-        split = self.split
+    def note(self, loss: Loss, rate: float) -> str:
+        """Say the loss, the pairs a second, and the time until the last epoch is trained."""
+        progress, config = self.state.progress, self.config
+        epochs = config.epochs - progress.step / self.steps_per_epoch
+        to_go = tqdm.format_interval(epochs * len(self.split) / rate)
+        return f"loss {loss.total.item():.3f}, {rate:.1f} pairs/s, {to_go} of training to go"
+
+    def backward(self, objective: nn.Module, pairs: Ids) -> tuple[Loss, Tensor]:
+        """Compute the gradients of a batch; returns its loss, detached, and the gradient's norm."""
+        split, model, optimizer = self.split, self.state.model, self.state.optimizer
+        step = self.state.progress.step
+        torch.manual_seed(_dropout_seed(self.config.seed, step))
+        optimizer.zero_grad(set_to_none=True)
+        set_rates(optimizer, self.config, step / (self.config.epochs * self.steps_per_epoch))
         texts = [split.point_ids[pairs], split.counter_ids[pairs]]
         if self.config.triplet_weight:
             texts.append(self.state.negatives[pairs])
         batch = make_batch(np.stack(texts), split, self.tokens, self.device)
-        return backward(objective, batch, len(pairs))
+        loss = backward(objective, batch, len(pairs))
+        norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
+        return loss, norm
 
     def log_step(self, loss: Loss, norm: Tensor, triplets_per_second: float) -> None:
         """Log the step that was just done; reading the loss synchronises with the device."""

@@ -1,7 +1,8 @@
+import torch
 from handmade import make_model
 
 from biencoder.config import Config
-from biencoder.training.state import make_optimizer
+from biencoder.training.state import average, make_optimizer
 
 
 def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
@@ -11,3 +12,12 @@ def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
     named = dict(zip((name for name, _ in model.named_parameters()), rates, strict=True))
     assert all((rate == 1e-5) == name.startswith("encoder.") for name, rate in named.items())
     assert named["similarity.weight"] == named["head.weight"] == 1e-2
+
+
+def test_averaging_goes_the_given_share_of_the_way_back_to_the_pretrained_weights():
+    encoder = make_model().encoder
+    trained = [parameter.detach().clone() for parameter in encoder.parameters()]
+    pretrained = [torch.zeros_like(parameter) for parameter in trained]
+    average(encoder, pretrained, 0.25)
+    for parameter, before in zip(encoder.parameters(), trained, strict=True):
+        torch.testing.assert_close(parameter.detach(), 0.75 * before)

@@ -1,10 +1,12 @@
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from handmade import make_model, make_split
-from jobs import read_log, train, warnings_of
+from jobs import interrupted_run, read_log, train, warnings_of
+from safetensors.torch import load_file
 
 from biencoder.config import Config
 from biencoder.data import corpus
@@ -13,7 +15,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
-from biencoder.training import objective, run
+from biencoder.training import objective, run, trainer
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.negatives import mine
 from biencoder.training.trainer import Trainer
@@ -232,3 +234,47 @@ def test_negatives_that_no_longer_change_are_warned_of(settings):
     (warning,) = (w for w in warnings_of(config) if "untrained" not in w["message"])
     assert warning["message"].startswith("no negative changed")
     assert warning["epoch"] == 1
+
+
+def steps_of(config):
+    return [line for line in read_log(config) if line["event"] == "step"]
+
+
+def test_the_last_step_of_each_epoch_is_logged(settings):
+    config = Config(**settings | {"batch_size": 64, "epochs": 3})
+    train(config)
+    assert [line["step"] for line in steps_of(config)] == [2, 4, 6]
+    often = Config(**settings | {"log_every": 5, "run_id": "often"})
+    train(often)
+    assert [line["step"] for line in steps_of(often)] == [5, 10, 14]
+
+
+def test_the_rate_counts_the_pairs_that_there_are(settings, monkeypatch):
+    clock = iter(range(10_000))
+    monkeypatch.setattr(trainer.time, "monotonic", lambda: float(next(clock)))
+    config = Config(**settings | {"batch_size": 1000})
+    train(config)
+    (line,) = steps_of(config)
+    assert line["triplets_per_second"] == len(corpus.load(None).training)
+
+
+def test_the_seconds_of_a_resumed_run_are_those_of_all_its_parts(settings, monkeypatch):
+    config = Config(**settings)
+    interrupted_run(config, monkeypatch)
+    train(config)
+    first, second = (line["seconds"] for line in read_log(config) if line["event"] == "run_end")
+    evaluating = [line["seconds"] for line in read_log(config) if line["event"] == "untrained"]
+    assert second > first > sum(evaluating)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_the_whole_share_brings_the_pretrained_encoder_back_after_each_epoch(
+    settings, tiny_encoder, share
+):
+    config = Config(**settings | {"pretrained_share": share})
+    train(config)
+    last = [line["path"] for line in read_log(config) if line["event"] == "checkpoint"][-1]
+    trained = load_file(Path(last) / checkpoint.MODEL)
+    pretrained = load_file(tiny_encoder / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    assert torch.equal(trained[f"encoder.{name}"], pretrained[name]) == (share == 1.0)
