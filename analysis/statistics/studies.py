@@ -50,6 +50,9 @@ PHRASES: dict[str, Callable[[str], str]] = {
     "fusion": str,
 }
 
+#: Names of other settings: they stand beside what decides, and do not tell studies apart.
+NAMES = ("recipe", "negatives")
+
 #: The two numbers that the name of a schedule stands for.
 SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
 
@@ -86,7 +89,8 @@ def studies(log: Log) -> list[Study]:
     groups: dict[str, list[int]] = defaultdict(list)
     every = _settings(log.runs)
     for row, settings in enumerate(every):
-        groups[json.dumps(settings, sort_keys=True)].append(row)
+        deciding = {field: value for field, value in settings.items() if field not in NAMES}
+        groups[json.dumps(deciding, sort_keys=True)].append(row)
     members = sorted(groups.values(), key=lambda rows: (log.runs["format"][rows[0]], -len(rows)))
     names = _names([every[rows[0]] for rows in members])
     return [
@@ -174,7 +178,7 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
     content = {field: _Content(told.get(field), words[field]) for field in WORDS}
     decides = told or {name: value for name, value in config.items() if name not in NEUTRAL}
     named: dict[str, Any] = {"schema": 2 if told else 1}
-    named |= {name: config.get(name) for name in ("recipe", "negatives") if name in config}
+    named |= {name: config[name] for name in NAMES if name in config}
     left_out = WITHIN.union(WORDS, *WORDS.values())
     return content | named | {n: value for n, value in decides.items() if n not in left_out}
 
