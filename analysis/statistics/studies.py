@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from analysis.printable import printable, short
-from analysis.schema import Log
+from analysis.schema import FORMAT_OF_SCHEMA, Log
 
 #: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
 NEUTRAL = {
@@ -32,6 +32,9 @@ WITHIN = {"layernorm", "relu", "variant", "seed"}
 
 #: Digests among what decides → the config fields that say the same in words.
 WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from": ("init_from",)}
+
+#: Number of the schema that a format in RUNS is read from.
+SCHEMA_OF_FORMAT = {name: number for number, name in FORMAT_OF_SCHEMA.items()}
 
 #: What a field of WORDS means where it is unset.
 UNSET = {"data_dir": "sample corpus", "encoder": "unknown encoder", "init_from": "one stage"}
@@ -175,9 +178,9 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
     config = config if isinstance(config, dict) else {}
     told = json.loads(run["decides"]) if run["decides"] else {}
     words = {field: _words(config, names) for field, names in WORDS.items()}
-    content = {field: _Content(told.get(field), words[field]) for field in WORDS}
+    content = {field: _Content(_text(told.get(field)), words[field]) for field in WORDS}
     decides = told or {name: value for name, value in config.items() if name not in NEUTRAL}
-    named: dict[str, Any] = {"schema": 2 if told else 1}
+    named: dict[str, Any] = {"schema": SCHEMA_OF_FORMAT[run["format"]]}
     named |= {name: config[name] for name in NAMES if name in config}
     left_out = WITHIN.union(WORDS, *WORDS.values())
     return content | named | {n: value for n, value in decides.items() if n not in left_out}
