@@ -82,9 +82,8 @@ class Study:
 
     @property
     def slug(self) -> str:
-        """The name as that of a folder."""
-        words = "".join(letter if letter.isalnum() else "-" for letter in self.name)
-        return "-".join(filter(None, words.split("-"))) or "study"
+        """The name as that of a folder, which no other study of the log has."""
+        return _slug(self.name)
 
 
 def studies(log: Log) -> list[Study]:
@@ -228,14 +227,22 @@ def _phrase(field: str, value: str | None) -> str:
 
 
 def _numbered(names: list[str]) -> list[str]:
-    """Number the names that come twice."""
-    seen: Counter[str] = Counter()
-    found = []
+    """Number the names that come twice, and those whose folder would be that of another."""
+    found: dict[str, str] = {}
     for name in names:
-        seen[name] += 1
-        number = f" #{seen[name]}" if seen[name] > 1 else ""
-        found.append(short(name, LONGEST_NAME - len(number)) + number)
-    return found
+        said, number = short(name, LONGEST_NAME), 1
+        while (folder := _slug(said).casefold()) in found:  # some file systems know no case
+            number += 1
+            end = f" #{number}"
+            said = short(name, LONGEST_NAME - len(end)) + end
+        found[folder] = said
+    return list(found.values())
+
+
+def _slug(name: str) -> str:
+    """Write a name with letters, digits and hyphens alone."""
+    words = "".join(letter if letter.isalnum() else "-" for letter in name)
+    return "-".join(filter(None, words.split("-"))) or "study"
 
 
 def _text(value: Any) -> str | None:
