@@ -140,11 +140,15 @@ def _configurations(runs: pl.DataFrame) -> list[str]:
         steps[variant].add(step)
     return [
         printable(run_id if variant is None else variant)
-        + ("" if len(steps[variant]) == 1 or format_ != "legacy" else f", step {step}")
+        + ("" if len(steps[variant]) == 1 or format_ != "legacy" else _step(step))
         for run_id, variant, step, format_ in runs.select(
             "run_id", "variant", "hard_ratio_step", "format"
         ).rows()
     ]
+
+
+def _step(step: float | None) -> str:
+    return ", no step" if step is None else f", step {step:g}"
 
 
 def _settings(runs: pl.DataFrame) -> list[Settings]:
