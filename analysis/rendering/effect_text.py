@@ -8,8 +8,8 @@ import polars as pl
 LEVEL = 0.05
 
 NOTHING = (
-    "No effect can be estimated: that takes completed runs of two variants with one seed, and "
-    "their predictions."
+    "No effect on test can be estimated: that takes runs of two variants with one seed, and their "
+    "predictions."
 )
 
 

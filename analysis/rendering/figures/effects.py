@@ -1,6 +1,7 @@
 """Draws the picture `effects`: what LayerNorm and ReLU do, with intervals: the answer."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -27,15 +28,15 @@ NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange
 def effects_figure(results: Results) -> "Figure":
     """Draw a panel for validation, test and area, a row an effect."""
     effects = results.effects
-    rows = effects["effect"].n_unique()
-    figure, (block,) = lay_out_blocks([2.15 + 0.75 * max(2, rows)])
+    names = effects["effect"].unique(maintain_order=True).to_list()
+    figure, (block,) = lay_out_blocks([2.15 + 0.75 * max(2, len(names))])
     panels = lay_out_panels(block, 1, len(MEASURED), header=1.0, title=0.4, left=2.6)
     ends = effects.select(
         pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
     )
-    reach = 108 * max((end for end in ends.to_series() if end is not None), default=0.01)
+    reach = 108 * max(0.01, *ends.to_series())
     for ax, measure in zip(panels, MEASURED, strict=True):
-        plot_effects(effects.filter(measure=measure), ax)
+        plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
     for ax in panels[1:]:
@@ -45,12 +46,12 @@ def effects_figure(results: Results) -> "Figure":
     return figure
 
 
-def plot_effects(effects: pl.DataFrame, ax: "Axes | None" = None) -> "Axes":
-    """Draw EFFECTS of one measure in points: a row an effect, a dot with its interval."""
+def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" = None) -> "Axes":
+    """Draw EFFECTS of one measure in points: a row a name, a dot with its interval where it is."""
     ax = ax or new_axes()
-    names = effects["effect"].to_list()
     ax.axvline(0, color=MUTED, linewidth=1.2)
-    for row, effect in enumerate(effects.iter_rows(named=True)):
+    for effect in effects.iter_rows(named=True):
+        row = names.index(effect["effect"])
         color = SHOWN if effect_text.is_shown(effect) else NOT_SHOWN
         if effect["low"] is not None:
             ax.hlines(row, 100 * effect["low"], 100 * effect["high"], color=color, linewidth=3)
