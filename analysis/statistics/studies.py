@@ -154,15 +154,17 @@ def _step(step: float | None) -> str:
 def _settings(runs: pl.DataFrame) -> list[Settings]:
     """Return what decides the result of each run, the factors and the seed left out.
 
-    A digest is replaced by the words for it; where two digests have the same words, its first
-    characters are added. All legacy logs are of one study, because they say so little.
+    A digest is replaced by the words that the first run has for it; where two digests have the same
+    words, its first characters are added. All legacy logs are of one study: they say so little.
     """
     every = [_deciding(run) for run in runs.iter_rows(named=True)]
     for field in WORDS:
         found = {i: own[field] for i, own in enumerate(every) if field in own}
-        said = Counter(words for digest, words in set(found.values()) if digest)
-        for i, (digest, words) in found.items():
-            every[i][field] = f"{words} {digest[:6]}" if digest and said[words] > 1 else words
+        words = {content.digest: content.words for content in reversed(found.values())}
+        said = Counter(words[digest] for digest in words if digest)
+        for i, (digest, own_words) in found.items():
+            text = words[digest] if digest else own_words
+            every[i][field] = f"{text} {digest[:6]}" if digest and said[text] > 1 else text
     return [{field: _text(value) for field, value in own.items()} for own in every]
 
 
