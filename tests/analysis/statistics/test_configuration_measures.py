@@ -4,17 +4,18 @@ import polars as pl
 import pytest
 from made_up_runs import one_row, scaled
 from scipy import stats
+from single_study import one_study
 
 from analysis.rendering import table_rows
 from analysis.schema import Log
-from analysis.statistics.results import Results
+from analysis.statistics import intervals
 
 
 def test_a_configuration_has_mean_deviation_and_student_interval_over_seeds(
     read: Callable[..., Log],
 ) -> None:
     log = read(*({"seed": seed, "top1": scaled(f)} for seed, f in enumerate((1, 0.9, 0.7))))
-    row = one_row(Results(log).by_configuration)
+    row = one_row(one_study(log).by_configuration)
     values = [0.4, 0.36, 0.28]
     low, high = stats.t.interval(0.95, 2, loc=pl.Series(values).mean(), scale=stats.sem(values))
     assert (row["runs"], row["seeds"]) == (3, "0 1 2")
@@ -26,31 +27,30 @@ def test_a_configuration_has_mean_deviation_and_student_interval_over_seeds(
 
 def test_a_single_run_has_wilsons_interval_and_none_for_epochs(read: Callable[..., Log]) -> None:
     row = one_row(
-        Results(read({"n": {"training": 40, "validation": 20, "test": 20}})).by_configuration
+        one_study(read({"n": {"training": 40, "validation": 20, "test": 20}})).by_configuration
     )
-    expected = stats.binomtest(8, 20).proportion_ci(0.95, method="wilson")
-    assert row["best_validation_low"] == pytest.approx(expected.low)
-    assert row["best_validation_high"] == pytest.approx(expected.high)
+    low, high = intervals.wilson(pl.lit(0.4), pl.lit(20))
+    expected = pl.select(low, high.alias("high")).row(0)
+    assert (row["best_validation_low"], row["best_validation_high"]) == expected
     assert row["best_validation_sd"] is None
-    assert row["epochs_to_95_low"] is None
+    assert row["epochs_to_target_low"] is None
 
 
-def test_runs_with_other_config_are_not_averaged_as_seeds(read: Callable[..., Log]) -> None:
-    log = read({"seed": 0}, {"seed": 1}, {"seed": 2, "config": {"lr": 0.1}})
-    table = Results(log).by_configuration
+def test_the_runs_of_each_variant_are_one_configuration(read: Callable[..., Log]) -> None:
+    table = one_study(read({"seed": 0}, {"seed": 1}, {"seed": 2, "relu": True})).by_configuration
     assert dict(table.select("configuration", "runs").rows()) == {
         "with_layernorm": 2,
-        "with_layernorm, lr=0.1": 1,
+        "with_layernorm_relu": 1,
     }
 
 
 def test_a_run_that_did_not_complete_is_left_out_where_others_did(read: Callable[..., Log]) -> None:
     log = read({"seed": 0}, {"seed": 1, "status": "interrupted"}, {"seed": 2, "status": None})
-    row = one_row(Results(log).by_configuration)
+    row = one_row(one_study(log).by_configuration)
     assert (row["runs"], row["left_out"]) == (1, 2)
-    assert table_rows.configuration_rows(Results(log).by_configuration)[1][1] == "1 (+2 left out)"
+    assert table_rows.configuration_rows(one_study(log))[1][1] == "1 (+2 left out)"
 
 
 def test_runs_that_did_not_complete_count_where_none_did(read: Callable[..., Log]) -> None:
     log = read({"seed": 0, "status": None}, {"seed": 1, "status": "interrupted"})
-    assert one_row(Results(log).by_configuration)["runs"] == 2
+    assert one_row(one_study(log).by_configuration)["runs"] == 2
