@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ TOP1 = {
     "validation": [0.125, 0.25, 0.375],
     "test": [0.1, 0.3, 0.2],
 }
+POINT = "law/debate{}/pro/{}"
 VARIANT_NAMES = {
     (True, True): "with_layernorm_relu",
     (True, False): "with_layernorm",
@@ -137,7 +139,7 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
             "hard_ratio_step": -0.1,
             **(config or {}),
         }
-        said_by_digest = ("variant", "data_dir", "encoder", "layers")
+        said_by_digest = ("variant", "data_dir", "encoder", "layers", "recipe", "negatives")
         deciding = {
             **{name: value for name, value in resolved.items() if name not in said_by_digest},
             "corpus": digest(resolved.get("data_dir")),
@@ -295,7 +297,7 @@ def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable
 @pytest.fixture
 def answers() -> Callable[..., pl.DataFrame]:
     """`answers(run_id, {pair_id: answer, …}, split="test")`: rows of PREDICTIONS; None is the own
-    counter. `words` and `leaked` may name pairs."""
+    counter. `words` and `leaked` may name pairs; `clusters`: the cluster of each point."""
 
     def build(
         run_id: str,
@@ -303,12 +305,14 @@ def answers() -> Callable[..., pl.DataFrame]:
         split: str = "test",
         words: Mapping[str, int] | None = None,
         leaked: Sequence[str] = (),
+        clusters: Sequence[int] | None = None,
     ) -> pl.DataFrame:
         rows = [
             {
                 "run_id": run_id,
                 "split": split,
                 "pair_id": pair,
+                "cluster": clusters[number] if clusters else None,
                 "leaked": pair in leaked,
                 "point_words": (words or {}).get(pair, 10),
                 "nearest_rank": 1,
@@ -316,9 +320,42 @@ def answers() -> Callable[..., pl.DataFrame]:
                 "hit": answer is None,
                 "answer": answer or f"{pair}/counter",
             }
-            for pair, answer in given.items()
+            for number, (pair, answer) in enumerate(given.items())
         ]
         return pl.DataFrame(rows, schema=PREDICTIONS)
+
+    return build
+
+
+@pytest.fixture
+def experiment(
+    read_runs: Callable[..., Log], answers: Callable[..., pl.DataFrame]
+) -> Callable[..., Log]:
+    """`experiment({(layernorm, relu): {seed: hits, …}, …}, **usual)`: runs that answer test points.
+
+    `hits`: a 1 or 0 a point, or None for a run without predictions. A point has the pair_id
+    `POINT.format(its debate, its number)`, two points a debate. `clusters` and `split` are passed
+    to `answers`, what else there is to `read_runs`.
+    """
+
+    def build(
+        cells: Mapping[tuple[bool, bool], Mapping[int, Sequence[int] | None]],
+        split: str = "test",
+        clusters: Sequence[int] | None = None,
+        **usual: Any,
+    ) -> Log:
+        runs = [(*cell, seed, hits) for cell, of in cells.items() for seed, hits in of.items()]
+        log = read_runs(
+            *({"layernorm": ln, "relu": relu, "seed": seed} for ln, relu, seed, _ in runs), **usual
+        )
+        found = [pl.DataFrame(schema=PREDICTIONS)]
+        for number, (*_, hits) in enumerate(runs):
+            pairs = {
+                POINT.format(point // 2, point): None if hit else "law/other/pro/1/point"
+                for point, hit in enumerate(hits or ())
+            }
+            found.append(answers(f"r{number}", pairs, split=split, clusters=clusters))
+        return replace(log, predictions=pl.concat(found))
 
     return build
 

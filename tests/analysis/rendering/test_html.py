@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from single_study import one_study
 
 from analysis.readers import logs
 from analysis.rendering import html, table_rows
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 HOSTILE = (
     "<script>window.hacked=1</script>\"'><img src=x onerror=alert(1)> --> ]]> &lt; " + "w" * 400
@@ -55,7 +55,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_holds_verdicts_pictures_tables_and_configs(read: Callable[..., Log]) -> None:
-    tags = Tags(html.page(Results(read({"seed": 0}, {"seed": 1}, {"relu": True, "seed": 0}))))
+    tags = Tags(html.page(one_study(read({"seed": 0}, {"seed": 1}, {"relu": True, "seed": 0}))))
     names = [tag for tag, _ in tags.found]
     assert names.count("svg") == names.count("figure") == 4
     assert names.count("details") == 3
@@ -76,7 +76,7 @@ def test_a_difference_that_is_shown_is_in_bold(read: Callable[..., Log]) -> None
     n = {"training": 4000, "validation": 1000, "test": 1000}
     high = {split: [0.1, 0.8] for split in n}
     low = {split: [0.1, 0.2] for split in n}
-    page = html.page(Results(read({"top1": high, "n": n}, {"top1": low, "n": n, "relu": True})))
+    page = html.page(one_study(read({"top1": high, "n": n}, {"top1": low, "n": n, "relu": True})))
     assert "<li><strong>On test, with_layernorm ends higher than with_layernorm_relu" in page
 
 
@@ -96,7 +96,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
     read: Callable[..., Log], answered: Callable[[str], None]
 ) -> None:
     answered("law")
-    page = html.page(Results(read({"status": "failed"}, {"status": "failed", "relu": True})))
+    page = html.page(one_study(read({"status": "failed"}, {"status": "failed", "relu": True})))
     tags = Tags(page)
     for words in (
         "Which points are answered, and what the wrong answers are.",
@@ -111,7 +111,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
 
 
 def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
-    text = Tags(html.page(Results(read({}, {"relu": True})))).text
+    text = Tags(html.page(one_study(read({}, {"relu": True})))).text
     assert table_rows.ERRORS_HEADING not in text
 
 
@@ -120,13 +120,15 @@ def test_no_name_of_a_folder_becomes_markup(
 ) -> None:
     hostile = HOSTILE.replace("/", "|")
     answered(hostile)
-    tags = Tags(html.page(Results(read({"status": "failed"}, {"status": "failed", "relu": True}))))
+    tags = Tags(
+        html.page(one_study(read({"status": "failed"}, {"status": "failed", "relu": True})))
+    )
     assert hostile in tags.text
     assert not {tag for tag, _ in tags.found} & {"script", "img"}
 
 
 def test_nothing_is_loaded_from_elsewhere(read: Callable[..., Log]) -> None:
-    tags = Tags(html.page(Results(read({}))))
+    tags = Tags(html.page(one_study(read({}))))
     names = {tag for tag, _ in tags.found}
     assert not names & {"script", "link", "img", "iframe", "object", "embed", "base"}
     for _, attributes in tags.found:
@@ -149,7 +151,7 @@ def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
     log.runs[0, "reason"] = HOSTILE
     log.runs[0, "variant"] = HOSTILE
     log = Log(log.runs, log.metrics, log.rejected, log.warnings, (HOSTILE,))
-    page = html.page(Results(log))
+    page = html.page(one_study(log))
     tags = Tags(page)
     names = {tag for tag, _ in tags.found}
     assert not names & {"script", "img"}
@@ -160,7 +162,7 @@ def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
 
 
 def test_pictures_take_the_ink_of_the_page(read: Callable[..., Log]) -> None:
-    page = html.page(Results(read({})))
+    page = html.page(one_study(read({})))
     figures = page[page.index("<figure>") :]
     assert "var(--ink)" in figures
     assert "#1b1b1b" not in figures
@@ -168,7 +170,7 @@ def test_pictures_take_the_ink_of_the_page(read: Callable[..., Log]) -> None:
 
 
 def test_every_table_and_picture_scrolls_within_its_own_container(read: Callable[..., Log]) -> None:
-    page = html.page(Results(read({})))
+    page = html.page(one_study(read({})))
     assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
 
 
@@ -180,7 +182,7 @@ def test_broken_lines_and_notes_of_the_readers_are_told(
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[5] = lines[5][:20]
     path.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
-    text = Tags(html.page(Results(logs.read([path])))).text
+    text = Tags(html.page(one_study(logs.read([path])))).text
     assert f"{path}, line 6: " in text
     assert "torn" in text
 
@@ -189,6 +191,6 @@ def test_legacy_logs_have_no_config_and_say_so(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    text = Tags(html.page(Results(logs.read([tmp_path])))).text
+    text = Tags(html.page(one_study(logs.read([tmp_path])))).text
     assert "No config in the log." in text
     assert "No two configurations of one format" in text

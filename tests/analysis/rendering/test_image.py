@@ -1,14 +1,15 @@
 from collections.abc import Callable
 
+from single_study import one_study
+
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.image import rendered
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 
 def test_one_figure_gives_the_same_bytes_twice(read: Callable[..., Log]) -> None:
     log = read({})
-    first, second = (figures(Results(log))["comparison"] for _ in range(2))
+    first, second = (figures(one_study(log))["comparison"] for _ in range(2))
     for file_format in ("png", "svg"):
         assert rendered(first, file_format) == rendered(second, file_format)
 
@@ -20,7 +21,7 @@ def test_names_with_dollars_controls_and_far_letters_are_drawn_as_they_are(
     log = read(
         {"config": {"encoder": odd}}, {"config": {"encoder": "a"}}, {"config": {"encoder": "a"}}
     )
-    svg = rendered(figures(Results(log))["comparison"], "svg").decode()
+    svg = rendered(figures(one_study(log))["comparison"], "svg").decode()
     assert "encoder=$_$" in svg
     assert "\x1b" not in svg
     assert "<b>" not in svg

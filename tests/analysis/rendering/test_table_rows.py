@@ -6,16 +6,16 @@ from typing import Any
 import polars as pl
 import pytest
 from made_up_runs import CURVE
+from single_study import one_study
 
 from analysis.readers import logs
 from analysis.rendering import markdown, table_rows, text
 from analysis.schema import Log
 from analysis.statistics import error_analysis
-from analysis.statistics.results import Results
 
 
 def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[..., Log]) -> None:
-    results = Results(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
+    results = one_study(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
     assert dict(results.by_configuration.select("configuration", "runs").rows()) == {
         "with_layernorm (schema 1)": 1,
         "with_layernorm": 2,
@@ -50,7 +50,7 @@ def with_unseen(
 def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
     with_unseen: Callable[..., Log],
 ) -> None:
-    results = Results(with_unseen())
+    results = one_study(with_unseen())
     head, *lines = table_rows.run_rows(results.by_run)
     cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
     assert cells["keep"]["at epoch"] == "3"
@@ -67,12 +67,12 @@ def test_unseen_points_of_epoch_0_are_those_before_training(
 ) -> None:
     falling = {split: [0.4, 0.2] for split in CURVE}
     log = with_unseen(top1=falling, steps=(20, 40), within=(0.9,), config={})
-    head, row = table_rows.run_rows(Results(log).by_run.filter(run_id="keep"))
+    head, row = table_rows.run_rows(one_study(log).by_run.filter(run_id="keep"))
     assert row[head.index("test there, unseen %")] == "0.0 (0 of 8)"
 
 
 def test_without_unseen_figures_no_table_speaks_of_them(read: Callable[..., Log]) -> None:
-    results = Results(read({}))
+    results = one_study(read({}))
     assert "unseen" not in text.summary_text(results) + markdown.summary_markdown(results)
 
 

@@ -3,19 +3,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from single_study import one_study
 
 from analysis.rendering import table_rows, text
 from analysis.schema import Log
 from analysis.statistics.curve_checks import CURVE_CHECKS
 from analysis.statistics.error_analysis import ERROR_ANALYSIS
-from analysis.statistics.results import Results
 
 
 def test_the_terminal_shows_each_format_under_what_its_figures_measure(
     read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    shown = text.summary_text(Results(read({})))
+    shown = text.summary_text(one_study(read({})))
     new, legacy = (
         shown.index(table_rows.FORMATS["jsonl"]),
         shown.index(table_rows.FORMATS["legacy"]),

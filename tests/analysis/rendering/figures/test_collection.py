@@ -4,16 +4,16 @@ from pathlib import Path
 import polars as pl
 from figure_reading import all_axes, line, points
 from matplotlib.colors import to_hex
+from single_study import one_study
 
 from analysis.rendering import table_rows
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 
 def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log]) -> None:
     log = read({}, {"relu": True})
-    found = figures(Results(log))
+    found = figures(one_study(log))
     for panel in all_axes(found["comparison"]):
         assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
         assert to_hex(line(panel, "with_layernorm_relu").get_color()) == "#0072b2"
@@ -31,7 +31,7 @@ def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
     read: Callable[..., Log],
 ) -> None:
     log = read({"within": (0.9, 0.95, 0.85), "steps": (4, 8)})
-    found = figures(Results(log))
+    found = figures(one_study(log))
     (run,) = all_axes(found["runs"])
     within = [(0.25, 0.9), (0.5, 0.95), (0.75, 0.85)]
     assert points(run, "test") == [(0, 0.0), *within, (1, 0.5), (2, 0.3), (3, 0.35)]
@@ -46,7 +46,7 @@ def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
     (tmp_path / "with_layernorm_logs.txt").write_text(legacy_text(), encoding="utf-8")
     log = read({}, {"schema": 1})
     for name in ("comparison", "convergence"):
-        figure = figures(Results(log))[name]
+        figure = figures(one_study(log))[name]
         for block, words in zip(figure.subfigs, table_rows.FORMATS.values(), strict=True):
             assert block.texts[0].get_text() == words
             labels = {label for ax in block.axes for label in ax.get_legend_handles_labels()[1]}
@@ -66,7 +66,7 @@ def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable
         )
         for event in ("step", "eval", "pools")
     }
-    names = {event: set(figures(Results(log))) for event, log in only.items()}
+    names = {event: set(figures(one_study(log))) for event, log in only.items()}
     assert names["step"] == {"loss"}
     assert names["eval"] == {"comparison", "convergence", "runs"}
     assert names["pools"] == set()

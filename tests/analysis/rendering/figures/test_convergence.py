@@ -5,19 +5,19 @@ import polars as pl
 import pytest
 from figure_reading import points, scaled
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from single_study import one_study
 
 from analysis.readers import logs
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.convergence import plot_measure
 from analysis.rendering.style import styles
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 ROOT = Path(__file__).parents[4]
 
 
 def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., Log]) -> None:
-    results = Results(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
+    results = one_study(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
     looks = styles(results.by_configuration)
     ax = plot_measure(results.by_configuration, results.by_run, "best_validation", looks)
     assert points(ax, "with_layernorm") == [(pytest.approx(0.3), 0)]
@@ -33,7 +33,7 @@ def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., L
 def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
     read: Callable[..., Log],
 ) -> None:
-    results = Results(read({}))
+    results = one_study(read({}))
     looks = styles(results.by_configuration)
     ax = plot_measure(results.by_configuration, results.by_run, "epochs_to_95", looks)
     low, high = ax.get_xlim()
@@ -44,7 +44,7 @@ def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
 
 def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
     log = logs.read([ROOT / "logs" / "reference" / "context"])
-    figure = figures(Results(log))["convergence"]
+    figure = figures(one_study(log))["convergence"]
     FigureCanvasAgg(figure).draw()
     names = figure.axes[0].get_yticklabels()
     assert any("…" in name.get_text() for name in names)  # some are too long
@@ -55,7 +55,7 @@ def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> 
     published = ROOT / "logs" / "reference" / "with_layernorm_relu_logs.txt"
     (tmp_path / "without_layernorm_relu_logs.txt").write_bytes(published.read_bytes())
     log = logs.read([tmp_path])
-    figure = figures(Results(log))["convergence"]
+    figure = figures(one_study(log))["convergence"]
     (name,) = figure.axes[0].get_yticklabels()
     assert name.get_text() == "without_layernorm_relu (legacy)"
 
@@ -63,7 +63,7 @@ def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> 
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
     log = read({})
     log = Log(log.runs, log.metrics.filter(pl.col("split") != "test"), log.rejected, log.warnings)
-    results = Results(log)
+    results = one_study(log)
     looks = styles(results.by_configuration)
     ax = plot_measure(results.by_configuration, results.by_run, "test_at_best", looks)
     assert [text.get_text() for text in ax.texts] == ["no figure"]

@@ -4,13 +4,13 @@ from pathlib import Path
 import polars as pl
 import pytest
 from figure_reading import BLUE, INTERRUPTED, all_axes, points, texts
+from single_study import one_study
 
 from analysis.rendering.figures import error_analysis
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.error_analysis import plot_shares
 from analysis.rendering.style import Style
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 
 def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
@@ -40,7 +40,7 @@ def test_predictions_beside_the_logs_add_the_picture_of_answers(
 ) -> None:
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(Results(log))["diagnosis"]
+    figure = figures(one_study(log))["diagnosis"]
     assert "Answers on test, at the best epoch" in texts(figure)
     assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
     domains, kinds, wrong = all_axes(figure)
@@ -57,7 +57,7 @@ def test_rows_are_as_high_in_every_panel_of_answers(
 ) -> None:
     answered(*(f"domain{number:02}" for number in range(9)))
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(Results(log))["diagnosis"]
+    figure = figures(one_study(log))["diagnosis"]
     heights = [
         ax.get_position().height / len(ax.get_yticks()) for ax in all_axes(figure) if ax.lines
     ]
@@ -74,7 +74,7 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
     monkeypatch.setattr(error_analysis, "MOST_GROUPS", 4)
     answered("a", "b", "c", "d", "e", "e")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(Results(log))["diagnosis"]
+    figure = figures(one_study(log))["diagnosis"]
     domains = all_axes(figure)[0]
     assert domains.get_title(loc="left") == "top-1 by domain, the largest 4"
     names = [text.get_text().split("\n")[0] for text in domains.get_yticklabels()]
@@ -87,5 +87,5 @@ def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
 ) -> None:
     predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
     log = read(INTERRUPTED)
-    figure = figures(Results(log))["diagnosis"]
+    figure = figures(one_study(log))["diagnosis"]
     assert "of the wrong answers" not in texts(figure)

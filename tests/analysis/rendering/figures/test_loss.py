@@ -3,18 +3,18 @@ from collections.abc import Callable
 import polars as pl
 import pytest
 from figure_reading import BLUE, points
+from single_study import one_study
 
 from analysis.rendering.figures.loss import plot_hard_ratio, plot_loss
 from analysis.schema import Log
 from analysis.statistics.losses import LOSS_POINTS, hard_ratios, losses
-from analysis.statistics.results import Results
 
 
 def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> None:
     log = read({"steps": range(1, 301)})
     spike = (pl.col("metric") == "loss") & (pl.col("step") == 137)
     metrics = log.metrics.with_columns(value=pl.when(spike).then(99.0).otherwise("value"))
-    loss = losses(metrics, Results(log).by_run).filter(pl.col("metric") == "loss")
+    loss = losses(metrics, one_study(log).by_run).filter(pl.col("metric") == "loss")
     assert loss.height <= LOSS_POINTS
     assert loss["high"].max() == 99
     ax = plot_loss(loss, BLUE)
@@ -24,7 +24,7 @@ def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> Non
 def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
     read: Callable[..., Log],
 ) -> None:
-    results = Results(log := read({}))
+    results = one_study(log := read({}))
     ax = plot_loss(losses(log.metrics, results.by_run), BLUE)
     labels = ["loss", "triplet", "positive pairs", "negative pairs"]
     assert ax.get_legend_handles_labels()[1] == labels

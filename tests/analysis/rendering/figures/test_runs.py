@@ -5,12 +5,12 @@ import pytest
 from figure_reading import BLUE, CURVE, all_axes, line, points
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from single_study import one_study
 
 from analysis.rendering.figures import runs
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import plot_run
 from analysis.schema import Log
-from analysis.statistics.results import Results
 
 
 def test_a_run_is_drawn_as_three_lines_with_its_best_epoch_marked() -> None:
@@ -55,7 +55,7 @@ def test_an_evaluation_within_a_first_epoch_of_unknown_length_is_not_drawn(
     log = read({"within": (0.9,)})
     metrics = log.metrics.filter((pl.col("event") != "eval") | (pl.col("epoch") != 1))
     log = Log(log.runs, metrics, log.rejected, log.warnings)
-    (run,) = all_axes(figures(Results(log))["runs"])
+    (run,) = all_axes(figures(one_study(log))["runs"])
     assert points(run, "test") == [(0, 0.0), (2, 0.3), (3, 0.35)]
 
 
@@ -66,7 +66,7 @@ def test_many_runs_do_not_flood(read: Callable[..., Log], monkeypatch: pytest.Mo
         {"relu": True, "seed": seed} for seed in range(2)
     ]
     log = read(*given)
-    found = figures(Results(log))
+    found = figures(one_study(log))
     pages = [name for name in found if name.startswith("runs")]
     assert pages == ["runs-1", "runs-2"]
     titles = [ax.get_title(loc="left") for name in pages for ax in all_axes(found[name])]

@@ -1,0 +1,165 @@
+"""`analysis.statistics.study_effects`: what LayerNorm and ReLU do, from runs and predictions."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from single_study import one_study
+
+from analysis.schema import Log
+from analysis.statistics.effects import holm
+from analysis.statistics.factorial import CELLS, CONTRASTS, design_effects
+from analysis.statistics.study_effects import EFFECTS, labels
+
+NEITHER, RELU, LAYERNORM, BOTH = CELLS
+POINTS = 24
+DEBATES = np.arange(POINTS) // 2
+
+Cells = dict[tuple[bool, bool], dict[int, list[int]]]
+
+
+def drawn(*seeds: int) -> Cells:
+    """Hits of four cells whose runs answer more with LayerNorm, always by the same chance."""
+    draw = random.Random(0)
+    return {
+        cell: {
+            seed: [int(draw.random() < 0.3 + 0.4 * cell[0]) for _ in range(POINTS)]
+            for seed in seeds
+        }
+        for cell in CELLS
+    }
+
+
+def found(log: Log, measure: str = "test") -> dict[str, dict[str, Any]]:
+    """The effects on a measure by their name."""
+    table = one_study(log).effects
+    assert dict(table.schema) == EFFECTS
+    return {row["effect"]: row for row in table.filter(measure=measure).to_dicts()}
+
+
+def test_four_cells_give_two_effects_and_an_interaction_with_holms_p_on_test(
+    experiment: Callable[..., Log],
+) -> None:
+    cells = drawn(0, 1, 2)
+    ours = found(experiment(cells))
+    expected = design_effects(cells, DEBATES)
+    assert list(ours) == list(CONTRASTS)
+    for effect, p_holm in zip(expected, holm([effect.p for effect in expected]), strict=True):
+        row = ours[effect.name]
+        assert row["p_holm"] == p_holm
+        for name in ("estimate", "low", "high", "p", "excluded_beyond", "least_effect", "seeds"):
+            assert row[name] == getattr(effect, name), name
+        assert (row["queries"], row["clusters"]) == (POINTS, POINTS // 2)
+
+
+def test_only_the_effects_on_test_are_corrected(experiment: Callable[..., Log]) -> None:
+    on_validation = found(experiment(drawn(0, 1), split="validation"), "validation")
+    assert all(row["p"] is not None for row in on_validation.values())
+    assert {row["p_holm"] for row in on_validation.values()} == {None}
+
+
+def test_the_area_is_a_number_a_run(experiment: Callable[..., Log]) -> None:
+    flat = {split: [0.25, 0.25] for split in ("training", "validation", "test")}
+    log = experiment({cell: {0: None, 1: None} for cell in CELLS}, top1=flat)
+    higher = pl.col("value") + 0.1 * pl.col("run_id").is_in(["r4", "r5", "r6", "r7"])
+    ours = found(replace(log, metrics=log.metrics.with_columns(value=higher)), "area")
+    assert ours["LayerNorm"]["estimate"] == pytest.approx(0.1)
+    assert ours["ReLU"]["estimate"] == pytest.approx(0)
+    assert {(row["queries"], row["clusters"], row["seeds"]) for row in ours.values()} == {
+        (None, None, 2)
+    }
+
+
+def test_without_predictions_the_area_alone_has_effects(experiment: Callable[..., Log]) -> None:
+    log = experiment({cell: {0: None, 1: None} for cell in CELLS})
+    assert set(one_study(log).effects["measure"]) == {"area"}
+
+
+def test_three_cells_give_simple_effects(experiment: Callable[..., Log]) -> None:
+    cells = drawn(0, 1, 2)
+    del cells[LAYERNORM]
+    ours = found(experiment(cells))
+    assert list(ours) == ["LayerNorm, with ReLU", "ReLU, without LayerNorm"]
+    assert all(row["p_holm"] >= row["p"] for row in ours.values())
+
+
+def test_effects_are_over_the_seeds_that_all_cells_have(experiment: Callable[..., Log]) -> None:
+    cells = drawn(0, 1, 2)
+    fewer = cells | {RELU: {seed: cells[RELU][seed] for seed in (2, 0)}}
+    ours = found(experiment(fewer))
+    assert {row["seeds"] for row in ours.values()} == {2}
+    shared = {cell: {seed: runs[seed] for seed in (0, 2)} for cell, runs in cells.items()}
+    assert [row["p"] for row in ours.values()] == [e.p for e in design_effects(shared, DEBATES)]
+
+
+def test_one_seed_is_described_and_not_tested(experiment: Callable[..., Log]) -> None:
+    cells = drawn(5)
+    ours = found(experiment(cells))
+    means = {cell: np.mean(runs[5]) for cell, runs in cells.items()}
+    layernorm = (means[LAYERNORM] + means[BOTH] - means[NEITHER] - means[RELU]) / 2
+    assert ours["LayerNorm"]["estimate"] == pytest.approx(layernorm)
+    for row in ours.values():
+        assert {row[name] for name in ("low", "high", "p", "p_holm", "least_effect")} == {None}
+
+
+def test_runs_that_do_not_count_have_no_say(experiment: Callable[..., Log]) -> None:
+    cells = drawn(0, 1)
+    log = experiment(cells)
+    extra = experiment({**cells, BOTH: cells[BOTH] | {2: [0] * POINTS}})
+    failed = pl.when(pl.col("seed") == 2).then(pl.lit("failed")).otherwise("status")
+    extra = replace(extra, runs=extra.runs.with_columns(status=failed))
+    assert found(extra) == found(log)
+
+
+def test_a_run_of_unknown_seed_or_switch_has_no_say(experiment: Callable[..., Log]) -> None:
+    log = experiment(drawn(0, 1))
+    unknown = log.runs.with_columns(relu=pl.lit(None, pl.Boolean))
+    assert one_study(replace(log, runs=unknown)).effects.is_empty()
+
+
+def test_runs_that_answered_other_points_have_no_effects_on_that_split(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment(drawn(0, 1))
+    other = pl.when(pl.col("run_id") == "r0").then(pl.col("pair_id") + "1").otherwise("pair_id")
+    log = replace(log, predictions=log.predictions.with_columns(pair_id=other))
+    assert found(log) == {}
+    assert found(log, "area") != {}
+    fewer = log.predictions.filter((pl.col("run_id") != "r0") | (pl.int_range(pl.len()) > 0))
+    assert found(replace(log, predictions=fewer)) == {}
+
+
+def test_the_order_of_points_in_a_file_is_of_no_account(experiment: Callable[..., Log]) -> None:
+    log = experiment(drawn(0, 1))
+    mixed = replace(log, predictions=log.predictions.sample(fraction=1, shuffle=True, seed=1))
+    assert found(mixed) == found(log)
+
+
+def test_points_are_clustered_as_the_file_says_else_by_the_title_of_their_debate(
+    experiment: Callable[..., Log],
+) -> None:
+    cells = drawn(0, 1)
+    of_file = [point % 3 for point in range(POINTS)]
+    told = found(experiment(cells, clusters=of_file))
+    expected = design_effects(cells, np.array(of_file))
+    assert [row["p"] for row in told.values()] == [effect.p for effect in expected]
+    assert {row["clusters"] for row in told.values()} == {3}
+    assert {row["clusters"] for row in found(experiment(cells)).values()} == {POINTS // 2}
+
+
+def test_one_title_in_two_domains_is_one_cluster(answers: Callable[..., pl.DataFrame]) -> None:
+    points = answers("a", dict.fromkeys(["law/tax/pro/1", "sport/tax/con/2", "law/fines/pro/1"]))
+    first, second, third = labels(points)
+    assert first == second != third
+
+
+def test_clusters_that_are_told_of_some_points_alone_are_not_used(
+    answers: Callable[..., pl.DataFrame],
+) -> None:
+    points = answers("a", dict.fromkeys(["law/tax/pro/1", "law/tax/pro/2"]), clusters=[0, 1])
+    assert len(set(labels(points))) == 2
+    assert len(set(labels(points.with_columns(cluster=pl.Series([0, None]))))) == 1
