@@ -15,6 +15,7 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import fire
@@ -185,7 +186,7 @@ def _checked_tokens(
             if positional is None:
                 hint = closest(token.split("=")[0], flags)
                 raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
-            tokens.append(token)
+            tokens.append(_at_home(token))
             continue
         spelled, has_value, value = token.partition("=")
         name = spelled[2:].replace("-", "_")
@@ -207,8 +208,13 @@ def _checked_tokens(
         if name in seen:
             raise UsageError(f"--{name} is given twice: keep one of them")
         seen.add(name)
-        tokens.append(f"--{name}={value}")
+        tokens.append(f"--{name}={_at_home(value)}")
     return tokens
+
+
+def _at_home(value: str) -> str:
+    """Expand `~/`, which a shell leaves as it is behind `--flag=`."""
+    return str(Path(value).expanduser()) if value == "~" or value.startswith("~/") else value
 
 
 def _following_value(rest: list[str], spelled: str, *, is_switch: bool) -> str:

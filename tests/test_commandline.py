@@ -157,3 +157,10 @@ def test_the_job_does_not_start_when_a_flag_is_wrong():
 
 def test_nothing_is_suggested_where_nothing_is_near():
     assert closest("zzz", ["rate", "smooth"]) == ""
+
+
+def test_a_path_below_home_is_expanded_wherever_it_stands(monkeypatch):
+    monkeypatch.setenv("HOME", "/somebody")
+    options = parse(Options, ["--name=~/logs", "~/a", "b~/c"], "paths")
+    assert (options.name, options.paths) == ("/somebody/logs", ["/somebody/a", "b~/c"])
+    assert parse(Options, ["--name", "~"]).name == "/somebody"

@@ -13,7 +13,7 @@ def save_tiny_encoder(folder: Path) -> None:
 
     sample = ROOT / "biencoder" / "data" / "sample_corpus"
     texts = " ".join(path.read_text("utf-8").lower() for path in sorted(sample.rglob("*.txt")))
-    words = sorted({"".join(filter(str.isalnum, word)) for word in texts.split()} - {""})
+    words = sorted({word for word, _ in pre_tokenizers.BertPreTokenizer().pre_tokenize_str(texts)})
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
     vocabulary = {word: number for number, word in enumerate(special + words)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))

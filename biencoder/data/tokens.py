@@ -16,13 +16,19 @@ Rows = npt.NDArray[np.int64]
 GROUP_TOKENS = {"cpu": 1_024}
 GROUP_TOKENS_ELSEWHERE = 8_192
 
+#: Characters that a token stands for at most, generously. What follows `max_length` times as many
+#: is cut off before tokenising, which would otherwise take minutes for a book.
+LONGEST_TOKEN = 100
+
 
 class Tokens:
     """Token ids of a list of texts, padded to the longest of a batch alone."""
 
     def __init__(self, texts: Sequence[str], tokenizer: Any, max_length: int) -> None:
         self.pad_id = tokenizer.pad_token_id or 0
-        encoded = tokenizer(list(texts), truncation=True, max_length=max_length)
+        self.longest = max_length * LONGEST_TOKEN
+        begun = [text[: self.longest] for text in texts]
+        encoded = tokenizer(begun, truncation=True, max_length=max_length)
         self.ids = [torch.tensor(ids) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
         self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
@@ -34,16 +40,26 @@ class Tokens:
         full = self.lengths.copy()
         long = np.flatnonzero(full >= self.max_length)
         if len(long):
-            whole = self.tokenizer([self.texts[int(row)] for row in long], verbose=False)[
-                "input_ids"
+            texts = [self.texts[int(row)] for row in long]
+            begun = self.tokenizer([text[: self.longest] for text in texts], verbose=False)
+            # Beyond what is tokenised, texts go on as they began.
+            full[long] = [
+                len(ids) * len(text) / min(len(text), self.longest)
+                for ids, text in zip(begun["input_ids"], texts, strict=True)
             ]
-            full[long] = [len(ids) for ids in whole]
         sequences = Counter(tuple(ids.tolist()) for ids in self.ids)
         return {
             "texts_cut": float((full > self.lengths).mean()),
             "tokens_lost": 1 - float(self.lengths.sum() / full.sum()),
             "texts_alike": sum(count for count in sequences.values() if count > 1),
         }
+
+    def unknown(self) -> float:
+        """Measure the share of tokens that the tokenizer has no word for, 0 to 1."""
+        unknown_id = getattr(self.tokenizer, "unk_token_id", None)
+        if unknown_id is None:
+            return 0.0
+        return sum(int((ids == unknown_id).sum()) for ids in self.ids) / int(self.lengths.sum())
 
     def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
         """Return (input_ids, attention_mask), [B, L] each, of the texts with the given rows."""

@@ -31,6 +31,9 @@ from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
 from biencoder.training.trainer import Trainer
 
+#: Share of unknown tokens beyond which a tokenizer is not the corpus' own.
+MOST_UNKNOWN = 0.05
+
 
 def train(config: Config, interruption: Interruption) -> int:
     """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
@@ -70,6 +73,10 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     if former:  # goes on in the precision that it was started in
         decides = former.start["decides"]
     corpus.check_negatives(config.data_dir, data.training)
+    tokens = {
+        split.name: Tokens(split.texts, tokenizer, config.max_length) for split in data.splits
+    }
+    check_vocabulary(config, tokens)
     check_place(config, run_id, former)
     torch.manual_seed(config.seed)
     model = build(config, pretrained, decides["precision"])
@@ -85,10 +92,6 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
         end: dict[str, Any] = {"status": "failed", "reason": None}
         try:
             with distributed.name_failed_process():
-                tokens = {
-                    split.name: Tokens(split.texts, tokenizer, config.max_length)
-                    for split in data.splits
-                }
                 evaluator = Evaluator(
                     data=data,
                     tokens=tokens,
@@ -167,6 +170,17 @@ def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
             f"{folder}: holds checkpoints of another run; choose another --run_id or "
             "--checkpoint_dir, or remove it"
         )
+
+
+def check_vocabulary(config: Config, tokens: dict[str, Tokens]) -> None:
+    """Check that the tokenizer knows the corpus' words. Raises `RunError`."""
+    for name, of_split in tokens.items():
+        if (unknown := of_split.unknown()) > MOST_UNKNOWN:
+            raise RunError(
+                f"--encoder={config.encoder}: its tokenizer does not know {unknown:.0%} of the "
+                f"tokens of {name} ([UNK]); is its vocabulary (tokenizer.json, vocab.txt) in the "
+                "folder, and is it of the corpus' language?"
+            )
 
 
 def start(

@@ -3,7 +3,7 @@ import pytest
 import torch
 from handmade import CharTokenizer
 
-from biencoder.data.tokens import Tokens
+from biencoder.data.tokens import LONGEST_TOKEN, Tokens
 
 
 def test_a_batch_is_padded_to_its_longest_text_and_masked():
@@ -24,3 +24,24 @@ def test_truncation_is_counted_in_texts_in_tokens_and_in_texts_that_become_alike
     }
     whole = Tokens(["abc", "a"], CharTokenizer(), max_length=4).truncation()
     assert whole == {"texts_cut": 0, "tokens_lost": 0, "texts_alike": 0}
+
+
+def test_what_no_token_could_reach_is_cut_off_before_tokenising(monkeypatch):
+    seen = []
+
+    class Spy(CharTokenizer):
+        def __call__(self, texts, **settings):
+            seen.extend(map(len, texts))
+            return super().__call__(texts, **settings)
+
+    tokens = Tokens(["a" * 10_000_000, "short"], Spy(), 8)
+    assert max(seen) == 8 * LONGEST_TOKEN
+    lost = tokens.truncation()["tokens_lost"]
+    assert lost == pytest.approx(1 - 13 / 10_000_005, abs=1e-4)  # as if it went on as it began
+
+
+def test_the_share_of_unknown_tokens_is_measured():
+    tokenizer = CharTokenizer()
+    tokenizer.unk_token_id = ord("a") % 40 + 1
+    assert Tokens(["aab", "c"], tokenizer, 8).unknown() == 0.5
+    assert Tokens(["aab", "c"], CharTokenizer(), 8).unknown() == 0
