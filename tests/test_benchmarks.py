@@ -29,3 +29,7 @@ def test_the_curve_checks_are_tried_on_runs_with_and_without_a_fall():
     printed = run("bench_curve_checks.py", 2)
     assert "2 runs a row" in printed
     assert all(title in printed for title in ("False alarms", "Over-fitting", "Below start"))
+
+
+def test_the_effects_are_tried_on_simulated_experiments():
+    assert "any, after Holm" in " ".join(run("bench_effects.py", 3).split())

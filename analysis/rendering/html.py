@@ -1,4 +1,4 @@
-"""Writes report.html: pictures, tables, verdicts and configs in one file.
+"""Writes report.html: effects, pictures, tables and configs in one file.
 
 The file holds everything it shows: no script, no font, no picture from elsewhere. Every text from a
 log is escaped, and a content security policy forbids what might slip through.

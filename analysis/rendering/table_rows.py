@@ -115,17 +115,13 @@ def pool_rows(table: pl.DataFrame) -> list[list[str]]:
     ]
 
 
-def error_rows(table: pl.DataFrame, whole: bool = True) -> list[list[str]]:
-    """Write ERROR_ANALYSIS of one split: a row a group, a column a configuration.
-
-    Without `whole` it leaves out the domains and the intervals, for a terminal.
-    """
+def error_rows(table: pl.DataFrame) -> list[list[str]]:
+    """Write ERROR_ANALYSIS of one split: a row a group, a column a configuration."""
     names = table["configuration"].unique(maintain_order=True).to_list()
-    ours = table if whole else table.filter(pl.col("aspect") != "domain")
     found = [[f"{table['split'][0]} %", "", "n", *names]]
-    for (aspect, group), cells in ours.group_by("aspect", "group", maintain_order=True):
+    for (aspect, group), cells in table.group_by("aspect", "group", maintain_order=True):
         of_name = {row["configuration"]: row for row in cells.iter_rows(named=True)}
-        texts = [_error_cell(of_name[name], whole) if name in of_name else "–" for name in names]
+        texts = [_error_cell(of_name[name]) if name in of_name else "–" for name in names]
         found.append(
             [str(aspect), printable(str(group)), point_count(cells["n"].to_list()), *texts]
         )
@@ -162,10 +158,10 @@ def _unseen_cell(row: dict[str, Any], split: str) -> str:
     return "–" if share is None else f"{_number(share, True)} ({hits:,} of {n:,})"
 
 
-def _error_cell(row: dict[str, Any], whole: bool) -> str:
-    """Write one share of ERROR_ANALYSIS, with its interval where `whole`."""
+def _error_cell(row: dict[str, Any]) -> str:
+    """Write one share of ERROR_ANALYSIS with its interval."""
     share, low, high = (f"{100 * row[name]:.1f}" for name in ("share", "low", "high"))
-    return f"{share} [{low}, {high}]" if whole else share
+    return f"{share} [{low}, {high}]"
 
 
 def _number(value: float | None, percent: bool) -> str:

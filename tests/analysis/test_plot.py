@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -8,8 +9,9 @@ import pytest
 from figure_reading import INTERRUPTED
 
 from analysis import plot
-from analysis.rendering import table_rows
 from analysis.schema import Log
+
+ROOT = Path(__file__).parents[2]
 
 
 def run_command(folder: Path, out: Path) -> str:
@@ -17,7 +19,7 @@ def run_command(folder: Path, out: Path) -> str:
     code = (
         "import sys; sys.argv = ['plot', *sys.argv[1:]]\n"
         "from analysis import plot\n"
-        "slow = ('torch', 'biencoder', 'matplotlib.pyplot', 'statsmodels')\n"
+        "slow = ('torch', 'biencoder', 'matplotlib.pyplot')\n"
         "try: plot.main()\n"
         "finally: print([name for name in slow if name in sys.modules])"
     )
@@ -34,36 +36,48 @@ def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
     read_runs({}, {"relu": True})
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
-    pictures = ("comparison", "convergence", "loss", "runs")
-    expected = [f"{name}.{ending}" for name in pictures for ending in ("png", "svg")]
-    assert sorted(path.name for path in out.iterdir()) == sorted(
-        [*expected, "summary.csv", "summary.md"]
-    )
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
+    pictures = ("convergence", "curves", "effects", "loss", "runs")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        f"{name}.{ending}" for name in pictures for ending in ("png", "svg")
+    ]
+    assert {path.name for path in out.iterdir()} == {folder.name, "summary.csv", "summary.md"}
     assert printed.endswith("[]\n")
-    assert "no difference shown" in printed
-    assert "Health: nothing to note." in printed
-    assert f"wrote {out / 'comparison.svg'}" in printed
+    assert f"wrote {out}/: summary.{{csv,md}}" in printed
+    assert "convergence.{png,svg}" in printed
 
 
-def test_with_predictions_the_command_pairs_queries_and_writes_the_diagnosis(
+def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis(
     read_runs: Callable[..., Log], answered: Callable[..., None], tmp_path: Path
 ) -> None:
     read_runs(INTERRUPTED, INTERRUPTED | {"relu": True})
     answered("law", *["sport"] * 12)
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
-    assert "ends higher than with_layernorm_relu: 92.3 % against 0.0 % (McNemar's" in printed
-    assert table_rows.ERRORS_HEADING in printed
-    assert "['statsmodels']" in printed  # McNemar's alone
+    assert "On test, a single seed describes the effects and cannot test them." in printed
+    assert "ReLU, with LayerNorm on test: −92.3 points, described" in printed
     shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [
         ("with_layernorm", 12, 1.0),
         ("with_layernorm_relu", 12, 0.0),
     ]
-    assert {"diagnosis.png", "diagnosis.svg"} <= {path.name for path in out.iterdir()}
+    assert pl.read_csv(out / "effects.csv")["measure"].to_list() == ["test", "area"]
+    assert [path.name for path in out.glob("*/effects.png")] == ["effects.png"]
 
 
-@pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3"])
+def test_a_reader_that_leaves_early_finds_every_file(
+    read_runs: Callable[..., Log], tmp_path: Path
+) -> None:
+    read_runs({})
+    command = [sys.executable, "-m", "analysis.plot", str(tmp_path), f"--out={tmp_path / 'out'}"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, cwd=ROOT)
+    os.close(writer)
+    assert list((tmp_path / "out").glob("*/runs.svg"))
+
+
+@pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3", "--target=0"])
 def test_a_wrong_flag_answers_before_any_work(
     flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

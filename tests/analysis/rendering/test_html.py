@@ -7,11 +7,17 @@ from typing import Any
 
 import polars as pl
 import pytest
-from single_study import one_study
 
 from analysis.readers import logs
 from analysis.rendering import html, table_rows
+from analysis.rendering.figures import error_analysis
 from analysis.schema import Log
+from analysis.statistics.results import of_studies
+
+
+def page_of(log: Log) -> str:
+    return html.page(log, of_studies(log))
+
 
 HOSTILE = (
     "<script>window.hacked=1</script>\"'><img src=x onerror=alert(1)> --> ]]> &lt; " + "w" * 400
@@ -54,30 +60,31 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_the_page_holds_verdicts_pictures_tables_and_configs(read: Callable[..., Log]) -> None:
-    tags = Tags(html.page(one_study(read({"seed": 0}, {"seed": 1}, {"relu": True, "seed": 0}))))
+def test_the_page_holds_effects_pictures_tables_and_configs(read: Callable[..., Log]) -> None:
+    tags = Tags(page_of(read({"seed": 0}, {"seed": 1}, {"relu": True, "seed": 0})))
     names = [tag for tag, _ in tags.found]
-    assert names.count("svg") == names.count("figure") == 4
+    assert names.count("svg") == names.count("figure") == 5
     assert names.count("details") == 3
     for words in (
         "3 runs of 2 configurations",
-        "On test, no difference shown between",
-        "How configurations differ",
+        "No effect on test can be estimated",
+        "How studies differ",
         "Nothing to note.",
         "hard_ratio_start",
         "sdoc %",
-        "the first epoch with v at 95 % of its best or above",
+        "the epoch, interpolated, at which v first reaches the target",
     ):
         assert words in tags.text, words
     assert '"init_from": null' not in tags.text  # the config says in words what decides
 
 
-def test_a_difference_that_is_shown_is_in_bold(read: Callable[..., Log]) -> None:
-    n = {"training": 4000, "validation": 1000, "test": 1000}
-    high = {split: [0.1, 0.8] for split in n}
-    low = {split: [0.1, 0.2] for split in n}
-    page = html.page(one_study(read({"top1": high, "n": n}, {"top1": low, "n": n, "relu": True})))
-    assert "<li><strong>On test, with_layernorm ends higher than with_layernorm_relu" in page
+def test_the_answer_of_each_study_comes_first_and_in_bold(read: Callable[..., Log]) -> None:
+    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}})
+    page = page_of(log)
+    for name in ("here", "there"):
+        part = page[page.index(f"<h2>{name}</h2>") :]
+        assert part.index("<strong>No effect") < part.index("<figure>") < part.index("<table")
+    assert "<td>corpus</td><td>here</td><td>there</td>" in page
 
 
 @pytest.fixture
@@ -93,25 +100,26 @@ def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable
 
 
 def test_predictions_add_what_is_answered_as_table_and_picture(
-    read: Callable[..., Log], answered: Callable[[str], None]
+    read: Callable[..., Log], answered: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
     answered("law")
-    page = html.page(one_study(read({"status": "failed"}, {"status": "failed", "relu": True})))
+    page = page_of(read({"status": "failed"}, {"status": "failed", "relu": True}))
     tags = Tags(page)
     for words in (
         "Which points are answered, and what the wrong answers are.",
         table_rows.ERRORS_HEADING,
         "wrong answer from",
-        "McNemar's exact test by query",
+        "a single seed describes the effects",
     ):
         assert words in tags.text, words
     assert "<td>domain</td><td>law</td><td>1</td><td>100.0 [" in page
-    assert [tag for tag, _ in tags.found].count("figure") == 5
+    assert [tag for tag, _ in tags.found].count("figure") == 6
     assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
 
 
 def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
-    text = Tags(html.page(one_study(read({}, {"relu": True})))).text
+    text = Tags(page_of(read({}, {"relu": True}))).text
     assert table_rows.ERRORS_HEADING not in text
 
 
@@ -120,15 +128,13 @@ def test_no_name_of_a_folder_becomes_markup(
 ) -> None:
     hostile = HOSTILE.replace("/", "|")
     answered(hostile)
-    tags = Tags(
-        html.page(one_study(read({"status": "failed"}, {"status": "failed", "relu": True})))
-    )
+    tags = Tags(page_of(read({"status": "failed"}, {"status": "failed", "relu": True})))
     assert hostile in tags.text
     assert not {tag for tag, _ in tags.found} & {"script", "img"}
 
 
 def test_nothing_is_loaded_from_elsewhere(read: Callable[..., Log]) -> None:
-    tags = Tags(html.page(one_study(read({}))))
+    tags = Tags(page_of(read({})))
     names = {tag for tag, _ in tags.found}
     assert not names & {"script", "link", "img", "iframe", "object", "embed", "base"}
     for _, attributes in tags.found:
@@ -151,7 +157,7 @@ def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
     log.runs[0, "reason"] = HOSTILE
     log.runs[0, "variant"] = HOSTILE
     log = Log(log.runs, log.metrics, log.rejected, log.warnings, (HOSTILE,))
-    page = html.page(one_study(log))
+    page = page_of(log)
     tags = Tags(page)
     names = {tag for tag, _ in tags.found}
     assert not names & {"script", "img"}
@@ -162,7 +168,7 @@ def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
 
 
 def test_pictures_take_the_ink_of_the_page(read: Callable[..., Log]) -> None:
-    page = html.page(one_study(read({})))
+    page = page_of(read({}))
     figures = page[page.index("<figure>") :]
     assert "var(--ink)" in figures
     assert "#1b1b1b" not in figures
@@ -170,7 +176,7 @@ def test_pictures_take_the_ink_of_the_page(read: Callable[..., Log]) -> None:
 
 
 def test_every_table_and_picture_scrolls_within_its_own_container(read: Callable[..., Log]) -> None:
-    page = html.page(one_study(read({})))
+    page = page_of(read({}))
     assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
 
 
@@ -182,7 +188,7 @@ def test_broken_lines_and_notes_of_the_readers_are_told(
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[5] = lines[5][:20]
     path.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
-    text = Tags(html.page(one_study(logs.read([path])))).text
+    text = Tags(page_of(logs.read([path]))).text
     assert f"{path}, line 6: " in text
     assert "torn" in text
 
@@ -191,6 +197,6 @@ def test_legacy_logs_have_no_config_and_say_so(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    text = Tags(html.page(one_study(logs.read([tmp_path])))).text
+    text = Tags(page_of(logs.read([tmp_path]))).text
     assert "No config in the log." in text
-    assert "No two configurations of one format" in text
+    assert "No effect" not in text

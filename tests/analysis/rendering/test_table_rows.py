@@ -9,20 +9,10 @@ from made_up_runs import CURVE
 from single_study import one_study
 
 from analysis.readers import logs
-from analysis.rendering import markdown, table_rows, text
+from analysis.rendering import markdown, table_rows
 from analysis.schema import Log
 from analysis.statistics import error_analysis
-
-
-def test_runs_of_schema_1_and_newer_ones_have_rows_of_their_own(read: Callable[..., Log]) -> None:
-    results = one_study(read({"schema": 1}, {"seed": 1}, {"seed": 2}))
-    assert dict(results.by_configuration.select("configuration", "runs").rows()) == {
-        "with_layernorm (schema 1)": 1,
-        "with_layernorm": 2,
-    }
-    for _, runs, configurations in table_rows.by_format(results):
-        assert set(runs["configuration"]) == set(configurations["configuration"])
-        assert configurations.height == 1
+from analysis.statistics.results import of_studies
 
 
 @pytest.fixture
@@ -50,16 +40,16 @@ def with_unseen(
 def test_a_run_that_kept_leaked_pairs_shows_its_best_epoch_over_unseen_points(
     with_unseen: Callable[..., Log],
 ) -> None:
-    results = one_study(with_unseen())
+    every = of_studies(with_unseen())
+    results = next(study for study in every if "keep" in study.by_run["run_id"])
     head, *lines = table_rows.run_rows(results.by_run)
     cells = {line[0]: dict(zip(head, line, strict=True)) for line in lines}
     assert cells["keep"]["at epoch"] == "3"
     assert cells["keep"]["test there, unseen %"] == "37.5 (3 of 8)"
     assert cells["keep"]["best validation, unseen %"] == "–"  # not logged: no 0
-    assert cells["drop"]["test there, unseen %"] == "–"
-    for shown in (text.summary_text(results), markdown.summary_markdown(results)):
-        assert "37.5 (3 of 8)" in shown
-        assert table_rows.UNSEEN_NOTE in shown
+    shown = markdown.summary_markdown(every)
+    assert "37.5 (3 of 8)" in shown
+    assert table_rows.UNSEEN_NOTE in shown
 
 
 def test_unseen_points_of_epoch_0_are_those_before_training(
@@ -67,13 +57,14 @@ def test_unseen_points_of_epoch_0_are_those_before_training(
 ) -> None:
     falling = {split: [0.4, 0.2] for split in CURVE}
     log = with_unseen(top1=falling, steps=(20, 40), within=(0.9,), config={})
-    head, row = table_rows.run_rows(one_study(log).by_run.filter(run_id="keep"))
+    (results,) = (study for study in of_studies(log) if "keep" in study.by_run["run_id"])
+    head, row = table_rows.run_rows(results.by_run.filter(run_id="keep"))
     assert row[head.index("test there, unseen %")] == "0.0 (0 of 8)"
 
 
 def test_without_unseen_figures_no_table_speaks_of_them(read: Callable[..., Log]) -> None:
     results = one_study(read({}))
-    assert "unseen" not in text.summary_text(results) + markdown.summary_markdown(results)
+    assert "unseen" not in markdown.summary_markdown([results])
 
 
 LAW, TAX = "law/tax/pro/01", "law/tax/con/01"
@@ -98,9 +89,8 @@ def test_the_text_has_a_column_a_configuration_and_a_dash_where_one_has_no_such_
     table = error_analysis.analyse(pl.concat([one, other]), runs(a="x", b="y"))
     head, *lines = table_rows.error_rows(table)
     assert head == ["test %", "", "n", "x", "y"]
-    assert ["domain", "sport", "1", "–", "100.0 [20.7, 100.0]"] in lines
-    assert ["all points", "all", "1–2", "100.0 [20.7, 100.0]", "50.0 [9.5, 90.5]"] in lines
-    assert "sport" not in text.error_text(table)  # a terminal has no room for every domain
+    assert ["domain", "sport", "1", "–", "100.0 [13.3, 100.0]"] in lines
+    assert ["all points", "all", "1–2", "100.0 [13.3, 100.0]", "50.0 [6.3, 93.7]"] in lines
 
 
 def test_groups_keep_one_order_where_configurations_answer_different_points(answers):

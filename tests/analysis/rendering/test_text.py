@@ -5,37 +5,56 @@ import polars as pl
 import pytest
 from single_study import one_study
 
-from analysis.rendering import table_rows, text
+from analysis.readers import logs
+from analysis.rendering import effect_text, table_rows, text
 from analysis.schema import Log
 from analysis.statistics.curve_checks import CURVE_CHECKS
-from analysis.statistics.error_analysis import ERROR_ANALYSIS
+from analysis.statistics.results import of_studies
 
 
-def test_the_terminal_shows_each_format_under_what_its_figures_measure(
-    read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
+def test_a_study_is_its_heading_one_table_and_its_effects(read: Callable[..., Log]) -> None:
+    shown = text.study_text(one_study(read({}, {"relu": True})))
+    heading, table, effects = shown.split("\n\n")[:3]
+    assert "2 runs of 2 configurations" in heading
+    assert "Untrained encoder: " in heading
+    assert [line.split()[0] for line in table.split("\n")] == [
+        *("configuration", "with_layernorm", "with_layernorm_relu")
+    ]
+    assert effects.startswith(effect_text.NOTHING)
+
+
+def test_legacy_logs_are_described_and_have_no_effects(
+    tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    shown = text.summary_text(one_study(read({})))
-    new, legacy = (
-        shown.index(table_rows.FORMATS["jsonl"]),
-        shown.index(table_rows.FORMATS["legacy"]),
-    )
-    assert new < shown.index("r0") < legacy < shown.index("with_relu (legacy)")
+    shown = text.study_text(one_study(logs.read([tmp_path])))
+    assert table_rows.FORMATS["legacy"] in shown
+    assert "ffect" not in shown
 
 
-def test_findings_are_cut_short_in_a_terminal_and_hold_no_control_characters(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    rows_ = [
-        ("a\x1b", "missing split", None, None, f"{split} was never evaluated") for split in "xyz"
+def test_no_text_of_one_study_speaks_of_another(read: Callable[..., Log]) -> None:
+    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}, "relu": True})
+    here, there = (text.study_text(results) for results in of_studies(log))
+    assert "there:" not in here
+    assert "with_layernorm_relu" not in here
+    assert "here: " not in there.replace("there: ", "")
+
+
+def test_equal_findings_of_many_runs_are_one_line_without_control_characters() -> None:
+    rows = [
+        *[(f"{run}\x1b", "missing split", None, None, "x was never evaluated") for run in "abc"],
+        ("a", "plateau", None, None, "stands"),
     ]
-    found = pl.DataFrame(rows_, schema=CURVE_CHECKS, orient="row")
-    monkeypatch.setattr(text, "MOST_SHOWN", 1)
-    shown = text.check_text(found)
-    assert "a\ufffd: missing split: x was never evaluated" in shown
-    assert "… and 2 more notes" in shown
-    assert text.check_text(found.clear()) == "Health: nothing to note.\n"
+    found = pl.DataFrame(rows, schema=CURVE_CHECKS, orient="row")
+    assert text.check_lines(found) == [
+        "missing split: a\ufffd: x was never evaluated (and 2 more runs: see the report)",
+        "plateau: a: stands",
+    ]
 
 
-def test_without_predictions_nothing_is_said_of_answers() -> None:
-    assert text.error_text(pl.DataFrame(schema=ERROR_ANALYSIS)) == ""
+def test_notes_are_cut_short_in_a_terminal(
+    read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(text, "MOST_SHOWN", 0)
+    shown = text.study_text(one_study(read({"seed": 0}, {"seed": 0, "relu": True}, {"seed": 1})))
+    assert "more notes in the report" in shown

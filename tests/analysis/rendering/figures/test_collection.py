@@ -1,20 +1,19 @@
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 from figure_reading import all_axes, line, points
 from matplotlib.colors import to_hex
 from single_study import one_study
 
-from analysis.rendering import table_rows
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
+from analysis.statistics.results import of_studies
 
 
 def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log]) -> None:
     log = read({}, {"relu": True})
     found = figures(one_study(log))
-    for panel in all_axes(found["comparison"]):
+    for panel in all_axes(found["curves"]):
         assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
         assert to_hex(line(panel, "with_layernorm_relu").get_color()) == "#0072b2"
     for panel in all_axes(found["convergence"]):
@@ -36,26 +35,8 @@ def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
     within = [(0.25, 0.9), (0.5, 0.95), (0.75, 0.85)]
     assert points(run, "test") == [(0, 0.0), *within, (1, 0.5), (2, 0.3), (3, 0.35)]
     assert points(run, "best validation") == [(2, 0.4)]
-    compared = all_axes(found["comparison"])[0]
+    compared = all_axes(found["curves"])[0]
     assert points(compared, "with_layernorm")[1:4] == within
-
-
-def test_legacy_and_new_figures_stand_on_separate_axes_under_their_words(
-    read: Callable[..., Log], tmp_path: Path, legacy_text: Callable[..., str]
-) -> None:
-    (tmp_path / "with_layernorm_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    log = read({}, {"schema": 1})
-    for name in ("comparison", "convergence"):
-        figure = figures(one_study(log))[name]
-        for block, words in zip(figure.subfigs, table_rows.FORMATS.values(), strict=True):
-            assert block.texts[0].get_text() == words
-            labels = {label for ax in block.axes for label in ax.get_legend_handles_labels()[1]}
-            assert len(labels) == 1
-            label = labels.pop()
-            assert ("(legacy)" in label, "(schema 1)" in label) == (
-                "Legacy" in words,
-                "schema 1" in words,
-            )
 
 
 def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable[..., Log]) -> None:
@@ -68,5 +49,15 @@ def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable
     }
     names = {event: set(figures(one_study(log))) for event, log in only.items()}
     assert names["step"] == {"loss"}
-    assert names["eval"] == {"comparison", "convergence", "runs"}
+    assert names["eval"] == {"curves", "convergence", "runs"}
     assert names["pools"] == set()
+
+
+def test_runs_of_two_corpora_never_share_a_picture(read: Callable[..., Log]) -> None:
+    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}, "relu": True})
+    one, other = of_studies(log)
+    for results, own in ((one, "with_layernorm"), (other, "with_layernorm_relu")):
+        for figure in figures(results).values():
+            labels = {text for ax in all_axes(figure) for text in ax.get_legend_handles_labels()[1]}
+            assert labels & {"with_layernorm", "with_layernorm_relu"} <= {own}
+            assert figure.subfigs[0].texts[0].get_text().startswith(results.study.name)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from figure_reading import points, scaled
+from figure_reading import points, scaled, texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from single_study import one_study
 
@@ -12,6 +12,7 @@ from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.convergence import plot_measure
 from analysis.rendering.style import styles
 from analysis.schema import Log
+from analysis.statistics.results import of_studies
 
 ROOT = Path(__file__).parents[4]
 
@@ -35,29 +36,11 @@ def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
 ) -> None:
     results = one_study(read({}))
     looks = styles(results.by_configuration)
-    ax = plot_measure(results.by_configuration, results.by_run, "epochs_to_95", looks)
+    ax = plot_measure(results.by_configuration, results.by_run, "best_epoch", looks)
     low, high = ax.get_xlim()
     assert low == 0
     assert points(ax, "with_layernorm") == [(2, 0)]
     assert high > 2 * 1.05
-
-
-def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
-    log = logs.read([ROOT / "logs" / "reference" / "context"])
-    figure = figures(one_study(log))["convergence"]
-    FigureCanvasAgg(figure).draw()
-    names = figure.axes[0].get_yticklabels()
-    assert any("…" in name.get_text() for name in names)  # some are too long
-    assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi
-
-
-def test_the_longest_name_of_a_legacy_variant_is_shown_whole(tmp_path: Path) -> None:
-    published = ROOT / "logs" / "reference" / "with_layernorm_relu_logs.txt"
-    (tmp_path / "without_layernorm_relu_logs.txt").write_bytes(published.read_bytes())
-    log = logs.read([tmp_path])
-    figure = figures(one_study(log))["convergence"]
-    (name,) = figure.axes[0].get_yticklabels()
-    assert name.get_text() == "without_layernorm_relu (legacy)"
 
 
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
@@ -67,3 +50,16 @@ def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
     looks = styles(results.by_configuration)
     ax = plot_measure(results.by_configuration, results.by_run, "test_at_best", looks)
     assert [text.get_text() for text in ax.texts] == ["no figure"]
+
+
+def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
+    results = of_studies(logs.read([ROOT / "logs" / "reference"]))[0]
+    figure = figures(results)["convergence"]
+    FigureCanvasAgg(figure).draw()
+    names = figure.axes[0].get_yticklabels()
+    assert "without_layernorm_relu" in [name.get_text() for name in names]
+    assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi
+
+
+def test_the_target_that_was_reached_stands_over_its_panel(read: Callable[..., Log]) -> None:
+    assert "epochs to 40 %" in texts(figures(one_study(read({})))["convergence"])

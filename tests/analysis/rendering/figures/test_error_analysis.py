@@ -36,12 +36,13 @@ def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
 
 
 def test_predictions_beside_the_logs_add_the_picture_of_answers(
-    read: Callable[..., Log], answered: Callable[..., None]
+    read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
-    assert "Answers on test, at the best epoch" in texts(figure)
+    assert ": answers on test" in texts(figure)
     assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
     domains, kinds, wrong = all_axes(figure)
     names = [text.get_text() for text in domains.get_yticklabels()]
@@ -53,8 +54,9 @@ def test_predictions_beside_the_logs_add_the_picture_of_answers(
 
 
 def test_rows_are_as_high_in_every_panel_of_answers(
-    answered: Callable[..., None], read: Callable[..., Log]
+    answered: Callable[..., None], read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
     answered(*(f"domain{number:02}" for number in range(9)))
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
@@ -71,6 +73,7 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
     read: Callable[..., Log],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
     monkeypatch.setattr(error_analysis, "MOST_GROUPS", 4)
     answered("a", "b", "c", "d", "e", "e")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
@@ -83,9 +86,20 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
 
 
 def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
-    predicted: Callable[..., pl.DataFrame], read: Callable[..., Log], tmp_path: Path
+    predicted: Callable[..., pl.DataFrame],
+    read: Callable[..., Log],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
     predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
     log = read(INTERRUPTED)
     figure = figures(one_study(log))["diagnosis"]
     assert "of the wrong answers" not in texts(figure)
+
+
+def test_groups_of_few_points_are_not_drawn(
+    read: Callable[..., Log], answered: Callable[..., None]
+) -> None:
+    answered("law", "sport")
+    assert "diagnosis" not in figures(one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True})))

@@ -1,0 +1,96 @@
+"""`analysis.rendering.figures.effects`: the picture of what LayerNorm and ReLU do."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+import pytest
+from figure_reading import all_axes, texts
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from single_study import one_study
+
+from analysis.rendering import effect_text
+from analysis.rendering.figures.effects import (
+    NOT_SHOWN,
+    SHOWN,
+    TITLES,
+    effects_figure,
+    plot_effects,
+)
+from analysis.schema import Log
+from analysis.statistics.study_effects import EFFECTS
+
+CELLS = ((False, False), (False, True), (True, False), (True, True))
+THREE = ["LayerNorm", "ReLU", "interaction"]
+
+
+def effect(name: str, estimate: float, **values: Any) -> dict[str, Any]:
+    ends = {"low": estimate - 0.01, "high": estimate + 0.02}
+    return {"measure": "test", "effect": name, "estimate": estimate} | ends | values
+
+
+def dots(ax: Axes) -> list[tuple[float, float]]:
+    return [
+        (float(dot.get_xdata()[0]), float(dot.get_ydata()[0]))
+        for dot in ax.get_lines()
+        if dot.get_marker() == "o"
+    ]
+
+
+def names(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+def test_an_effect_is_a_dot_and_a_bar_in_points_and_a_shown_one_is_orange() -> None:
+    rows = [effect("LayerNorm", 0.02, p_holm=0.01), effect("ReLU", -0.01, p_holm=0.2)]
+    ax = plot_effects(pl.DataFrame(rows, schema=EFFECTS), ["LayerNorm", "ReLU"])
+    assert dots(ax) == [(2, 0), (-1, 1)]
+    bars = [bar.get_segments()[0].tolist() for bar in ax.collections]
+    assert bars == [[[pytest.approx(1), 0], [4, 0]], [[-2, 1], [pytest.approx(1), 1]]]
+    assert [to_hex(bar.get_color()[0]).upper() for bar in ax.collections] == [SHOWN, NOT_SHOWN]
+    assert [text.get_text() for text in ax.texts] == [effect_text.points(row) for row in rows]
+
+
+def test_an_effect_that_is_described_has_no_bar() -> None:
+    row = effect("LayerNorm", 0.02, low=None, high=None)
+    ax = plot_effects(pl.DataFrame([row], schema=EFFECTS), ["LayerNorm"])
+    assert dots(ax) == [(2, 0)]
+    assert not ax.collections
+
+
+def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_answer(
+    experiment: Callable[..., Log],
+) -> None:
+    hits = [1, 0, 1, 1, 0, 0, 1, 0]
+    log = experiment({cell: {seed: hits[seed:] for seed in (0,)} for cell in CELLS})
+    results = one_study(log)
+    figure = effects_figure(results)
+    panels = all_axes(figure)
+    assert [ax.get_title(loc="left") for ax in panels] == list(TITLES.values())
+    (limits,) = {ax.get_xlim() for ax in panels}
+    assert limits[0] == -limits[1]
+    assert effect_text.answer(results.effects) in texts(figure)
+    assert results.study.name in texts(figure)
+
+
+def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -> None:
+    log = experiment({cell: {0: [1, 0, 1, 0], 1: [0, 0, 1, 1]} for cell in CELLS})
+    three_cells = log.predictions.filter(pl.col("run_id").is_in(["r6", "r7"]).not_())
+    validation, test, area = all_axes(
+        effects_figure(one_study(replace(log, predictions=three_cells)))
+    )
+    simple = ["LayerNorm,\nwithout ReLU", "ReLU,\nwithout LayerNorm"]
+    assert names(validation) == simple + THREE
+    assert [y for _, y in dots(validation)] == []
+    assert [y for _, y in dots(test)] == [0, 1]
+    assert [y for _, y in dots(area)] == [2, 3, 4]
+
+
+def test_effects_on_the_area_alone_have_their_names(experiment: Callable[..., Log]) -> None:
+    log = experiment({cell: {0: None, 1: None} for cell in CELLS})
+    validation, _, area = all_axes(effects_figure(one_study(log)))
+    assert names(validation) == THREE
+    assert validation.get_ylim() == area.get_ylim()
+    assert [y for _, y in dots(area)] == [0, 1, 2]

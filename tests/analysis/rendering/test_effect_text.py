@@ -1,0 +1,115 @@
+"""`analysis.rendering.effect_text`: effects as sentences."""
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.rendering import effect_text
+from analysis.statistics.study_effects import EFFECTS
+
+
+def effect(name: str, estimate: float, p_holm: float | None, **values: Any) -> dict[str, Any]:
+    tested = {
+        "p": p_holm and p_holm / 3,
+        "low": estimate - 0.01,
+        "high": estimate + 0.01,
+        "excluded_beyond": 0.025,
+        "least_effect": 0.0131,
+    }
+    known = tested if p_holm is not None else {}
+    row = {"measure": "test", "effect": name, "estimate": estimate, "p_holm": p_holm, "seeds": 3}
+    return row | known | values
+
+
+def table(*effects: dict[str, Any]) -> pl.DataFrame:
+    return pl.DataFrame(effects, schema=EFFECTS)
+
+
+def of_three(layernorm: float, relu: float, interaction: float) -> pl.DataFrame:
+    """The three effects with these p."""
+    return table(
+        effect("LayerNorm", 0.021, layernorm),
+        effect("ReLU", -0.014, relu),
+        effect("interaction", 0.03, interaction),
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "sentence"),
+    [
+        (
+            (0.01, 0.049, 0.5),
+            "LayerNorm raises top-1 by 2.1 points; ReLU lowers top-1 by 1.4 points; no interaction "
+            "is shown",
+        ),
+        (
+            (0.01, 0.05, 0.5),
+            "LayerNorm raises top-1 by 2.1 points; no effect of ReLU is shown, nor an interaction",
+        ),
+        ((0.2, 0.3, 0.4), "no effect of LayerNorm or ReLU is shown, nor an interaction"),
+        (
+            (0.2, 0.3, 0.01),
+            "one factor changes what the other does; no effect of LayerNorm or ReLU is shown",
+        ),
+        (
+            (0.01, 0.01, 0.01),
+            "LayerNorm raises top-1 by 2.1 points; ReLU lowers top-1 by 1.4 points; one factor "
+            "changes what the other does",
+        ),
+    ],
+)
+def test_the_answer_says_what_is_shown_on_test_and_what_is_not(
+    p: tuple[float, float, float], sentence: str
+) -> None:
+    assert effect_text.answer(of_three(*p)) == f"On test, {sentence}."
+
+
+def test_simple_effects_are_answered_by_their_names() -> None:
+    names = ("LayerNorm, with ReLU", "ReLU, without LayerNorm")
+    effects = table(*(effect(name, 0.01, 0.3) for name in names))
+    assert effect_text.answer(effects) == f"On test, no effect of {' or '.join(names)} is shown."
+
+
+def test_the_answer_does_not_speak_of_validation_or_area() -> None:
+    only = table(effect("LayerNorm", 0.5, None, measure="validation", p=0.001))
+    assert effect_text.answer(only) == effect_text.answer(table()) == effect_text.NOTHING
+
+
+def test_one_seed_tests_nothing_and_the_answer_says_so() -> None:
+    effects = table(effect("LayerNorm", 0.021, None, seeds=1))
+    assert "a single seed" in effect_text.answer(effects)
+    assert effect_text.sentences(effects) == [
+        "LayerNorm on test: +2.1 points, described: one seed, or answers that do not vary, test "
+        "nothing."
+    ]
+
+
+def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> None:
+    (shown,) = effect_text.sentences(table(effect("LayerNorm", 0.021, 0.0004)))
+    assert shown == (
+        "LayerNorm on test: +2.1 [+1.1, +3.1] points, an effect (p < 0.001 after Holm; 3 seeds); "
+        "beyond 2.5 points it is excluded; the least that such an experiment would see is 1.3."
+    )
+    (not_shown,) = effect_text.sentences(table(effect("ReLU", -0.004, 0.25)))
+    assert "−0.4 [−1.4, +0.6] points, no effect shown (p = 0.250 after Holm" in not_shown
+
+
+def test_effects_on_validation_and_area_are_described_in_a_line_each() -> None:
+    effects = table(
+        *(
+            effect(name, 0.01, None, measure=measure, low=0.0, high=0.02, p=0.01)
+            for measure in ("validation", "area")
+            for name in ("LayerNorm", "ReLU")
+        )
+    )
+    each = "LayerNorm +1.0 [+0.0, +2.0], ReLU +1.0 [+0.0, +2.0]."
+    assert effect_text.sentences(effects) == [
+        f"On validation (described): {each}",
+        f"Area under the curve (described): {each}",
+    ]
+
+
+def test_an_effect_is_shown_below_five_percent_after_holm() -> None:
+    p = [0.0499, 0.05, None]
+    assert [effect_text.is_shown(effect("x", 0.1, value)) for value in p] == [True, False, False]

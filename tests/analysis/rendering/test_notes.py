@@ -1,0 +1,64 @@
+"""`analysis.rendering.notes`: what is missing from a study, and what its effects rest on."""
+
+from collections.abc import Callable
+
+import pytest
+from single_study import one_study
+
+from analysis.readers import logs
+from analysis.rendering import notes
+from analysis.schema import Log
+
+CELLS = ((False, False), (False, True), (True, False), (True, True))
+
+
+def test_a_whole_study_with_clusters_needs_no_note(experiment: Callable[..., Log]) -> None:
+    log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS}, clusters=[0, 1])
+    assert notes.of_study(one_study(log)) == []
+
+
+def test_clusters_that_the_files_do_not_tell_are_noted(experiment: Callable[..., Log]) -> None:
+    log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS})
+    (note,) = notes.of_study(one_study(log))
+    assert "by debate title alone" in note
+
+
+@pytest.mark.parametrize(
+    ("left_out", "names"), [(1, "r1"), (3, "r1, r2, r3"), (5, "r1, r2, r3 and 2 more")]
+)
+def test_runs_that_do_not_count_are_named_some_of_them(
+    read: Callable[..., Log], left_out: int, names: str
+) -> None:
+    failed = [{"seed": seed, "status": "failed"} for seed in range(1, left_out + 1)]
+    (note,) = notes.of_study(one_study(read({}, *failed)))
+    assert note == f"Not counted: {names}: unfinished, or another run has its seed."
+
+
+def test_a_missing_cell_is_named(read: Callable[..., Log]) -> None:
+    runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS[:3]]
+    (note,) = notes.of_study(one_study(read(*runs)))
+    assert note.startswith("No run of with_layernorm_relu: ")
+
+
+def test_a_study_of_one_variant_has_no_cell_missing(read: Callable[..., Log]) -> None:
+    assert notes.of_study(one_study(read({}))) == []
+
+
+def test_unequal_numbers_of_runs_are_told(read: Callable[..., Log]) -> None:
+    runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
+    (note,) = notes.of_study(one_study(read(*runs, {"seed": 1})))
+    assert note == (
+        "Unequal runs (with_layernorm 2, with_layernorm_relu 1, with_relu 1, "
+        "without_layernorm_relu 1): effects are over the seeds all share."
+    )
+
+
+def test_control_characters_of_a_name_do_not_reach_a_note(read: Callable[..., Log]) -> None:
+    log = read({}, {"run_id": "a\x1b", "seed": 1, "status": "failed"})
+    assert "a\ufffd" in "".join(notes.of_study(one_study(log)))
+
+
+def test_no_legacy_variant_counts_as_missing(tmp_path, legacy_text: Callable[..., str]) -> None:
+    for name in ("with_relu", "with_layernorm"):
+        (tmp_path / f"{name}_logs.txt").write_text(legacy_text(), encoding="utf-8")
+    assert notes.of_study(one_study(logs.read([tmp_path]))) == []
