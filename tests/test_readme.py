@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from analysis.readers import logs
+from analysis.rendering.effect_text import points
 from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import TERMINAL, configuration_rows
-from analysis.statistics.results import Results
+from analysis.statistics.results import of_studies
 
 ROOT = Path(__file__).parents[1]
 README, PUBLISHED, JOB, TOOLS = (
@@ -68,23 +69,25 @@ def test_readme_fits_a_page():
 @pytest.fixture(scope="module")
 def reference():
     """The published runs, as the analysis sees them."""
-    return Results(logs.read([ROOT / "logs" / "reference"]))
+    (results,) = of_studies(logs.read([ROOT / "logs" / "reference"]))
+    return results
 
 
 def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference):
-    configurations = reference.by_configuration.filter(format="jsonl schema 1")
-    rows = configuration_rows(configurations, TERMINAL)
-    assert configurations["seeds"].to_list() == ["0 1 2"] * 4
-    assert markdown(rows) in PUBLISHED
-    for name, _, validation, _, test, *_ in rows[1:]:
-        escaped = [cell.replace("[", "\\[").replace("]", "\\]") for cell in (validation, test)]
-        assert f"| {name} | {' | '.join(escaped)} |" in README
+    assert reference.by_configuration["seeds"].to_list() == ["0 1 2"] * 4
+    assert markdown(configuration_rows(reference, TERMINAL, whole=False)) in PUBLISHED
 
 
-def test_the_verdicts_are_those_that_the_published_runs_give(reference):
-    sentences = reference.verdicts["sentence"]
-    assert len(sentences) == 18
-    assert [sentence for sentence in sentences if f"\n- {sentence}\n" not in PUBLISHED] == []
+def test_the_effects_are_those_that_the_published_runs_give(reference):
+    found = reference.effects
+    for name in ("LayerNorm", "ReLU", "interaction"):
+        of_split = {row["measure"]: row for row in found.filter(effect=name).to_dicts()}
+        test = of_split["test"]
+        intervals = [points(of_split[split]) for split in ("validation", "test")]
+        bounds = [f"{100 * test[field]:.1f}" for field in ("excluded_beyond", "least_effect")]
+        cells = [name, *intervals, f"{test['p_holm']:.3f}", *bounds]
+        row = " | ".join(cells).replace("[", "\\[").replace("]", "\\]")
+        assert f"| {row} |" in PUBLISHED
 
 
 def in_context():
@@ -94,9 +97,12 @@ def in_context():
 
 
 def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
-    results = Results(logs.read([ROOT / "logs" / "reference" / "context"]))
-    rows = configuration_rows(results.by_configuration, TERMINAL)
-    assert f"\n\n{markdown(rows).strip()}\n\n" in PUBLISHED
+    rows = []
+    for results in of_studies(logs.read([ROOT / "logs" / "reference" / "context"])):
+        head, *lines = configuration_rows(results, TERMINAL, whole=False)
+        rows += [[results.study.name, *line] for line in lines]
+    table = markdown([["study", *head[:-1], "epochs to target"], *rows])
+    assert f"\n\n{table.strip()}\n\n" in PUBLISHED
 
 
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
