@@ -60,7 +60,7 @@ def _draw(options: Options) -> None:
         for name, figure in figures(results, options.smooth).items():
             for ending in ("png", "svg"):
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
-    print("\n".join(text.study_text(results) for results in every), end="")
+    print("".join(text.study_text(results) for results in every), end="")
     for results in every:
         if results.by_run.height > MOST_RUNS:
             count = f"{MOST_RUNS} of {results.by_run.height:,} runs"

@@ -38,7 +38,7 @@ def _summarise(options: Options) -> None:
         output.write(folder / "summary.csv", csv.summary_csv(every)),
         output.write(folder / "summary.md", markdown.summary_markdown(every)),
     ]
-    print("\n".join(text.study_text(results) for results in every), end="")
+    print("".join(text.study_text(results) for results in every), end="")
     for line in output.listing(written):
         print(line)
 

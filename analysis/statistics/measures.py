@@ -117,7 +117,10 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
     table = table.with_columns(counted=_counted())
     dense = curves(within_first_epoch(metrics)).drop_nulls("validation")
     if target is None:
-        target = common_target(dense.join(table.filter("counted"), on="run_id", how="semi"))
+        counted = table.filter("counted")
+        ended = counted.filter(status="completed")  # of legacy logs none says so
+        whole = counted if ended.is_empty() else ended
+        target = common_target(dense.join(whole, on="run_id", how="semi"))
     return (
         table.join(_convergence(dense, target), on="run_id", how="left")
         .sort("configuration", "seed", "started", "run_id")

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+#: Points up to which a curve has markers; a single one would not be seen without.
+FEW = 3
+
 #: Metric → what the legend calls it.
 LABELS = {
     "loss": "loss",
@@ -36,9 +39,13 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         of_name = pl.col("configuration") == name
         plot_loss(results.losses.filter(of_name), looks[name], ax)
         ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
+        ratio = results.hard_ratios.filter(of_name)
+        if ratio.is_empty():  # a recipe without triplets mines none
+            ax.set_xlabel("epoch")
+            continue
         ax.tick_params(labelbottom=False)
         strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
-        plot_hard_ratio(results.hard_ratios.filter(of_name), looks[name], strip)
+        plot_hard_ratio(ratio, looks[name], strip)
         strip.set_xlabel("epoch")
         strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
     highest = max(ax.get_ylim()[1] for ax in shown)
@@ -67,13 +74,14 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
     }
     for metric, look in looks.items():
         line = loss.filter(pl.col("metric") == metric)
-        if line.is_empty():
-            continue
+        if line.is_empty() or (metric != "loss" and line["value"].abs().max() == 0):
+            continue  # not logged, or a part without weight
+        marked: dict[str, Any] = {"marker": "o"} if line.height <= FEW else {}
         if metric == "loss":
             ax.fill_between(
                 line["epoch"], line["low"], line["high"], color=style.color, alpha=0.2, linewidth=0
             )
-        ax.plot(line["epoch"], line["value"], label=LABELS[metric], **look)
+        ax.plot(line["epoch"], line["value"], label=LABELS[metric], **look, **marked)
     ax.set_ylim(bottom=0)
     ax.grid(axis="y", color=MUTED, alpha=0.25)
     return ax
