@@ -16,6 +16,7 @@ from analysis.rendering import csv, markdown, output, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
 from analysis.rendering.image import rendered
+from analysis.statistics.comparisons import comparisons
 from analysis.statistics.results import of_studies
 
 
@@ -61,6 +62,7 @@ def _draw(options: Options) -> None:
             for ending in ("png", "svg"):
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
     print("".join(text.study_text(results) for results in every), end="")
+    print(text.comparison_text(comparisons(every)), end="")
     for results in every:
         if results.by_run.height > MOST_RUNS:
             count = f"{MOST_RUNS} of {results.by_run.height:,} runs"

@@ -12,6 +12,7 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import csv, markdown, output, text
+from analysis.statistics.comparisons import comparisons
 from analysis.statistics.results import of_studies
 
 
@@ -39,6 +40,7 @@ def _summarise(options: Options) -> None:
         output.write(folder / "summary.md", markdown.summary_markdown(every)),
     ]
     print("".join(text.study_text(results) for results in every), end="")
+    print(text.comparison_text(comparisons(every)), end="")
     for line in output.listing(written):
         print(line)
 

@@ -1,8 +1,11 @@
 """Writes effects as sentences: what LayerNorm and ReLU do, and how sure that is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
+
+from analysis.statistics.effects import Effect
 
 #: An effect is shown where its p, corrected by Holm's method, is below this.
 LEVEL = 0.05
@@ -70,8 +73,7 @@ def _sentence(effect: dict[str, Any]) -> str:
     head = f"{effect['effect']} on test: {points(effect)} points"
     if effect["p_holm"] is None:
         return f"{head}, described: one seed, or answers that do not vary, test nothing."
-    p = effect["p_holm"]
-    sure = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    sure = _p(effect["p_holm"])
     verdict = "an effect" if is_shown(effect) else "no effect shown"
     return (
         f"{head}, {verdict} ({sure} after Holm; {effect['seeds']} seeds); beyond "
@@ -82,3 +84,16 @@ def _sentence(effect: dict[str, Any]) -> str:
 
 def _listed(words: list[str]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def comparison_lines(found: Sequence[Effect]) -> list[str]:
+    """Write the effect of each single setting in which two studies differ, on test."""
+    lines = []
+    for effect in found:
+        tested = "" if effect.p is None else f" ({_p(effect.p)}, uncorrected; {effect.seeds} seeds)"
+        lines.append(f"{effect.name}, on test: {points(vars(effect))} points{tested}")
+    return lines
+
+
+def _p(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -17,6 +17,7 @@ from analysis.rendering.figures.collection import figures
 from analysis.rendering.image import rendered
 from analysis.rendering.style import INK, MUTED
 from analysis.schema import RUNS, Log
+from analysis.statistics.comparisons import comparisons
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -85,6 +86,7 @@ def page(log: Log, every: Sequence[Results]) -> str:
         *(line for results in every for line in _study(results)),
         "<h2>How studies differ</h2>",
         _differences(every),
+        _list(effect_text.comparison_lines(comparisons(every))),
         "<h2>What the runs and the readers noted</h2>",
         _noted(log),
         "<h2>Runs</h2>",

@@ -1,10 +1,13 @@
 """Writes what a terminal shows of a study: one table, its effects, and notes."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from analysis.printable import printable
 from analysis.rendering import effect_text, notes, table_rows
 from analysis.schema import Log
+from analysis.statistics.effects import Effect
 from analysis.statistics.results import Results
 
 #: More notes than this would bury the rest of a terminal's output; the files hold them all.
@@ -38,6 +41,12 @@ def study_text(results: Results) -> str:
     if len(noted) > MOST_SHOWN:
         parts[-1].append(f"… and {len(noted) - MOST_SHOWN:,} more notes in the report")
     return "".join("\n".join(filter(None, part)) + "\n\n" for part in parts if part)
+
+
+def comparison_text(found: Sequence[Effect]) -> str:
+    """Write what single settings do, in which two studies differ; nothing where there are none."""
+    lines = effect_text.comparison_lines(found)
+    return "\n".join(["Between studies that differ in one setting:", *lines, "\n"]) if lines else ""
 
 
 def check_lines(table: pl.DataFrame) -> list[str]:

@@ -37,14 +37,14 @@ def study_effects(
     Answers are those in the files of predictions; runs without one are left out on validation and
     test. Validation chose things, so effects on test alone are corrected for one another.
     """
-    factors = runs.drop_nulls(["layernorm", "relu", "seed"]).select("run_id", "layernorm", "relu")
-    counted = by_run.filter("counted").join(factors, on="run_id")
+    counted = with_factors(runs, by_run)
     rows = []
     for measure in MEASURED:
         if measure == "area":
             found = design_effects(_numbers(counted, "area"))
         else:
-            found = _on_split(counted, predictions.filter(split=measure))
+            answered = answers(counted, predictions.filter(split=measure))
+            found = design_effects(*answered) if answered else ()
         corrected = holm([effect.p for effect in found]) if measure == "test" else None
         rows += [
             _row(measure, effect, corrected[i] if corrected else None)
@@ -53,25 +53,31 @@ def study_effects(
     return pl.DataFrame(rows, schema=EFFECTS, orient="row")
 
 
-def _on_split(counted: pl.DataFrame, answers: pl.DataFrame) -> tuple[Effect, ...]:
-    """Estimate the effects on the answers to one split's points."""
-    ours = answers.join(counted, on="run_id").sort("pair_id")
-    if ours.is_empty():
-        return ()
+def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
+    """Add layernorm and relu to the counted runs of `by_run`; without factors they are left out."""
+    factors = runs.drop_nulls(["layernorm", "relu", "seed"]).select("run_id", "layernorm", "relu")
+    return by_run.filter("counted").join(factors, on="run_id")
+
+
+def answers(
+    counted: pl.DataFrame, predictions: pl.DataFrame
+) -> tuple[Design, clusters.Labels] | None:
+    """Arrange the answers to one split's points by cell and seed, with the points' clusters.
+
+    None where no run left predictions, or where runs answered different points.
+    """
+    ours = predictions.join(counted, on="run_id").sort("pair_id")
     design: dict[Factors, dict[int, list[bool]]] = {}
-    queries = None
+    first: pl.DataFrame | None = None
     for (layernorm, relu, seed), of_run in ours.group_by(
         "layernorm", "relu", "seed", maintain_order=True
     ):
-        pairs = of_run["pair_id"]
-        queries = pairs if queries is None else queries
-        if not pairs.equals(queries):
-            return ()  # of other points; one corpus digest has one set of them
-        design.setdefault((bool(layernorm), bool(relu)), {})[int(str(seed))] = of_run[
-            "hit"
-        ].to_list()
-    first = ours.filter(pl.col("run_id") == ours["run_id"][0])
-    return design_effects(design, labels(first))
+        first = of_run if first is None else first
+        if not of_run["pair_id"].equals(first["pair_id"]):
+            return None  # one corpus digest has one set of points
+        cell = design.setdefault((bool(layernorm), bool(relu)), {})
+        cell[int(str(seed))] = of_run["hit"].to_list()
+    return None if first is None else (design, labels(first))
 
 
 def labels(points: pl.DataFrame) -> clusters.Labels:
