@@ -29,7 +29,7 @@ RC: dict[Any, Any] = {
     "axes.labelcolor": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "savefig.dpi": 144,
+    "savefig.dpi": 120,
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
     "text.parse_math": False,
