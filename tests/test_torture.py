@@ -27,8 +27,8 @@ def command(tiny_encoder):
     return [
         *(sys.executable, str(ROOT / "train.py"), "--run_id=run", "--resume=auto"),
         *(f"--encoder={tiny_encoder}", "--max_length=24", "--epochs=4", "--device=cpu"),
+        *("--recipe=documented", "--batch_size=8", "--lr=1e-4"),
         *("--checkpoint_every=3steps", "--log_every=2", "--seed=1"),
-        "--negatives=falling",
     ]
 
 
