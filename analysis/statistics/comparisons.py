@@ -5,12 +5,11 @@ from itertools import combinations
 
 import polars as pl
 
-from analysis.statistics.clusters import Labels
 from analysis.statistics.effects import Effect, effects, over_shared_seeds
 from analysis.statistics.factorial import Design
 from analysis.statistics.results import Results
 from analysis.statistics.studies import differing
-from analysis.statistics.study_effects import answers, with_factors
+from analysis.statistics.study_effects import answers, labels, with_factors
 
 
 def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
@@ -18,7 +17,7 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
 
     The effect is the second value minus the first, averaged over the variants that both studies
     have, over the seeds that all of these share; it is named 'setting: second − first'. Studies
-    without predictions are left out.
+    without predictions, and pairs that answered different points, are left out.
     """
     found: list[Effect] = []
     for one, other in combinations(every, 2):
@@ -29,19 +28,19 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
         later, earlier = _answers(other, split), _answers(one, split)
         if later is None or earlier is None:
             continue
-        (design, labels), (former, former_labels) = later, earlier
+        (design, points), (former, former_points) = later, earlier
         cells = [cell for cell in design if cell in former]
-        if not cells or len(labels) != len(former_labels):
+        if not cells or not points["pair_id"].equals(former_points["pair_id"]):
             continue
         stacked = over_shared_seeds(
             [*map(design.__getitem__, cells), *map(former.__getitem__, cells)]
         )
         weights = [1 / len(cells)] * len(cells) + [-1 / len(cells)] * len(cells)
         name = f"{field}: {second or 'unset'} − {first or 'unset'}"
-        found += effects({name: weights}, stacked, labels)
+        found += effects({name: weights}, stacked, labels(points))
     return found
 
 
-def _answers(results: Results, split: str) -> tuple[Design, Labels] | None:
+def _answers(results: Results, split: str) -> tuple[Design, pl.DataFrame] | None:
     counted = with_factors(results.log.runs, results.by_run)
     return answers(counted, results.log.predictions.filter(pl.col("split") == split))

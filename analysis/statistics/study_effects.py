@@ -44,7 +44,7 @@ def study_effects(
             found = design_effects(_numbers(counted, "area"))
         else:
             answered = answers(counted, predictions.filter(split=measure))
-            found = design_effects(*answered) if answered else ()
+            found = design_effects(answered[0], labels(answered[1])) if answered else ()
         corrected = holm([effect.p for effect in found]) if measure == "test" else None
         rows += [
             _row(measure, effect, corrected[i] if corrected else None)
@@ -59,10 +59,8 @@ def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     return by_run.filter("counted").join(factors, on="run_id")
 
 
-def answers(
-    counted: pl.DataFrame, predictions: pl.DataFrame
-) -> tuple[Design, clusters.Labels] | None:
-    """Arrange the answers to one split's points by cell and seed, with the points' clusters.
+def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, pl.DataFrame] | None:
+    """Arrange the answers to one split's points by cell and seed; the points as one run has them.
 
     None where no run left predictions, or where runs answered different points.
     """
@@ -77,7 +75,7 @@ def answers(
             return None  # one corpus digest has one set of points
         cell = design.setdefault((bool(layernorm), bool(relu)), {})
         cell[int(str(seed))] = of_run["hit"].to_list()
-    return None if first is None else (design, labels(first))
+    return None if first is None else (design, first)
 
 
 def labels(points: pl.DataFrame) -> clusters.Labels:

@@ -51,7 +51,8 @@ def test_the_comparison_is_over_the_variants_that_both_have(
     "other",
     [
         {"config": CONSTANT["config"] | {"lr": 1.0}},  # two settings
-        {"config": {"data_dir": "elsewhere"}},  # another corpus
+        {"config": RISING["config"] | {"data_dir": "elsewhere"}},  # another corpus
+        RISING | {"schema": 1},  # another format
         RISING | {"relu": True},  # the same study
         CONSTANT | {"relu": True},  # no variant in common
         CONSTANT | {"seed": 1},  # no seed in common
@@ -62,6 +63,19 @@ def test_what_cannot_be_compared_is_not(
 ) -> None:
     answer((True, True), (True, False))
     assert comparisons(of_studies(read(INTERRUPTED | RISING, INTERRUPTED | other))) == []
+
+
+@pytest.mark.parametrize("pairs", [[LAW], [LAW, "law/fines/pro/01"]])
+def test_studies_whose_runs_answered_other_points_are_not_compared(
+    read: Callable[..., Log],
+    answer: Callable[..., None],
+    predicted: Callable[..., pl.DataFrame],
+    tmp_path: Path,
+    pairs: list[str],
+) -> None:
+    answer((True, True))
+    predicted(dict.fromkeys(pairs, WRONG)).write_parquet(tmp_path / "r1.predictions.parquet")
+    assert comparisons(of_studies(read(INTERRUPTED | RISING, INTERRUPTED | CONSTANT))) == []
 
 
 def test_without_predictions_nothing_is_compared(read: Callable[..., Log]) -> None:
