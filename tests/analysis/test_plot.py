@@ -14,7 +14,7 @@ from analysis.schema import Log
 ROOT = Path(__file__).parents[2]
 
 
-def run_command(folder: Path, out: Path) -> str:
+def run_command(folder: Path, out: Path, *flags: str) -> str:
     """What the command printed; its last line says whether it imported what is slow or foreign."""
     code = (
         "import sys; sys.argv = ['plot', *sys.argv[1:]]\n"
@@ -23,9 +23,8 @@ def run_command(folder: Path, out: Path) -> str:
         "try: plot.main()\n"
         "finally: print([name for name in slow if name in sys.modules])"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code, str(folder), f"--out={out}"], capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", code, str(folder), f"--out={out}", *flags]
+    ended = subprocess.run(command, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
@@ -65,16 +64,36 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis
     assert [path.name for path in out.glob("*/effects.png")] == ["effects.png"]
 
 
+def test_each_study_has_a_folder_and_a_text_of_its_own(
+    read_runs: Callable[..., Log], answered: Callable[..., None], tmp_path: Path
+) -> None:
+    read_runs(*(INTERRUPTED | {"config": {"lr": lr}} for lr in (0.5, 0.25)))
+    answered("law", "sport")
+    out = tmp_path / "results"
+    printed = run_command(tmp_path, out, "--target=15")
+    folders = {path.name for path in out.iterdir() if path.is_dir()}
+    assert folders == {"sample-corpus", "sample-corpus-lr-0-25"}
+    assert all((out / folder / "runs.svg").is_file() for folder in folders)
+    assert printed.count("epochs to 15 %") == 2
+    assert "lr: 0.25 − 0.5, on test: −50.0 points" in printed
+
+
 def test_a_reader_that_leaves_early_finds_every_file(
     read_runs: Callable[..., Log], tmp_path: Path
 ) -> None:
     read_runs({})
-    command = [sys.executable, "-m", "analysis.plot", str(tmp_path), f"--out={tmp_path / 'out'}"]
+    out = tmp_path / "out"
+    # Unbuffered, so that the first line that is printed already meets the closed pipe.
+    command = [sys.executable, "-u", "-m", "analysis.plot", str(tmp_path), f"--out={out}"]
     reader, writer = os.pipe()
     os.close(reader)
     subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, cwd=ROOT)
     os.close(writer)
-    assert list((tmp_path / "out").glob("*/runs.svg"))
+    written = [path for path in out.rglob("*") if path.is_file()]
+    assert {path.name for path in written} >= {"summary.csv", "summary.md", "runs.png", "runs.svg"}
+    for path in written:
+        assert path.suffix != ".svg" or path.read_text("utf-8").endswith("</svg>\n"), path
+        assert not path.name.endswith(".unfinished")
 
 
 @pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3", "--target=0"])

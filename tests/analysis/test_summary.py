@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from figure_reading import INTERRUPTED
 
 from analysis import summary
 from analysis.schema import Log
@@ -39,6 +40,21 @@ def test_the_command_prints_and_writes_beside_the_logs(
         "summary.md",
     ]
     assert "37.5" in capsys.readouterr().out
+
+
+def test_it_says_what_plot_says_of_studies_that_differ_in_one_setting(
+    read_runs: Callable[..., Log],
+    answered: Callable[..., None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    read_runs(*(INTERRUPTED | {"config": {"lr": lr}} for lr in (0.5, 0.25)))
+    answered("law", "sport")
+    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path)])
+    with pytest.raises(SystemExit):
+        summary.main()
+    assert "lr: 0.25 − 0.5, on test: −50.0 points" in capsys.readouterr().out
 
 
 def test_a_wrong_flag_answers_before_any_work(

@@ -85,6 +85,21 @@ def test_the_answer_of_each_study_comes_first_and_in_bold(read: Callable[..., Lo
         part = page[page.index(f"<h2>{name}</h2>") :]
         assert part.index("<strong>No effect") < part.index("<figure>") < part.index("<table")
     assert "<td>corpus</td><td>here</td><td>there</td>" in page
+    differences = page[page.index("How studies differ") : page.index("What the runs and")]
+    assert differences.count("<tr>") == 2  # the heading and the corpus alone
+
+
+def test_one_study_differs_from_no_other(read: Callable[..., Log]) -> None:
+    assert "There is one study." in page_of(read({}, {"relu": True}))
+
+
+def test_studies_that_differ_in_one_setting_are_compared(
+    read: Callable[..., Log], answered: Callable[[str], None]
+) -> None:
+    answered("law")
+    failed: dict[str, Any] = {"status": "failed"}
+    page = page_of(read(failed | {"config": {"lr": 0.5}}, failed | {"config": {"lr": 0.25}}))
+    assert "<li>lr: 0.25 − 0.5, on test: −100.0 points</li>" in page
 
 
 @pytest.fixture

@@ -1,5 +1,29 @@
-from analysis.rendering import markdown
+from collections.abc import Callable
+
+from analysis.rendering import effect_text, markdown, table_rows
+from analysis.schema import Log
+from analysis.statistics.results import of_studies
 
 
 def test_nothing_in_a_cell_acts_as_markdown() -> None:
     assert "a\\|b \\<script\\>" in markdown.markdown([["head"], ["a|b <script>"]])
+
+
+def test_each_study_has_a_part_that_names_its_own_runs_alone(read: Callable[..., Log]) -> None:
+    log = read(
+        {"config": {"data_dir": "here"}, "run_id": "a"},
+        {"config": {"data_dir": "there"}, "run_id": "b", "relu": True},
+    )
+    head, here, there = markdown.summary_markdown(of_studies(log)).split("\n## ")[:3]
+    assert head.startswith("# Summary")
+    for part, name, own, other in ((here, "here", "a", "b"), (there, "there", "b", "a")):
+        assert part.startswith(f"{name}: 1 run of 1 configuration")
+        assert effect_text.NOTHING in part
+        assert f"\n| {own} |" in part
+        assert f"\n| {other} |" not in part
+
+
+def test_every_column_is_defined_once_for_all_studies(read: Callable[..., Log]) -> None:
+    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}})
+    columns = markdown.summary_markdown(of_studies(log)).split("\n## Columns\n")[1]
+    assert columns.count(table_rows.NOTATION) == columns.count("- area: ") == 1

@@ -23,6 +23,10 @@ def test_clusters_that_the_files_do_not_tell_are_noted(experiment: Callable[...,
     assert "by debate title alone" in note
 
 
+def test_without_effects_nothing_is_said_of_clusters(experiment: Callable[..., Log]) -> None:
+    assert notes.of_study(one_study(experiment({(True, True): {0: [1, 0]}}))) == []
+
+
 @pytest.mark.parametrize(
     ("left_out", "names"), [(1, "r1"), (3, "r1, r2, r3"), (5, "r1, r2, r3 and 2 more")]
 )

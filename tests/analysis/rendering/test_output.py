@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) ->
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     with pytest.raises(AnalysisError, match=r"a\.txt: cannot be written"):
         output.write(tmp_path / "absent" / "a.txt", "")
+
+
+def test_what_was_written_is_listed_a_line_a_folder_with_equal_names_together() -> None:
+    names = ("a/summary.csv", "a/summary.md", "a/effects.csv", "a/b/runs.png", "a/b/runs.svg")
+    assert output.listing([Path(name) for name in names]) == [
+        f"wrote a{os.sep}: summary.{{csv,md}}, effects.csv",
+        f"wrote {Path('a/b')}{os.sep}: runs.{{png,svg}}",
+    ]
 
 
 def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:

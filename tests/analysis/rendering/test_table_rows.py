@@ -1,10 +1,12 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
+from figure_reading import scaled
 from made_up_runs import CURVE
 from single_study import one_study
 
@@ -12,7 +14,47 @@ from analysis.readers import logs
 from analysis.rendering import markdown, table_rows
 from analysis.schema import Log
 from analysis.statistics import error_analysis
-from analysis.statistics.results import of_studies
+from analysis.statistics.results import Results, of_studies
+
+
+def test_a_heading_counts_runs_and_says_what_figures_measure(read: Callable[..., Log]) -> None:
+    words = table_rows.FORMATS["jsonl"]
+    one = one_study(read({}))
+    assert table_rows.heading(one) == f"sample corpus: 1 run of 1 configuration, {words}"
+    two = one_study(read({"seed": 0}, {"relu": True}))
+    assert table_rows.heading(two) == f"sample corpus: 2 runs of 2 configurations, {words}"
+
+
+def test_the_untrained_encoder_is_told_where_it_was_logged(read: Callable[..., Log]) -> None:
+    log = read({"top1": CURVE}, {"relu": True, "top1": CURVE})
+    found = table_rows.untrained(one_study(log))
+    assert found == "Untrained encoder: training 10.0 %, validation 0.0 %, test 0.0 %"
+    trained = replace(log, metrics=log.metrics.filter(event="eval"))
+    assert table_rows.untrained(one_study(trained)) == ""
+
+
+def cells(results: Results, row: int = 1, **options: Any) -> dict[str, str]:
+    """Heading → cell of one row of the table of configurations."""
+    table = table_rows.configuration_rows(results, **options)
+    return dict(zip(table[0], table[row], strict=True))
+
+
+def test_a_heading_names_the_target_of_the_study(read: Callable[..., Log]) -> None:
+    log = read({})
+    assert cells(one_study(log))["epochs to 40 %"] == "2"
+    assert cells(one_study(log, target=0.125))["epochs to 12.5 %"] == "0.4"
+    empty = one_study(replace(log, metrics=log.metrics.clear()))
+    assert cells(empty)["epochs to target"] == "–"
+
+
+def test_the_last_epoch_has_its_interval_and_a_terminal_none(read: Callable[..., Log]) -> None:
+    one = one_study(read({}))
+    assert cells(one)["test %"] == "35.0 [14.7, 62.6]"
+    assert cells(one)["best validation %"] == "40.0"
+    assert cells(one, whole=False)["test %"] == "35.0"
+    two = one_study(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
+    assert cells(two, whole=False)["best validation %"] == "30.0 ± 14.1"
+    assert cells(two)["runs"] == "2"
 
 
 @pytest.fixture

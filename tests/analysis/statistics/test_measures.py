@@ -92,6 +92,13 @@ def test_the_target_is_the_highest_multiple_of_five_points_that_every_counted_ru
     }
 
 
+@pytest.mark.parametrize("points", range(5, 100, 5))
+def test_a_multiple_that_is_reached_exactly_is_the_target(points: int) -> None:
+    row = one_row(evaluated((0, 0.0), (1, points / 100)))
+    assert row["target"] == pytest.approx(points / 100)
+    assert row["epochs_to_target"] == pytest.approx(1)
+
+
 def test_a_target_of_ones_own_may_be_out_of_reach_of_some_runs(read: Callable[..., Log]) -> None:
     log = read({"relu": True}, {"top1": scaled(0.5)})
     reached = one_study(log, target=0.38).by_run.select("run_id", "target", "epochs_to_target")

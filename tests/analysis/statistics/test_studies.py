@@ -202,7 +202,7 @@ def test_one_corpus_and_encoder_by_two_spellings_are_one_study() -> None:
 
 def test_one_corpus_under_two_names_is_one_corpus() -> None:
     runs = decided(data_dir="a", lr=1), decided(data_dir="b", lr=1)
-    assert list(split(*runs).values()) == [["r0", "r1"]]
+    assert split(*runs) == {"a": ["r0", "r1"]}
 
 
 def test_an_encoder_that_was_rewritten_under_its_name_is_told_apart_by_its_digest() -> None:

@@ -62,6 +62,14 @@ def test_only_the_effects_on_test_are_corrected(experiment: Callable[..., Log]) 
     assert {row["p_holm"] for row in on_validation.values()} == {None}
 
 
+def test_each_split_has_the_effects_of_its_own_answers(experiment: Callable[..., Log]) -> None:
+    log = experiment(drawn(0, 1))
+    wrong = log.predictions.with_columns(split=pl.lit("validation"), hit=pl.lit(False))
+    both = replace(log, predictions=pl.concat([wrong, log.predictions]))
+    assert found(both) == found(log)
+    assert {row["estimate"] for row in found(both, "validation").values()} == {0}
+
+
 def test_the_area_is_a_number_a_run(experiment: Callable[..., Log]) -> None:
     flat = {split: [0.25, 0.25] for split in ("training", "validation", "test")}
     log = experiment({cell: {0: None, 1: None} for cell in CELLS}, top1=flat)
@@ -110,9 +118,12 @@ def test_runs_that_do_not_count_have_no_say(experiment: Callable[..., Log]) -> N
     cells = drawn(0, 1)
     log = experiment(cells)
     extra = experiment({**cells, BOTH: cells[BOTH] | {2: [0] * POINTS}})
-    failed = pl.when(pl.col("seed") == 2).then(pl.lit("failed")).otherwise("status")
-    extra = replace(extra, runs=extra.runs.with_columns(status=failed))
-    assert found(extra) == found(log)
+    last = pl.col("seed") == 2
+    again = extra.runs.with_columns(
+        status=pl.when(last).then(pl.lit("failed")).otherwise("status"),
+        seed=pl.when(last).then(0).otherwise("seed"),
+    )
+    assert found(replace(extra, runs=again)) == found(log)
 
 
 def test_a_run_of_unknown_seed_or_switch_has_no_say(experiment: Callable[..., Log]) -> None:
