@@ -34,8 +34,8 @@ CAPTIONS = {
 }
 
 STUDY = (
-    "The runs of a study share all that decides a result but LayerNorm, ReLU and the seed: only "
-    "they can be compared."
+    "The runs of a study share all that decides a result but LayerNorm, ReLU and the seed; its "
+    "figures are its own. Studies that differ in one setting are compared in it below."
 )
 
 PAGE = """<!doctype html>

@@ -1,7 +1,8 @@
 """Groups runs into studies, whose runs share all that decides a result but factors and seed.
 
 The factors are LayerNorm and ReLU, so a study holds up to four configurations, one a variant.
-Figures, tables and effects live inside a study: other runs answer another question.
+Figures, tables and effects live inside a study: other runs answer another question. `comparisons`
+alone looks across.
 """
 
 import json
