@@ -46,6 +46,8 @@ def study_text(results: Results) -> str:
 def comparison_text(found: Sequence[Effect]) -> str:
     """Write what single settings do, in which two studies differ; nothing where there are none."""
     lines = effect_text.comparison_lines(found)
+    more = len(lines) - MOST_SHOWN
+    lines[MOST_SHOWN:] = [f"… and {more:,} more in the report"] if more > 0 else []
     return "\n".join(["Between studies that differ in one setting:", *lines, "\n"]) if lines else ""
 
 

@@ -37,6 +37,7 @@ import polars as pl
 from analysis.schema import SPLITS, Column, types
 from analysis.statistics import log_checks
 from analysis.statistics.curves import curves
+from analysis.statistics.intervals import DESIGN_EFFECT
 from analysis.statistics.log_checks import percent
 
 DROP = 0.02
@@ -48,7 +49,6 @@ SCATTER_FROM = 8
 OF_LEVELS = 4.3
 OF_BEST = 3.3
 OF_VALUES = 2.4
-DESIGN_EFFECT = 1.7  # points of one debate are answered alike
 
 #: One row a finding.
 CURVE_CHECKS = types(

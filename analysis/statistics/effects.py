@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from analysis.statistics.clusters import Labels
-
 Array = npt.NDArray[np.float64]
+
+#: The number of the cluster of each query, [Q]: those of one debate are answered alike.
+Labels = npt.NDArray[np.int64]
 
 #: Name of an effect → weight of each cell, [C].
 Contrasts = Mapping[str, Sequence[float]]

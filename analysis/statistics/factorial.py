@@ -9,11 +9,11 @@ from collections.abc import Mapping
 
 import numpy.typing as npt
 
-from analysis.statistics.clusters import Labels
 from analysis.statistics.effects import (
     Cell,
     Contrasts,
     Effect,
+    Labels,
     difference,
     effects,
     over_shared_seeds,

@@ -3,8 +3,7 @@
 import polars as pl
 
 from analysis.schema import Column, types
-from analysis.statistics import clusters
-from analysis.statistics.effects import Effect, holm
+from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
 #: What effects are estimated on → whether it is a split's answers or a number a run.
@@ -78,11 +77,13 @@ def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, p
     return None if first is None else (design, first)
 
 
-def labels(points: pl.DataFrame) -> clusters.Labels:
-    """Return the cluster of each point: as the file says, else by the debate's title alone."""
-    if points["cluster"].null_count() == 0:
-        return points["cluster"].to_numpy()
-    return clusters.clusters(points["pair_id"].str.split("/").list.get(1).to_numpy())
+def labels(points: pl.DataFrame) -> Labels:
+    """Return the cluster of each point: as the file says, else by the debate's title alone.
+
+    The title counts without its domain, because debates are filed under several.
+    """
+    told, title = points["cluster"], points["pair_id"].str.split("/").list.get(1)
+    return (title.rank("dense") if told.null_count() else told).cast(pl.Int64).to_numpy()
 
 
 def _numbers(counted: pl.DataFrame, measure: str) -> Design:

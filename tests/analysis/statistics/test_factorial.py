@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.statistics.clusters import clusters
 from analysis.statistics.effects import difference
 from analysis.statistics.factorial import (
     CELLS,
@@ -14,8 +13,8 @@ from analysis.statistics.factorial import (
     simple_effects,
 )
 
-#: Hits of the twelve published runs, [4, 3, Q] as bits in the order of CELLS and seeds, and as
-#: numbers the title, point and counter of each query, [3, Q]: equal numbers are equal texts.
+#: Hits of the twelve published runs, [4, 3, Q] as bits in the order of CELLS and seeds, and the
+#: cluster of each query by debate titles and equal texts, [Q].
 PUBLISHED = Path(__file__).with_name("published_runs.npz")
 
 NEITHER, RELU, LAYERNORM, BOTH = CELLS
@@ -24,9 +23,9 @@ NEITHER, RELU, LAYERNORM, BOTH = CELLS
 def published(split):
     """The hits of the published runs, [4, 3, Q], and the cluster of each query, [Q]."""
     with np.load(PUBLISHED) as file:
-        texts = file[f"{split}_texts"]
-        hits = np.unpackbits(file[f"{split}_hits"], axis=-1, count=texts.shape[1])
-    return hits, clusters(*texts)
+        clusters = file[f"{split}_clusters"]
+        hits = np.unpackbits(file[f"{split}_hits"], axis=-1, count=len(clusters))
+    return hits, clusters
 
 
 @pytest.mark.parametrize(

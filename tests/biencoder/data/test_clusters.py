@@ -1,5 +1,9 @@
+import tarfile
+
 import pandas as pd
 from handmade import make_split
+from hypothesis import given
+from hypothesis import strategies as st
 
 from biencoder.data import corpus
 from biencoder.data.clusters import clusters
@@ -30,11 +34,22 @@ def test_an_equal_text_links_two_debates_in_whichever_role_and_through_others():
     assert clusters(split).tolist() == [0, 0, 0, 1]
 
 
-def test_the_real_corpus_has_164_and_175_clusters(shared, tmp_path):
-    import tarfile
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=20))
+def test_clusters_are_those_that_a_plain_loop_merges(numbers):
+    pairs = [("any", f"title {t}", f"text {p}", f"text {c}") for t, p, c in numbers]
+    merged = list(range(len(pairs)))
+    for i, (_, title, *texts) in enumerate(pairs):
+        for j, (_, other, *others) in enumerate(pairs[:i]):
+            if title == other or set(texts) & set(others):
+                merged = [merged[j] if label == merged[i] else label for label in merged]
+    found = clusters(in_debates(*pairs)).tolist()
+    assert [a == b for a in found for b in found] == [a == b for a in merged for b in merged]
 
+
+def test_the_real_corpus_has_164_and_175_clusters(shared, tmp_path):
     with tarfile.open(shared / "data" / "arguana-counterargs.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
     data = corpus.load(tmp_path / "arguana-counterargs", "drop")
     found = [len(set(clusters(split).tolist())) for split in (data.validation, data.test)]
     assert found == [164, 175]
+    assert [split.pairs["title"].nunique() for split in (data.validation, data.test)] == [178, 183]
