@@ -1,13 +1,15 @@
 """Tokenises texts once, and groups them by length into padded batches."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from biencoder.errors import EncoderError
 
 Rows = npt.NDArray[np.int64]
 
@@ -19,6 +21,10 @@ GROUP_TOKENS_ELSEWHERE = 8_192
 #: Characters that a token stands for at most, generously. What follows `max_length` times as many
 #: is cut off before tokenising, which would otherwise take minutes for a book.
 LONGEST_TOKEN = 100
+
+
+#: Share of unknown tokens beyond which a tokenizer is not the corpus' own.
+MOST_UNKNOWN = 0.05
 
 
 class Tokens:
@@ -81,6 +87,20 @@ class Tokens:
         groups = by_length(self.lengths[rows], device)
         places = torch.from_numpy(np.argsort(np.concatenate(groups)))
         return [self.batch(rows[group], device) for group in groups], places.to(device)
+
+
+def check_vocabulary(tokens: Mapping[str, Tokens], encoder: str) -> None:
+    """Check that the tokenizer of `--encoder` knows the words of each split.
+
+    Raises `EncoderError`: without its vocabulary a tokenizer makes every word [UNK].
+    """
+    for split, of_split in tokens.items():
+        if (unknown := of_split.unknown()) > MOST_UNKNOWN:
+            raise EncoderError(
+                f"--encoder={encoder}: its tokenizer does not know {unknown:.0%} of the tokens of "
+                f"{split} ([UNK]); is its vocabulary (tokenizer.json, vocab.txt) in the folder, "
+                "and is it of the corpus' language?"
+            )
 
 
 def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows]:

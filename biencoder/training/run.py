@@ -12,7 +12,7 @@ import torch
 from biencoder.config import Config
 from biencoder.data import corpus
 from biencoder.data.corpus import Corpus
-from biencoder.data.tokens import Tokens
+from biencoder.data.tokens import Tokens, check_vocabulary
 from biencoder.errors import RunError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
@@ -30,9 +30,6 @@ from biencoder.training.margin import euclidean_margin
 from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
 from biencoder.training.trainer import Trainer
-
-#: Share of unknown tokens beyond which a tokenizer is not the corpus' own.
-MOST_UNKNOWN = 0.05
 
 
 def train(config: Config, interruption: Interruption) -> int:
@@ -76,15 +73,15 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     tokens = {
         split.name: Tokens(split.texts, tokenizer, config.max_length) for split in data.splits
     }
-    check_vocabulary(config, tokens)
+    check_vocabulary(tokens, config.encoder)
     check_place(config, run_id, former)
     torch.manual_seed(config.seed)
     model = build(config, pretrained, decides["precision"])
     if first_stage:
         checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
     model.to(device)
-    shared = config.pretrained_share > 0
-    weights = [p.detach().clone() for p in model.encoder.parameters()] if shared else []
+    averages = config.pretrained_share > 0
+    pretrained_weights = [p.detach().clone() for p in model.encoder.parameters() if averages]
     state = TrainingState(model, make_optimizer(model, config), started)
     provenance = environment.provenance(device, decides["precision"], distributed.world_size())
 
@@ -112,7 +109,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     log=log,
                     interruption=interruption,
                     save=partial(save, config, state, tokenizer, log),
-                    pretrained=weights,
+                    pretrained=pretrained_weights,
                 )
                 if former:
                     resume(config, state, log, former.start, provenance)
@@ -170,17 +167,6 @@ def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
             f"{folder}: holds checkpoints of another run; choose another --run_id or "
             "--checkpoint_dir, or remove it"
         )
-
-
-def check_vocabulary(config: Config, tokens: dict[str, Tokens]) -> None:
-    """Check that the tokenizer knows the corpus' words. Raises `RunError`."""
-    for name, of_split in tokens.items():
-        if (unknown := of_split.unknown()) > MOST_UNKNOWN:
-            raise RunError(
-                f"--encoder={config.encoder}: its tokenizer does not know {unknown:.0%} of the "
-                f"tokens of {name} ([UNK]); is its vocabulary (tokenizer.json, vocab.txt) in the "
-                "folder, and is it of the corpus' language?"
-            )
 
 
 def start(

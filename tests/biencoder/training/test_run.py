@@ -12,14 +12,14 @@ from jobs import OF_THE_MOMENT, interrupted_run, read_log, train, untrained_of, 
 from safetensors.torch import load_file, save_file
 
 from biencoder.config import Config
-from biencoder.data import corpus
+from biencoder.data import corpus, tokens
 from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
 from biencoder.storage.progress import Best
-from biencoder.training import run, trainer
+from biencoder.training import trainer
 from biencoder.training.trainer import Trainer
 
 ROOT = Path(__file__).parents[3]
@@ -201,7 +201,7 @@ STRANGE_TEXTS = [
 
 
 def test_strange_texts_are_trained_on_like_others(settings, write_corpus, monkeypatch):
-    monkeypatch.setattr(run, "MOST_UNKNOWN", 1)  # the tiny tokenizer knows none of them
+    monkeypatch.setattr(tokens, "MOST_UNKNOWN", 1)  # the tiny tokenizer knows none of them
     root = write_corpus(
         {
             f"{split}/any/thing/pro/pro{number:02}{role}.txt": f"{text}{split}{role}"
@@ -217,7 +217,7 @@ def test_strange_texts_are_trained_on_like_others(settings, write_corpus, monkey
 
 def test_one_validation_pair_is_enough_to_run(settings, write_corpus, monkeypatch):
     """k is larger than the pool, and there is one domain."""
-    monkeypatch.setattr(run, "MOST_UNKNOWN", 1)
+    monkeypatch.setattr(tokens, "MOST_UNKNOWN", 1)
     pairs = {"training": 2, "validation": 1, "test": 1}
     root = write_corpus(
         {
@@ -390,7 +390,7 @@ def test_a_first_stage_that_is_not_there_leaves_no_log(settings):
 def test_a_tokenizer_without_the_words_of_the_corpus_is_refused_before_any_file(
     settings, monkeypatch
 ):
-    monkeypatch.setattr(Tokens, "unknown", lambda tokens: 0.06)
+    monkeypatch.setattr(Tokens, "unknown", lambda _: 0.06)
     config = Config(**settings)
     with pytest.raises(RunError, match=r"does not know 6% of the tokens of training \(\[UNK\]\)"):
         train(config)
