@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from aligned import table
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
@@ -78,9 +79,10 @@ def noted(rng: np.random.Generator, curve: np.ndarray, sd: float, correlation: f
     return [100 * found.count(note) / runs for note in NOTES]
 
 
-def table(title: str, of: str, curves: dict[str, np.ndarray], noises, runs: int) -> str:
+def rates_table(title: str, of: str, curves: dict[str, np.ndarray], noises, runs: int) -> str:
     """A table in Markdown: a row a curve and noise, each note's percent at each correlation."""
-    lines = [[of, "noise", *(f"{note}, {c}" for note in NOTES for c in CORRELATIONS)]]
+    heads = [of, "noise", *(f"{note}, {c}" for note in NOTES for c in CORRELATIONS)]
+    lines = []
     for (name, curve), sd in itertools.product(curves.items(), noises):
         rates = [
             noted(np.random.default_rng(place), curve, sd, correlation, runs)
@@ -88,24 +90,23 @@ def table(title: str, of: str, curves: dict[str, np.ndarray], noises, runs: int)
         ]
         by_note = np.transpose(rates).ravel()
         lines.append([name, f"{sd:g} points", *(f"{rate:.1f}" for rate in by_note)])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * (width - 1) + ":" for width in widths])
-    written = (" | ".join(map(str.rjust, line, widths)) for line in lines)
-    return "\n".join([f"\n{title}\n", *(f"| {line} |" for line in written)])
+    return table(title, heads, lines)
 
 
 def main() -> None:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS_A_ROW
     print(f"{runs:,} runs a row; percent of them that are noted, by correlation of the noise")
     flat = {f"{epochs}": np.full(epochs + 1, SHARE) for epochs in FLAT}
-    print(table(f"False alarms: flat at {SHARE:.0%}", "epochs", flat, FLAT_NOISE, runs))
+    print(rates_table(f"False alarms: flat at {SHARE:.0%}", "epochs", flat, FLAT_NOISE, runs))
     fallen = {f"{climb} + 10": climb_and_fall(climb) for climb in CLIMBS}
-    print(table("Over-fitting: five points in ten epochs", "epochs", fallen, CLEAR_NOISE, runs))
+    print(
+        rates_table("Over-fitting: five points in ten epochs", "epochs", fallen, CLEAR_NOISE, runs)
+    )
     lost = {
         f"{points} in {epochs}": np.linspace(SHARE, SHARE - points / 100, epochs + 1)
         for points, epochs in itertools.product(LOST, OVER)
     }
-    print(table("Below start: points lost in epochs", "points", lost, CLEAR_NOISE, runs))
+    print(rates_table("Below start: points lost in epochs", "points", lost, CLEAR_NOISE, runs))
 
 
 if __name__ == "__main__":

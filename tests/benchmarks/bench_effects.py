@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from aligned import table
 from scipy.special import ndtri
 from tqdm import tqdm
 
@@ -133,15 +134,6 @@ def power(p: np.ndarray) -> list[str]:
     ]
 
 
-def table(title: str, columns: list[str], rows: list[list[str]]) -> str:
-    """A table in Markdown, its columns aligned."""
-    lines = [["answered", "spread of a run", "seeds", *columns], *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * (width - 1) + ":" for width in widths])
-    written = (" | ".join(map(str.rjust, line, widths)) for line in lines)
-    return "\n".join([f"\n{title}\n", *(f"| {line} |" for line in written)])
-
-
 def main() -> None:
     experiments = int(sys.argv[1]) if len(sys.argv) > 1 else EXPERIMENTS
     queries, clusters = len(CLUSTERS), CLUSTERS[-1] + 1
@@ -161,9 +153,10 @@ def main() -> None:
             false.append(kind + false_positives(p))
             found.append(kind + power(p))
     names = [*CONTRASTS]
-    print(table("False positives, in percent", [*names, "any, after Holm"], false))
+    kind = ["answered", "spread of a run", "seeds"]
+    print(table("False positives, in percent", [*kind, *names, "any, after Holm"], false))
     after_holm = [f"{name}, after Holm" for name in names]
-    print(table("Power for 1 / 2 / 3 points, in percent", [*names, *after_holm], found))
+    print(table("Power for 1 / 2 / 3 points, in percent", [*kind, *names, *after_holm], found))
 
 
 if __name__ == "__main__":
