@@ -22,7 +22,7 @@ def answer(effects: pl.DataFrame) -> str:
     if not on_test:
         return NOTHING
     if all(effect["p_holm"] is None for effect in on_test):
-        return "On test, a single seed describes the effects and cannot test them."
+        return "On test, the effects are described: one seed, or answers that do not vary, test none."
     shown = [effect for effect in on_test if is_shown(effect)]
     rest = [effect["effect"] for effect in on_test if not is_shown(effect)]
     nor = ", nor an interaction" if "interaction" in rest and len(rest) > 1 else ""

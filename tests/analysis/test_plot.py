@@ -53,7 +53,7 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis
     answered("law", *["sport"] * 12)
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
-    assert "On test, a single seed describes the effects and cannot test them." in printed
+    assert "On test, the effects are described: one seed, or answers that do not vary, test none." in printed
     assert "ReLU, with LayerNorm on test: −92.3 points, described" in printed
     shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [

@@ -78,7 +78,7 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 
 def test_one_seed_tests_nothing_and_the_answer_says_so() -> None:
     effects = table(effect("LayerNorm", 0.021, None, seeds=1))
-    assert "a single seed" in effect_text.answer(effects)
+    assert "one seed" in effect_text.answer(effects)
     assert effect_text.sentences(effects) == [
         "LayerNorm on test: +2.1 points, described: one seed, or answers that do not vary, test "
         "nothing."
