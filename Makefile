@@ -42,8 +42,9 @@ train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 
 	$(if $(SHARED),$(BIN)/$(TORCHRUN) train.py,$(BIN)/train) \
 		$(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
+# One worker a core, each of one thread: workers of several threads would wait for each other.
 test: $(READY) ## run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 torture: $(READY) ## kill a run fifty times and compare with one left in peace: some minutes
 	TORTURE_KILLS=50 $(BIN)/python -m pytest -s tests/test_torture.py
