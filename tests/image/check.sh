@@ -64,6 +64,10 @@ title() { printf '\n== %s (after %d s)\n' "$*" "$SECONDS"; }
 # The end of the log, without what buildah itself adds about exit statuses.
 lines() { grep -Ev '^(subprocess exited|Error: exit status)' "$work/log" | tail -n "$1" | sed 's/^/    /' || true; }
 
+# buildah runs a sealed copy of itself in memory. On a busy machine the kernel may refuse the seal
+# (EBUSY); the command has not begun then and can be tried again.
+unsealed() { grep -q 'sealing memfd copy' "$work/log"; }
+
 failed=
 expect() { # WANTED GIVEN: report an exit status
     echo "exit status $2"
@@ -128,10 +132,12 @@ conf.write_text("[global]\n" + "".join(f"{key} = {settings[key]}\n" for key in s
 arguments.write_text("".join(f"--volume={mounts[at]}:{at}:ro\n" for at in mounts))
 ' "$work/pip.conf" "$work/mounts"
 mapfile -t mounts <"$work/mounts"
-buildah build --layers --build-arg BASE_IMAGE=localhost/base \
-    --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
-    "${mounts[@]}" --tag localhost/image-check . >"$work/log" 2>&1 \
-    || { lines 40; die "the build failed"; }
+build() {
+    buildah build --layers --build-arg BASE_IMAGE=localhost/base \
+        --build-arg REVISION="$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+        "${mounts[@]}" --tag localhost/image-check . >"$work/log" 2>&1
+}
+build || { unsealed && build; } || { lines 40; die "the build failed"; }
 buildah inspect --type image localhost/image-check | "$PYTHON" -c '
 import json, sys
 image = json.load(sys.stdin)
@@ -153,10 +159,14 @@ inside=(unshare --net --pid --fork --kill-child sh -c 'ip link set lo up && exec
     --volume "$work/logs:/app/logs" --volume "$work/checkpoints:/app/checkpoints")
 options=()
 try() { # WANTED LINES COMMAND …
-    local wanted=$1 shown=$2 status=0
+    local wanted=$1 shown=$2 status
     shift 2
     printf '\n$ %s\n' "$*"
-    "${inside[@]}" "${options[@]}" "$container" -- "$@" >"$work/log" 2>&1 || status=$?
+    for _ in 1 2 3; do
+        status=0
+        "${inside[@]}" "${options[@]}" "$container" -- "$@" >"$work/log" 2>&1 || status=$?
+        [ "$status" != 0 ] && unsealed || break
+    done
     lines "$shown"
     expect "$wanted" "$status"
 }
@@ -187,13 +197,17 @@ options=()
 title "SIGTERM to process 1, during training"
 # Process 1 of a container hears only those signals that it handles. `unshare --pid` puts `train`
 # into that place; for that alone the command begins as root.
-"${inside[@]}" --user root --cap-add CAP_SYS_ADMIN "$container" -- unshare --pid --fork \
-    setpriv --reuid=1000 --regid=1000 --clear-groups \
-    train --epochs=1 --log_every=1 --run_id=stopped \
-    >"$work/log" 2>&1 &
-training=$!
+start() {
+    "${inside[@]}" --user root --cap-add CAP_SYS_ADMIN "$container" -- unshare --pid --fork \
+        setpriv --reuid=1000 --regid=1000 --clear-groups \
+        train --epochs=1 --log_every=1 --run_id=stopped \
+        >"$work/log" 2>&1 &
+    training=$!
+}
+start
 until grep -qs '"event": *"step"' "$work/logs/stopped.jsonl"; do
-    kill -0 "$training" 2>/dev/null || { lines 20; die "training did not begin"; }
+    kill -0 "$training" 2>/dev/null || { unsealed && start; } \
+        || { lines 20; die "training did not begin"; }
     sleep 0.5
 done
 process=$training # the first descendant of that name
