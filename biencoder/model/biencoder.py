@@ -61,9 +61,13 @@ class BiEncoder(nn.Module):
 
     def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H]."""
-        in_bfloat16 = self.precision == "bfloat16"
-        with torch.autocast(input_ids.device.type, torch.bfloat16, enabled=in_bfloat16):
+        with self.autocast():
             return pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
+
+    def autocast(self) -> torch.autocast:
+        """Enter the encoder's precision; within one such block each weight is cast once."""
+        in_bfloat16 = self.precision == "bfloat16"
+        return torch.autocast(self.head.weight.device.type, torch.bfloat16, enabled=in_bfloat16)
 
     def pair_logits(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Two sides, sim [..., S] and h [..., H] each → logits [..., 2]; class 1: "is the counter".

@@ -9,7 +9,7 @@ import functools
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec
 
@@ -135,6 +135,14 @@ def all_reduce(values: Tensor) -> None:
     """Add up the processes' `values` in place."""
     if world_size() > 1:
         dist.all_reduce(values)
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Average the gradients over the processes, as `data_parallel` does during `backward`."""
+    for parameter in parameters:
+        if world_size() > 1 and parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= world_size()
 
 
 def all_reduce_max(number: int) -> int:

@@ -59,7 +59,23 @@ def precision(name: str, device: torch.device) -> str:
     return "bfloat16" if has_bfloat16 else "float32"
 
 
-def provenance(device: torch.device, precision: str, processes: int) -> dict[str, Any]:
+def free_memory(device: torch.device) -> int:
+    """Find how many bytes each process of this machine may still take on `device`."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if (meminfo := Path("/proc/meminfo")).exists():
+        lines = meminfo.read_text().splitlines()
+        free = next(1024 * int(line.split()[1]) for line in lines if "MemAvailable" in line)
+    limit = Path("/sys/fs/cgroup/memory.max")  # of a container, if it has one
+    if limit.exists() and (allowed := limit.read_text().strip()).isdigit():
+        free = min(free, int(allowed))
+    return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def provenance(
+    device: torch.device, precision: str, processes: int, gradient_cache: bool
+) -> dict[str, Any]:
     """Collect what, beside its flags, may change the last bits of a run's result."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
@@ -67,6 +83,7 @@ def provenance(device: torch.device, precision: str, processes: int) -> dict[str
         "threads": torch.get_num_threads(),
         "processes": processes,
         "precision": precision,
+        "gradient_cache": gradient_cache,
         "versions": versions(),
         "git_commit": git_commit(),
     }

@@ -75,6 +75,10 @@ class Provenance(Event):
     precision: Literal["float32", "bfloat16"] = Field(
         description="What the encoder computes in; of --precision=auto what it chose."
     )
+    gradient_cache: bool | None = Field(
+        default=None,
+        description="Whether gradients are cached: each batch is encoded twice, to save memory.",
+    )
     versions: dict[str, str | None] = Field(
         description="Versions of Python and of the packages that decide a result; null: unknown."
     )

@@ -1,9 +1,12 @@
 """Computes the training objective and its gradients."""
 
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from biencoder.config import Config
 from biencoder.data.batches import Batch
@@ -11,6 +14,12 @@ from biencoder.model.biencoder import BiEncoder
 from biencoder.model.losses import Loss, in_batch_loss, listwise_loss, pair_loss, triplet_loss
 from biencoder.runtime import distributed
 from biencoder.training.dropout import QuickDropout
+
+#: Adds the gradients of a batch's loss, times a weight, to the parameters'; returns the loss.
+Gradients = Callable[[Batch, float], Loss]
+
+#: Numbers of pair features held at a time, so that memory does not grow with the batch's square.
+FEATURES = 2**24
 
 
 class Objective(nn.Module):
@@ -34,9 +43,17 @@ class Objective(nn.Module):
 
     def forward(self, batch: Batch) -> Loss:
         """Compute the loss of the batch, which holds negatives where triplets have a weight."""
-        with QuickDropout() if batch.triplets.device.type == "cpu" else nullcontext():
-            vectors = [self.model(input_ids, mask) for input_ids, mask in batch.groups]
-        sim, h = (torch.cat(parts) for parts in zip(*vectors, strict=True))
+        return self.loss(self.encode(batch.groups), batch)
+
+    def encode(self, groups: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Encode the texts of some of a batch's groups into pooled vectors [D, H]."""
+        with QuickDropout() if groups[0][0].device.type == "cpu" else nullcontext():
+            with self.model.autocast():
+                return torch.cat([self.model.pooled(*group) for group in groups])
+
+    def loss(self, pooled: Tensor, batch: Batch) -> Loss:
+        """Compute the loss of the batch from its texts' pooled vectors [D, H]."""
+        sim, h = self.model.project(pooled)
         triplet = positive = negative = in_batch = listwise = sim.new_zeros(())
         if self.triplet_weight:
             triplet, positive, negative = triplet_step(
@@ -67,10 +84,22 @@ class Objective(nn.Module):
         if self.in_batch_weight:
             in_batch = in_batch_loss(sim[points], sim_all, batch.positives, batch.masked)
         if self.listwise_weight:
-            sim_p, h_p = sim[points].unsqueeze(1), h[points].unsqueeze(1)
-            scores = self.model.pair_score(sim_p, h_p, sim_all, candidates(h))
+            scores = self.scores(sim[points], h[points], sim_all, candidates(h))
             listwise = listwise_loss(scores, batch.positives, batch.masked)
         return in_batch, listwise
+
+    def scores(self, sim_p: Tensor, h_p: Tensor, sim_c: Tensor, h_c: Tensor) -> Tensor:
+        """Compute the pair head's log-odds of B points and C candidates, [B, C].
+
+        The features of some points at a time are made, and made again for the gradients.
+        """
+        together = max(1, FEATURES // (len(sim_c) * self.model.head.in_features))
+        points = (side.unsqueeze(1).split(together) for side in (sim_p, h_p))
+        again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+        scores = [
+            again(self.model.pair_score, *some, sim_c, h_c) for some in zip(*points, strict=True)
+        ]
+        return torch.cat(scores)
 
 
 def triplet_step(
@@ -88,14 +117,24 @@ def triplet_step(
     return triplet_loss(sim_p, sim_c, sim_n, margin), is_counter, is_not
 
 
-def backward(objective: nn.Module, batch: Batch, pairs: int) -> Loss:
+def plain_gradients(objective: nn.Module) -> Gradients:
+    """Return how to compute gradients in one piece: the graph of the whole batch is held."""
+
+    def gradients(batch: Batch, weight: float) -> Loss:
+        loss: Loss = objective(batch)
+        (loss.total * weight).backward()
+        return loss
+
+    return gradients
+
+
+def backward(gradients: Gradients, batch: Batch, pairs: int) -> Loss:
     """Compute the gradients of a batch of `pairs` pairs; returns the loss, detached.
 
     The processes share the pairs; gradients and loss are those of one process with all of them.
     """
     weight = len(distributed.shard(pairs)) * distributed.world_size() / pairs
-    loss: Loss = objective(batch)
-    (loss.total * weight).backward()
+    loss = gradients(batch, weight)
     parts = torch.stack(loss).detach() * (weight / distributed.world_size())
     distributed.all_reduce(parts)
     return Loss(*parts)

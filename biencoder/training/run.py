@@ -26,6 +26,7 @@ from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
 from biencoder.training.evaluation import Evaluator
+from biencoder.training.gradient_cache import is_chosen
 from biencoder.training.margin import euclidean_margin
 from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
@@ -83,7 +84,10 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     averages = config.pretrained_share > 0
     pretrained_weights = [p.detach().clone() for p in model.encoder.parameters() if averages]
     state = TrainingState(model, make_optimizer(model, config), started)
-    provenance = environment.provenance(device, decides["precision"], distributed.world_size())
+    caches = is_chosen(config, former and former.start, model, tokens["training"])
+    provenance = environment.provenance(
+        device, decides["precision"], distributed.world_size(), caches
+    )
 
     with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
         end: dict[str, Any] = {"status": "failed", "reason": None}
@@ -110,6 +114,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     interruption=interruption,
                     save=partial(save, config, state, tokenizer, log),
                     pretrained=pretrained_weights,
+                    gradient_cache=caches,
                 )
                 if former:
                     resume(config, state, log, former.start, provenance)
@@ -127,7 +132,9 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
             return signalled.status
         except torch.OutOfMemoryError:
             end["reason"] = "out of device memory"
-            raise RunError(f"{end['reason']}: lower --batch_size or --max_length") from None
+            raise RunError(
+                f"{end['reason']}: take --gradient_cache=on, or lower --max_length"
+            ) from None
         except BaseException as error:
             end["reason"] = f"{type(error).__name__}: {error}"
             raise

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
@@ -24,8 +24,9 @@ from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import events
 from biencoder.storage.run_log import RunLog
 from biencoder.training.evaluation import Evaluator
+from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.negatives import hard_ratio_at, mine
-from biencoder.training.objective import Objective, backward
+from biencoder.training.objective import Gradients, Objective, backward, plain_gradients
 from biencoder.training.state import TrainingState, average, set_rates
 
 
@@ -44,6 +45,8 @@ class Trainer:
     save: Callable[[bool], None]
     #: The pretrained encoder's parameters, in its order.
     pretrained: Sequence[Tensor]
+    #: Whether a batch is encoded twice, so that its graph need not be held: `gradient_cache.py`.
+    gradient_cache: bool
     #: When the last line about an epoch was printed, or the trainer was made.
     last_line: float = field(default_factory=time.monotonic)
 
@@ -64,16 +67,20 @@ class Trainer:
         """
         config, progress = self.config, self.state.progress
         objective = Objective(self.state.model, config, progress.margin or 0.0)
-        parallel = distributed.data_parallel(
-            objective, self.device, all_used=objective.uses_all_parameters
-        )
+        if self.gradient_cache:
+            gradients = cached_gradients(objective)
+        else:
+            parallel = distributed.data_parallel(
+                objective, self.device, all_used=objective.uses_all_parameters
+            )
+            gradients = plain_gradients(parallel)
         try:
             while True:
                 if self.is_between_epochs:  # else taken up again in the middle of one
                     self.begin_epoch()
                 if progress.epoch == config.epochs:
                     return
-                self.train_epoch(parallel)
+                self.train_epoch(gradients)
         except Interrupted:
             with self.interruption.held_silently():
                 self.save(False)
@@ -145,7 +152,7 @@ class Trainer:
             self.log.write(events.Mine(epoch=epoch, **mined.figures, seconds=seconds))
             state.negatives, state.progress.stage = mined.text_ids, "mined"
 
-    def train_epoch(self, objective: nn.Module) -> None:
+    def train_epoch(self, gradients: Gradients) -> None:
         """Train on the batches of an epoch that are still to come.
 
         With `--on_nan=stop` raises `RunError` at the first loss or gradient that is not finite.
@@ -177,7 +184,7 @@ class Trainer:
                     clock += time.monotonic() - pause
                 trained += len(pairs)
                 with self.interruption.held():
-                    loss, norm = self.backward(objective, pairs)
+                    loss, norm = self.backward(gradients, pairs)
                     # Not finite where either of the two is not.
                     unchecked.append((pairs, loss.total + 0 * norm))
                     step = progress.step + 1
@@ -210,7 +217,7 @@ class Trainer:
         to_go = tqdm.format_interval(epochs * len(self.split) / rate)
         return f"loss {loss.total.item():.3f}, {rate:.1f} pairs/s, {to_go} of training to go"
 
-    def backward(self, objective: nn.Module, pairs: Ids) -> tuple[Loss, Tensor]:
+    def backward(self, gradients: Gradients, pairs: Ids) -> tuple[Loss, Tensor]:
         """Compute the gradients of a batch; returns its loss, detached, and the gradient's norm."""
         split, model, optimizer = self.split, self.state.model, self.state.optimizer
         step = self.state.progress.step
@@ -221,7 +228,7 @@ class Trainer:
         if self.config.triplet_weight:
             texts.append(self.state.negatives[pairs])
         batch = make_batch(np.stack(texts), split, self.tokens, self.device)
-        loss = backward(objective, batch, len(pairs))
+        loss = backward(gradients, batch, len(pairs))
         norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
         return loss, norm
 

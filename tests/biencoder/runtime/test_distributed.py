@@ -124,6 +124,17 @@ def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
             assert parts[0][name] == pytest.approx(parts[1][name], rel=1e-4, abs=1e-4)
 
 
+def test_two_processes_that_cache_gradients_lose_what_one_loses_plainly(flags, alone, tmp_path):
+    cached = (*flags, "--gradient_cache=on")
+    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *cached), tmp_path)
+    one, two = (
+        [(record["loss"], record["grad_norm"]) for record in records(folder, "step")]
+        for folder in (alone, tmp_path)
+    )
+    for parts in zip(one, two, strict=True):
+        assert parts[0] == pytest.approx(parts[1], rel=1e-4, abs=1e-4)
+
+
 def test_two_processes_find_the_figures_that_one_finds(alone, together):
     names = (
         "epoch",
