@@ -1,15 +1,14 @@
 """Draws the batches of an epoch, and makes of each what one process needs."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from biencoder.data.corpus import Ids, Split
-from biencoder.data.tokens import Tokens
+from biencoder.data.tokens import Group, Rows, Tokens, by_length
 from biencoder.runtime import distributed
 
 
@@ -45,14 +44,16 @@ class Batch(NamedTuple):
             → candidate 0 … C−1         of the batch's distinct texts, by all processes
               → vector 0 … D−1          of the texts that this process encodes, in `groups`' order
 
-    R is 3, or 2 where no negative is used. `groups` holds the texts that this process encodes, as
-    `Tokens.groups` does. `triplets` [R, B'] are the vectors of its own B' pairs. Each candidate is
-    given by one process: this one gives the vectors `given` as the candidates `given_as`.
+    R is 3, or 2 where no negative is used. `groups` holds the texts that this process encodes, like
+    lengths together, and `lengths` [D] their tokens. `triplets` [R, B'] are the vectors of its own
+    B' pairs. Each candidate is given by one process: this one gives the vectors `given` as the
+    candidates `given_as`.
     `positives` [B'] are the counters of its own pairs among the candidates, `masked`
     [B', candidates] the points' other own texts.
     """
 
-    groups: list[tuple[Tensor, Tensor]]
+    groups: list[Group]
+    lengths: Rows
     triplets: Tensor
     given: Tensor
     given_as: Tensor
@@ -71,22 +72,32 @@ def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -
     candidates, first, number = np.unique(texts, return_index=True, return_inverse=True)
     number = number.reshape(texts.shape)
     # A text that several pairs have is given by the process of the first.
-    given_as = np.flatnonzero(np.isin(first % texts.shape[1], own))
+    gives = np.flatnonzero(np.isin(first % texts.shape[1], own))
     own_numbers = number[:, own if len(own) else [0]]
     points, counters = candidates[own_numbers[:2]]
     masked = split.is_own(points[:, None], candidates) & (candidates != counters[:, None])
     encoded = np.unique(own_numbers)
-    groups, places = tokens.groups(candidates[encoded], device)
-
-    def on_device(rows: npt.NDArray[Any]) -> Tensor:
-        return torch.from_numpy(rows).to(device)
-
+    lengths = tokens.lengths[candidates[encoded]]
+    together = by_length(lengths, device)
+    vector_of = np.argsort(np.concatenate(together))
+    groups, (triplets, given, given_as, positives, is_masked) = tokens.groups(
+        [candidates[encoded[places]] for places in together],
+        [
+            vector_of[np.searchsorted(encoded, own_numbers)],
+            vector_of[np.searchsorted(encoded, gives)],
+            gives,
+            own_numbers[1],
+            masked.astype(np.int64),
+        ],
+        device,
+    )
     return Batch(
         groups=groups,
-        triplets=places[on_device(np.searchsorted(encoded, own_numbers))],
-        given=places[on_device(np.searchsorted(encoded, given_as))],
-        given_as=on_device(given_as),
+        lengths=lengths,
+        triplets=triplets,
+        given=given,
+        given_as=given_as,
         candidates=len(candidates),
-        positives=on_device(own_numbers[1]),
-        masked=on_device(masked),
+        positives=positives,
+        masked=is_masked.bool(),
     )

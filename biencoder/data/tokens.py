@@ -9,9 +9,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.data.upload import upload
 from biencoder.errors import EncoderError
 
 Rows = npt.NDArray[np.int64]
+
+#: Token ids [B, L], and which of them are no padding, [B, L]; None where there is no padding.
+Group = tuple[Tensor, Tensor | None]
 
 #: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
 #: memory at any text length; on a CPU what is in work should also fit into its caches.
@@ -35,7 +39,7 @@ class Tokens:
         self.longest = max_length * LONGEST_TOKEN
         begun = [text[: self.longest] for text in texts]
         encoded = tokenizer(begun, truncation=True, max_length=max_length)
-        self.ids = [torch.tensor(ids) for ids in encoded["input_ids"]]
+        self.ids = [np.array(ids, np.int64) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
         self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
 
@@ -67,26 +71,38 @@ class Tokens:
             return 0.0
         return sum(int((ids == unknown_id).sum()) for ids in self.ids) / int(self.lengths.sum())
 
-    def batch(self, rows: Rows, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return (input_ids, attention_mask), [B, L] each, of the texts with the given rows."""
-        chosen = [self.ids[row] for row in rows]
-        input_ids = torch.nn.utils.rnn.pad_sequence(chosen, True, self.pad_id)
-        lengths = torch.from_numpy(self.lengths[rows])
-        mask = (torch.arange(input_ids.shape[1]) < lengths[:, None]).long()
-        if device.type == "cuda":  # from pinned memory the copy need not be waited for
-            input_ids, mask = input_ids.pin_memory(), mask.pin_memory()
-        return input_ids.to(device, non_blocking=True), mask.to(device, non_blocking=True)
+    def batch(self, rows: Rows, device: torch.device) -> Group:
+        """Return the texts with the given rows as one group."""
+        (group,) = self.groups([rows], [], device)[0]
+        return group
 
     def groups(
-        self, rows: Rows, device: torch.device
-    ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-        """Split the texts with the given rows into padded batches of like length.
-
-        Returns the batches, and where in their sequence each of `rows` stands, [len(rows)].
+        self, groups: Sequence[Rows], others: Sequence[Rows], device: torch.device
+    ) -> tuple[list[Group], list[Tensor]]:
+        """Return the texts with the given rows, group by group, and `others` as they are, all of
+        them copied to the device together.
         """
-        groups = by_length(self.lengths[rows], device)
-        places = torch.from_numpy(np.argsort(np.concatenate(groups)))
-        return [self.batch(rows[group], device) for group in groups], places.to(device)
+        count, padded = len(groups), [self._padded(rows) for rows in groups]
+        lengths = [self.lengths[rows] for rows in groups]
+        uploaded = upload([*padded, *lengths, *others], device)
+        masked = [
+            (ids, _mask(ids, on_device) if np.ptp(of_group) else None)
+            for of_group, ids, on_device in zip(
+                lengths, uploaded[:count], uploaded[count : 2 * count], strict=True
+            )
+        ]
+        return masked, uploaded[2 * count :]
+
+    def _padded(self, rows: Rows) -> Rows:
+        """Return the token ids of the texts with the given rows, [B, L]."""
+        padded = np.full((len(rows), self.lengths[rows].max()), self.pad_id)
+        for row, ids in zip(padded, (self.ids[row] for row in rows), strict=True):
+            row[: len(ids)] = ids
+        return padded
+
+
+def _mask(input_ids: Tensor, lengths: Tensor) -> Tensor:
+    return torch.arange(input_ids.shape[1], device=input_ids.device) < lengths[:, None]
 
 
 def check_vocabulary(tokens: Mapping[str, Tokens], encoder: str) -> None:

@@ -13,6 +13,11 @@ SIMILARITY_SIZE = 128
 FUSIONS = {"concatenated": (True, True), "only_embedding": (True, False), "only_cls": (False, True)}
 
 
+#: Kinds of encoders, by transformers' names, whose every layer attends to every token of the text
+#: and takes a mask that is ready.
+PLAIN_ATTENTION = {"bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"}
+
+
 class BiEncoder(nn.Module):
     """Both sides of a pair pass through the same encoder.
 
@@ -47,8 +52,8 @@ class BiEncoder(nn.Module):
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]).
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]). Without padding no mask.
 
         `sim` is the only vector that distances and neighbours use, `h` is the pooled vector. What
         follows the encoder is in float32 whatever that computes in.
@@ -59,7 +64,7 @@ class BiEncoder(nn.Module):
         """Project the encoder's pooled vectors [B, H] → (sim [B, S], h [B, H])."""
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
 
-    def pooled(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def pooled(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H]."""
         with self.autocast():
             return pooled_vector(self.encoder, input_ids, attention_mask, self.pooling)
@@ -97,19 +102,40 @@ def build(config: Config, encoder: nn.Module, precision: str) -> BiEncoder:
     )
 
 
-def pooled_vector(encoder: Any, input_ids: Tensor, attention_mask: Tensor, pooling: str) -> Tensor:
+def pooled_vector(
+    encoder: Any, input_ids: Tensor, attention_mask: Tensor | None, pooling: str
+) -> Tensor:
     """Token ids and mask, [B, L] each → one vector a text, [B, H], in float32."""
-    output = encoder(input_ids=input_ids, attention_mask=attention_mask)
+    ready = attention_mask if attention_mask is None else ready_mask(encoder.config, attention_mask)
+    output = encoder(input_ids=input_ids, attention_mask=ready)
     if pooling == "pooler":
         pooled: Tensor = output.pooler_output.float()
         return pooled
     return pool(output.last_hidden_state.float(), attention_mask, pooling)
 
 
-def pool(hidden: Tensor, mask: Tensor, pooling: str) -> Tensor:
+def ready_mask(config: Any, mask: Tensor) -> Tensor:
+    """Make of a mask [B, L] the one that an encoder's attention uses, [B, 1, 1, L]; `mask` itself
+    where it is not known which.
+
+    An encoder that has to make it looks first whether any token is masked, and a processor that
+    looks waits for the GPU.
+    """
+    if getattr(config, "model_type", None) not in PLAIN_ATTENTION:
+        return mask
+    places = mask[:, None, None, :]
+    if config._attn_implementation == "sdpa":
+        return places
+    lowest = torch.finfo(torch.float32).min  # what is added to the scores
+    return torch.zeros_like(places, dtype=torch.float32).masked_fill(~places, lowest)
+
+
+def pool(hidden: Tensor, mask: Tensor | None, pooling: str) -> Tensor:
     """Token states [B, L, H] and mask [B, L] → [B, H]: their mean, or the first token's state."""
     if pooling == "cls":
         return hidden[:, 0]
+    if mask is None:
+        return hidden.mean(1)
     weights = mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * weights).sum(1) / weights.sum(1)
 

@@ -65,6 +65,6 @@ def judge_by_distance(model: BiEncoder, points: Tensor, counters: Tensor) -> Non
     near, far = median_distance(sim_c, h_c), median_distance(sim_c.roll(1, 0), h_c.roll(1, 0))
     # Of an encoder that knows nothing, pairs are no nearer than other texts.
     slope = 2 * LOG_ODDS / (far - near).clamp(min=0.1 * far + 1e-6)
-    is_counter = torch.tensor([-0.5, 0.5], device=device)  # the two logits' halves of the log-odds
+    is_counter = torch.tensor([-0.5, 0.5]).to(device)  # the two logits' halves of the log-odds
     model.head.weight.copy_(-slope * is_counter[:, None] * is_difference)
     model.head.bias.copy_(slope * (near + far) / 2 * is_counter)

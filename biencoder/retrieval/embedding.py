@@ -40,7 +40,7 @@ def embed(
 
 @torch.no_grad()
 def encode(
-    pooled: Callable[[Tensor, Tensor], Tensor],
+    pooled: Callable[[Tensor, Tensor | None], Tensor],
     tokens: Tokens,
     device: torch.device,
     label: str,

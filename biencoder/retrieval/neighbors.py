@@ -62,6 +62,11 @@ class ExactSearch:
         self.bounds = centred.new_empty(0)
 
     def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+        rows, distances, complete_below = self.on_device(queries, fetch)
+        return rows.cpu().numpy(), distances.cpu().numpy(), complete_below.cpu().numpy()
+
+    def on_device(self, queries: Tensor, fetch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Compute what `query` returns, where the queries are."""
         centred = (queries.double() - self.centre).float()
         if len(self.bounds) < len(queries):  # kept, since fresh memory costs as much as the product
             self.bounds = centred.new_empty(len(queries), len(self.candidates))
@@ -74,7 +79,7 @@ class ExactSearch:
         complete_below = (lowest[:, -1] + norms).clamp(min=0).double().sqrt()
         if fetch >= len(self.candidates):
             complete_below = torch.full_like(complete_below, torch.inf)
-        return rows.cpu().numpy(), distances.cpu().numpy(), complete_below.cpu().numpy()
+        return rows, distances, complete_below
 
     def numbers(self, fetch: int) -> int:
         return len(self.candidates) + 4 * fetch * self.candidates.shape[1]

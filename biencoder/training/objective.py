@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from biencoder.config import Config
 from biencoder.data.batches import Batch
+from biencoder.data.tokens import Group
 from biencoder.model.biencoder import BiEncoder
 from biencoder.model.losses import Loss, in_batch_loss, listwise_loss, pair_loss, triplet_loss
 from biencoder.runtime import distributed
@@ -45,7 +46,7 @@ class Objective(nn.Module):
         """Compute the loss of the batch, which holds negatives where triplets have a weight."""
         return self.loss(self.encode(batch.groups), batch)
 
-    def encode(self, groups: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    def encode(self, groups: Sequence[Group]) -> Tensor:
         """Encode the texts of some of a batch's groups into pooled vectors [D, H]."""
         with QuickDropout() if groups[0][0].device.type == "cpu" else nullcontext():
             with self.model.autocast():

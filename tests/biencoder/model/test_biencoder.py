@@ -1,7 +1,18 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
+from fake_gpu import Crossings
+from transformers import AutoConfig, AutoModel
 
-from biencoder.model.biencoder import SIMILARITY_SIZE, pair_features, pool
+from biencoder.model.biencoder import (
+    PLAIN_ATTENTION,
+    SIMILARITY_SIZE,
+    pair_features,
+    pool,
+    pooled_vector,
+    ready_mask,
+)
 from biencoder.variants import VARIANTS
 
 IDS = torch.tensor([[1, 2, 3], [4, 5, 0]])
@@ -87,3 +98,52 @@ def test_in_bfloat16_the_encoder_alone_is_less_exact(model):
         torch.testing.assert_close(here, there, atol=0.05, rtol=0.05)
     sides = [torch.randn(3, SIMILARITY_SIZE), torch.randn(3, 6)] * 2
     assert torch.equal(rough.pair_logits(*sides), exact.pair_logits(*sides))
+
+
+def small_encoder(kind, implementation=None):
+    """A random encoder of a kind, named as transformers does."""
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model(kind, vocab_size=50, **shape)
+    return AutoModel.from_config(config, attn_implementation=implementation).eval()
+
+
+PADDED = torch.arange(12).view(2, 6) + 5
+UNEQUAL = torch.arange(6) < torch.tensor([[6], [4]])
+
+
+@pytest.mark.parametrize("implementation", ["sdpa", "eager"])
+@pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION))
+def test_a_ready_mask_is_the_one_that_the_encoder_would_make(kind, implementation):
+    if kind == "mpnet" and implementation == "sdpa":
+        pytest.skip("MPNet has no such attention")
+    encoder = small_encoder(kind, implementation)
+    ready = ready_mask(encoder.config, UNEQUAL)
+    assert ready.shape == (2, 1, 1, 6)
+    with torch.no_grad():
+        made, given = (
+            encoder(input_ids=PADDED, attention_mask=mask).last_hidden_state
+            for mask in (UNEQUAL, ready)
+        )
+    torch.testing.assert_close(given[UNEQUAL], made[UNEQUAL])
+
+
+def test_an_encoder_of_another_kind_makes_its_own_mask():
+    assert ready_mask(SimpleNamespace(model_type="modernbert"), UNEQUAL) is UNEQUAL
+
+
+@pytest.mark.parametrize("mask", [None, UNEQUAL])
+def test_encoding_looks_at_no_number(mask):
+    encoder = small_encoder("bert")
+    with Crossings() as crossings:
+        pooled_vector(encoder, PADDED, mask, "mean")
+    assert crossings.found == []
+    with Crossings() as crossings:
+        encoder(input_ids=PADDED, attention_mask=UNEQUAL)
+    assert crossings.found == [("look", True)]  # what a mask that is not ready costs
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls"])
+def test_texts_without_padding_are_pooled_as_under_a_mask_of_all_tokens(pooling):
+    hidden = torch.rand(3, 5, 4)
+    expected = pool(hidden, torch.ones(3, 5, dtype=torch.bool), pooling)
+    torch.testing.assert_close(pool(hidden, None, pooling), expected)

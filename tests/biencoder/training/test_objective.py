@@ -1,0 +1,56 @@
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import torch
+from handmade import CharTokenizer, make_split
+from torch.utils._python_dispatch import TorchDispatchMode
+from transformers import BertConfig, BertModel
+
+from biencoder.config import Config
+from biencoder.data import tokens
+from biencoder.data.batches import make_batch
+from biencoder.data.tokens import Tokens
+from biencoder.model.biencoder import build
+from biencoder.training.objective import Objective, plain_gradients
+
+SMALL = {
+    "vocab_size": 64,
+    "hidden_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+}
+
+
+class Casts(TorchDispatchMode):
+    """Counts how often each of some tensors is cast to another type."""
+
+    def __init__(self, tensors: list[torch.Tensor]) -> None:
+        super().__init__()
+        self.of = {tensor.data_ptr() for tensor in tensors}
+        self.found: Counter[int] = Counter()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if function is torch.ops.aten._to_copy.default and args[0].data_ptr() in self.of:
+            self.found[args[0].data_ptr()] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups(monkeypatch):
+    monkeypatch.setitem(tokens.GROUP_TOKENS, "cpu", 24)
+    split = make_split([("a" * n, "b" * (2 * n)) for n in range(1, 9)])
+    known, config = Tokens(split.texts, CharTokenizer(), 16), Config()
+    batch = make_batch(
+        np.stack([split.point_ids, split.counter_ids]), split, known, torch.device("cpu")
+    )
+    assert len(batch.groups) > 2
+    torch.manual_seed(0)
+    encoder = BertModel(BertConfig(**SMALL), add_pooling_layer=False)
+    model = build(config, encoder, "bfloat16").train()
+    with Casts(list(model.parameters())) as casts:
+        plain_gradients(Objective(model, config, margin=1.0))(batch, 1.0)
+    assert set(casts.found.values()) == {1}
+    assert len(casts.found) >= 12  # weights and biases of a layer's six linear maps
