@@ -17,8 +17,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("TORTURE_KILLS", "4"))
 
+OF_SPEED = {"triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory"}
 #: What differs between two runs of one seed: when, and how fast.
-OF_THE_MOMENT = {"time", "seconds", "triplets_per_second"}
+OF_THE_MOMENT = {"time", "seconds", *OF_SPEED}
 #: Events that tell of the interruptions themselves.
 OF_INTERRUPTIONS = {"resume", "checkpoint"}
 

@@ -30,7 +30,7 @@ def progress(label: str, total: int, unit: str, done: int = 0) -> "tqdm[Any]":
     shown: dict[str, Any] = {"leave": False, "disable": not is_main_process()}
     if not sys.stderr.isatty():
         often = {"mininterval": SECONDS_A_LINE, "delay": SECONDS_A_LINE, "miniters": 1}
-        shown |= often | {"file": _Lines(), "ncols": 100, "bar_format": "{l_bar}{r_bar}"}
+        shown |= often | {"file": _Lines(), "ncols": 240, "bar_format": "{l_bar}{r_bar}"}
     return tqdm(desc=label, total=total, unit=unit, initial=done, **shown)
 
 

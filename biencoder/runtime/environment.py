@@ -2,7 +2,9 @@
 
 import os
 import platform
+import resource
 import subprocess
+import sys
 import tempfile
 from importlib import metadata
 from pathlib import Path
@@ -71,6 +73,14 @@ def free_memory(device: torch.device) -> int:
     if limit.exists() and (allowed := limit.read_text().strip()).isdigit():
         free = min(free, int(allowed))
     return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+
+
+def peak_memory(device: torch.device) -> int:
+    """Find the most bytes taken so far: of a GPU, by tensors; else of this process, resident."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def provenance(

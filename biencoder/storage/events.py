@@ -233,6 +233,21 @@ class Step(Event):
         description="Pairs, with their negatives, a second since the last such line of the epoch, "
         "else since its training began or was taken up again."
     )
+    tokens_per_second: Number | None = Field(
+        default=None, description="Tokens encoded a second in that time, padding left out."
+    )
+    padding: Number | None = Field(
+        default=None, description="Share of padding in all that was encoded in that time, 0 to 1."
+    )
+    matrix_share: Number | None = Field(
+        default=None,
+        description="Operations a second that the model needs, as a share of those of a matrix "
+        "product, measured when the process began to train, 0 to 1.",
+    )
+    peak_memory: Count | None = Field(
+        default=None,
+        description="Most bytes taken so far: of a GPU by tensors, else resident by the process.",
+    )
 
 
 class Checkpoint(Event):

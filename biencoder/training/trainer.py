@@ -12,8 +12,9 @@ from torch.nn.utils import get_total_norm
 from tqdm import tqdm
 
 from biencoder.config import Config
-from biencoder.data.batches import epoch_batches, make_batch
+from biencoder.data.batches import Batch, epoch_batches, make_batch
 from biencoder.data.corpus import Ids, Split
+from biencoder.data.prefetch import one_ahead
 from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
 from biencoder.model.losses import Loss
@@ -28,6 +29,7 @@ from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Gradients, Objective, backward, plain_gradients
 from biencoder.training.state import TrainingState, average, set_rates
+from biencoder.training.throughput import Rates, Throughput
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Trainer:
     gradient_cache: bool
     #: When the last line about an epoch was printed, or the trainer was made.
     last_line: float = field(default_factory=time.monotonic)
+    throughput: Throughput = field(init=False)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -66,7 +69,9 @@ class Trainer:
         epoch nor the one after the last is a special case. A signal leaves a checkpoint.
         """
         config, progress = self.config, self.state.progress
-        objective = Objective(self.state.model, config, progress.margin or 0.0)
+        model = self.state.model
+        objective = Objective(model, config, progress.margin or 0.0)
+        self.throughput = Throughput(model.encoder, self.device, model.precision)
         if self.gradient_cache:
             gradients = cached_gradients(objective)
         else:
@@ -163,7 +168,8 @@ class Trainer:
         model.train()
         begin = progress.step - progress.epoch * self.steps_per_epoch
         unchecked: list[tuple[Ids, Tensor]] = []
-        clock, trained = time.monotonic(), 0
+        throughput = self.throughput
+        throughput.begin(time.monotonic())
         within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
         by_debate = config.in_batch_weight > 0 or config.listwise_weight > 0
         batches = list(
@@ -175,16 +181,15 @@ class Trainer:
             f"epoch {progress.epoch + 1}/{config.epochs}", self.steps_per_epoch, "step", begin
         )
         with bar:
-            for pairs in batches[begin:]:
+            for pairs, batch in one_ahead(self.make_batch, batches[begin:]):
                 if progress.step in within:
-                    pause = time.monotonic()
-                    self.evaluate()
-                    self.evaluator.forget()
-                    model.train()
-                    clock += time.monotonic() - pause
-                trained += len(pairs)
+                    with throughput.paused():
+                        self.evaluate()
+                        self.evaluator.forget()
+                        model.train()
+                throughput.add(len(pairs), batch)
                 with self.interruption.held():
-                    loss, norm = self.backward(gradients, pairs)
+                    loss, norm = self.backward(gradients, batch, len(pairs))
                     # Not finite where either of the two is not.
                     unchecked.append((pairs, loss.total + 0 * norm))
                     step = progress.step + 1
@@ -201,55 +206,65 @@ class Trainer:
                     progress.step, progress.epoch = step, step // self.steps_per_epoch
                     progress.stage = "trained"
                     if is_logged:
-                        rate = trained / (time.monotonic() - clock)
-                        self.log_step(loss, norm, rate)
-                        bar.set_postfix_str(self.note(loss, rate), refresh=False)
-                        clock, trained = time.monotonic(), 0
+                        rates = throughput.read()
+                        logged = self.log_step(loss, norm, rates)
+                        bar.set_postfix_str(self.note(logged.loss, rates), refresh=False)
                     if is_saved:
                         self.save(False)
                 bar.update()
                 self.interruption.raise_if_signalled()
 
-    def note(self, loss: Loss, rate: float) -> str:
-        """Say the loss, the pairs a second, and the time until the last epoch is trained."""
+    def note(self, loss: float, rates: Rates) -> str:
+        """Say the loss, how fast training is, and the time until the last epoch is trained."""
         progress, config = self.state.progress, self.config
         epochs = config.epochs - progress.step / self.steps_per_epoch
-        to_go = tqdm.format_interval(epochs * len(self.split) / rate)
-        return f"loss {loss.total.item():.3f}, {rate:.1f} pairs/s, {to_go} of training to go"
+        to_go = tqdm.format_interval(epochs * len(self.split) / rates.triplets_per_second)
+        return (
+            f"loss {loss:.3f}, {to_go} of training to go, {rates.triplets_per_second:.1f} pairs/s, "
+            f"{rates.tokens_per_second:,.0f} tokens/s, {rates.padding:.0%} padding, "
+            f"{rates.matrix_share:.0%} of the matrix rate, peak {rates.peak_memory / 1e9:.1f} GB"
+        )
 
-    def backward(self, gradients: Gradients, pairs: Ids) -> tuple[Loss, Tensor]:
+    def make_batch(self, pairs: Ids) -> Batch:
+        """Make the batch of the given pairs and their negatives."""
+        split = self.split
+        texts = [split.point_ids[pairs], split.counter_ids[pairs]]
+        if self.config.triplet_weight:
+            texts.append(self.state.negatives[pairs])
+        return make_batch(np.stack(texts), split, self.tokens, self.device)
+
+    def backward(self, gradients: Gradients, batch: Batch, pairs: int) -> tuple[Loss, Tensor]:
         """Compute the gradients of a batch; returns its loss, detached, and the gradient's norm."""
-        split, model, optimizer = self.split, self.state.model, self.state.optimizer
+        model, optimizer = self.state.model, self.state.optimizer
         step = self.state.progress.step
         torch.manual_seed(_dropout_seed(self.config.seed, step))
         optimizer.zero_grad(set_to_none=True)
         set_rates(optimizer, self.config, step / (self.config.epochs * self.steps_per_epoch))
-        texts = [split.point_ids[pairs], split.counter_ids[pairs]]
-        if self.config.triplet_weight:
-            texts.append(self.state.negatives[pairs])
-        batch = make_batch(np.stack(texts), split, self.tokens, self.device)
-        loss = backward(gradients, batch, len(pairs))
+        loss = backward(gradients, batch, pairs)
         norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
         return loss, norm
 
-    def log_step(self, loss: Loss, norm: Tensor, triplets_per_second: float) -> None:
-        """Log the step that was just done; reading the loss synchronises with the device."""
+    def log_step(self, loss: Loss, norm: Tensor, rates: Rates) -> events.Step:
+        """Log the step that was just done; reading the loss synchronises with the device, once."""
         step = self.state.progress.step
-        self.log.write(
-            events.Step(
-                epoch=(step - 1) // self.steps_per_epoch,
-                step=step,
-                loss=loss.total.item(),
-                triplet_loss=loss.triplet.item(),
-                positive_loss=loss.positive.item(),
-                negative_loss=loss.negative.item(),
-                in_batch_loss=loss.in_batch.item(),
-                listwise_loss=loss.listwise.item(),
-                lr=self.state.optimizer.param_groups[0]["lr"],
-                grad_norm=norm.item(),
-                triplets_per_second=triplets_per_second,
-            )
+        total, triplet, positive, negative, in_batch, listwise, grad_norm = torch.stack(
+            [*loss, norm]
+        ).tolist()
+        event = events.Step(
+            epoch=(step - 1) // self.steps_per_epoch,
+            step=step,
+            loss=total,
+            triplet_loss=triplet,
+            positive_loss=positive,
+            negative_loss=negative,
+            in_batch_loss=in_batch,
+            listwise_loss=listwise,
+            lr=self.state.optimizer.param_groups[0]["lr"],
+            grad_norm=grad_norm,
+            **vars(rates),
         )
+        self.log.write(event)
+        return event
 
     def all_finite(self, unchecked: list[tuple[Ids, Tensor]], last_step: int) -> bool:
         """Check the loss and gradient of every step since the last check.

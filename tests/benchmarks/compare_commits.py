@@ -27,7 +27,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 from tiny_encoder import save_tiny_encoder  # noqa: E402 - the path must be known first
 
 #: Fields that differ between any two runs.
-OF_THE_MOMENT = {"time", "seconds", "triplets_per_second"}
+OF_THE_MOMENT = {
+    *("time", "seconds", "triplets_per_second", "tokens_per_second"),
+    *("padding", "matrix_share", "peak_memory"),
+}
 
 TORCHRUN = "-m torch.distributed.run --standalone --local-addr=localhost --nproc-per-node=2".split()
 TINY = "--encoder={encoder} --max_length=24 --epochs=2 --log_every=1 --device=cpu --run_id=run"

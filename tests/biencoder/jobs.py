@@ -7,7 +7,8 @@ from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.training import run, trainer
 
 #: Fields that differ between two runs of one seed: when, how fast, and where files went.
-OF_THE_MOMENT = ("time", "seconds", "triplets_per_second", "path")
+OF_SPEED = ("triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory")
+OF_THE_MOMENT = ("time", "seconds", "path", *OF_SPEED)
 
 
 def train(config):
