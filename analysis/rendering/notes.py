@@ -15,13 +15,13 @@ def of_study(results: Results) -> list[str]:
         shown = ", ".join(printable(str(run)) for run in left_out[:3])
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
         found.append(f"Not counted: {shown}{more}: unfinished, or another run has its seed.")
-    counts = results.by_configuration
-    if results.study.format != "legacy" and 1 < counts.height < len(VARIANTS):
-        absent = sorted(set(VARIANTS) - set(counts["configuration"]))
-        found.append(f"No run of {', '.join(absent)}: simple effects stand for the whole ones.")
-    if counts["runs"].n_unique() > 1:
-        seeds = [f"{n} {runs}" for n, runs in counts.select("configuration", "runs").rows()]
-        found.append(f"Unequal runs ({', '.join(seeds)}): effects are over the seeds all share.")
+    counted = results.by_configuration.select("configuration", "seeds")
+    if results.study.format != "legacy" and 1 < counted.height < len(VARIANTS):
+        absent = ", ".join(sorted(set(VARIANTS) - set(counted["configuration"])))
+        found.append(f"No run of {absent} counts: effects are at one level of the other factor.")
+    if counted["seeds"].n_unique() > 1:
+        seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
+        found.append(f"Unequal seeds ({seeds}): an effect is over those that its variants share.")
     answers = results.log.predictions
     if results.effects.height and answers["cluster"].null_count():
         found.append(

@@ -44,19 +44,20 @@ class Style(NamedTuple):
     marker: str
 
 
-def styles(by_configuration: pl.DataFrame) -> dict[str, Style]:
+def styles(runs: pl.DataFrame) -> dict[str, Style]:
     """Give each configuration a style unlike that of every other (up to 28).
 
-    `by_configuration` has the columns configuration and variant. A variant has its own colour,
-    whatever else is present; the first of its configurations takes it.
+    `runs` has the columns configuration and variant. A variant has its own colour, whatever else is
+    present; the first of its configurations takes it.
     """
-    firsts = by_configuration.unique("variant", keep="first", maintain_order=True)
+    firsts = runs.unique("variant", keep="first", maintain_order=True)
     numbers = {
         name: VARIANTS.index(variant)
         for name, variant in firsts.select("configuration", "variant").rows()
         if variant in VARIANTS
     }
-    others = (name for name in by_configuration["configuration"] if name not in numbers)
+    names = runs["configuration"].unique(maintain_order=True)
+    others = (name for name in names if name not in numbers)
     numbers |= {name: number for number, name in enumerate(others, len(VARIANTS))}
     return {
         name: Style(

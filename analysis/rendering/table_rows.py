@@ -51,7 +51,7 @@ ERRORS_NOTATION = (
 
 def heading(results: Results) -> str:
     """Say what a study is, and what its figures measure."""
-    runs, of = results.by_run.height, results.by_configuration.height
+    runs, of = results.by_run.height, results.by_run["configuration"].n_unique()
     counts = f"{runs:,} run{'s' * (runs != 1)} of {of:,} configuration{'s' * (of != 1)}"
     return f"{results.study.name}: {counts}, {FORMATS[results.study.format]}"
 

@@ -71,15 +71,15 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
     """Measure each run: configuration, variant, run_id, seed, status, counted, and the measures.
 
     `runs` has the columns RUNS and configuration, `metrics` the columns METRICS; both are of one
-    study. `target` is a share. The measures are those that MEASURES
-    defines. Shares lie in 0 to 1 and have Wilson's interval
-    in <measure>_low and <measure>_high where the number of points, n_<split>, is known. A figure
-    that the log does not support is null. Where a run kept leaked pairs, the table also has
-    unseen_<split>, hits_unseen_<split> and n_unseen_<split> of `UNSEEN_SPLITS`.
+    study. `target` is a share. The measures are those that MEASURES defines. Shares lie in 0 to 1
+    and have Wilson's interval in <measure>_low and <measure>_high where the number of points,
+    n_<split>, is known. A figure that the log does not support is null. Where a run kept leaked
+    pairs, the table also has unseen_<split>, hits_unseen_<split> and n_unseen_<split> of
+    `UNSEEN_SPLITS`.
 
-    `counted` says whether the run stands for its configuration: where a configuration has
-    completed runs, those that did not complete are left out, and of several runs with one seed the
-    longest (then the latest) counts.
+    `counted` says whether the run stands for its configuration: where the study has completed runs,
+    those that did not complete are left out, because they had less training, and of several runs
+    with one seed the longest (then the latest) counts.
     """
     v = pl.col("validation")
     at_best = v == v.max()
@@ -178,7 +178,7 @@ def _unseen(metrics: pl.DataFrame) -> pl.DataFrame:
 def _counted() -> pl.Expr:
     """Return whether a run stands for its configuration, as `per_run` defines it."""
     completed = (pl.col("status") == "completed").fill_null(False)
-    eligible = completed | ~completed.any().over("configuration")
+    eligible = completed | ~completed.any()
     longest_first = pl.struct(eligible, "last_epoch", "started", "run_id").rank(
         "ordinal", descending=True
     )

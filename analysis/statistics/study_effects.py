@@ -53,9 +53,13 @@ def study_effects(
 
 
 def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
-    """Add layernorm and relu to the counted runs of `by_run`; without factors they are left out."""
+    """Add layernorm and relu to the counted runs of `by_run`; without factors they are left out.
+
+    So are runs that stopped before the last epoch of others: effects are at a fixed budget.
+    """
     factors = runs.drop_nulls(["layernorm", "relu", "seed"]).select("run_id", "layernorm", "relu")
-    return by_run.filter("counted").join(factors, on="run_id")
+    of_whole_budget = pl.col("last_epoch") == pl.col("last_epoch").max()
+    return by_run.filter("counted").filter(of_whole_budget).join(factors, on="run_id")
 
 
 def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, pl.DataFrame] | None:

@@ -22,7 +22,7 @@ def figures(results: Results, smooth: int = 1) -> "dict[str, Figure]":
     """
     import matplotlib
 
-    looks = styles(results.by_configuration)
+    looks = styles(results.by_run)
     found = {}
     with matplotlib.rc_context(RC):
         if results.effects.height:

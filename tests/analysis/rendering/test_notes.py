@@ -41,19 +41,31 @@ def test_runs_that_do_not_count_are_named_some_of_them(
 def test_a_missing_cell_is_named(read: Callable[..., Log]) -> None:
     runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS[:3]]
     (note,) = notes.of_study(one_study(read(*runs)))
-    assert note.startswith("No run of with_layernorm_relu: ")
+    assert note.startswith("No run of with_layernorm_relu counts: ")
+
+
+def test_a_cell_whose_run_is_unfinished_is_missing(read: Callable[..., Log]) -> None:
+    runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
+    not_counted, missing = notes.of_study(one_study(read(*runs[:3], runs[3] | {"status": None})))
+    assert not_counted.startswith("Not counted: r3: ")
+    assert missing.startswith("No run of with_layernorm_relu counts: ")
 
 
 def test_a_study_of_one_variant_has_no_cell_missing(read: Callable[..., Log]) -> None:
     assert notes.of_study(one_study(read({}))) == []
 
 
-def test_unequal_numbers_of_runs_are_told(read: Callable[..., Log]) -> None:
-    runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
-    (note,) = notes.of_study(one_study(read(*runs, {"seed": 1})))
+def test_unequal_seeds_are_told_where_the_numbers_of_runs_are_equal_too(
+    read: Callable[..., Log],
+) -> None:
+    seeds = (0, 1, 1, 1)
+    runs = [{"layernorm": ln, "relu": relu} for ln, relu in CELLS]
+    (note,) = notes.of_study(
+        one_study(read(*({**run, "seed": s} for run, s in zip(runs, seeds, strict=True))))
+    )
     assert note == (
-        "Unequal runs (with_layernorm 2, with_layernorm_relu 1, with_relu 1, "
-        "without_layernorm_relu 1): effects are over the seeds all share."
+        "Unequal seeds (with_layernorm: 1, with_layernorm_relu: 1, with_relu: 1, "
+        "without_layernorm_relu: 0): an effect is over those that its variants share."
     )
 
 

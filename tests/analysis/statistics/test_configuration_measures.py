@@ -51,6 +51,13 @@ def test_a_run_that_did_not_complete_is_left_out_where_others_did(read: Callable
     assert table_rows.configuration_rows(one_study(log))[1][1] == "1 (+2 left out)"
 
 
+def test_a_variant_that_no_run_completed_has_no_figures_beside_one_that_had_all_its_training(
+    read: Callable[..., Log],
+) -> None:
+    log = read({}, {"relu": True, "status": None})
+    assert one_study(log).by_configuration["configuration"].to_list() == ["with_layernorm"]
+
+
 def test_runs_that_did_not_complete_count_where_none_did(read: Callable[..., Log]) -> None:
     log = read({"seed": 0, "status": None}, {"seed": 1, "status": "interrupted"})
     assert one_row(one_study(log).by_configuration)["runs"] == 2

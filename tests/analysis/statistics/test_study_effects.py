@@ -174,3 +174,14 @@ def test_clusters_that_are_told_of_some_points_alone_are_not_used(
     points = answers("a", dict.fromkeys(["law/tax/pro/1", "law/tax/pro/2"]), clusters=[0, 1])
     assert len(set(labels(points))) == 2
     assert len(set(labels(points.with_columns(cluster=pl.Series([0, None]))))) == 1
+
+
+@pytest.mark.parametrize("status", ["completed", None])
+def test_runs_of_less_training_than_others_have_no_part_in_effects(
+    read_runs: Callable[..., Log], status: str | None
+) -> None:
+    whole, half = ({split: [0.1] * n for split in ("validation", "test")} for n in (5, 3))
+    usual = {"status": status, "config": {"epochs": 4}}
+    runs = [{"layernorm": layernorm, "relu": relu} | usual for layernorm, relu in CELLS[:3]]
+    log = read_runs(*runs, usual | {"relu": True, "top1": half, "status": None}, top1=whole)
+    assert list(found(log, "area")) == ["LayerNorm, without ReLU", "ReLU, without LayerNorm"]

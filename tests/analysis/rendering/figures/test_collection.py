@@ -26,6 +26,16 @@ def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log
     assert to_hex(line(run, "validation").get_color()) == "#e69f00"
 
 
+def test_a_run_that_does_not_count_is_drawn_among_the_single_runs_alone(
+    read: Callable[..., Log],
+) -> None:
+    found = figures(one_study(read({}, {"relu": True, "status": None})))
+    titles = {ax.get_title(loc="left"): ax for ax in all_axes(found["runs"])}
+    assert to_hex(line(titles["with_layernorm_relu"], "validation").get_color()) == "#0072b2"
+    for panel in (*all_axes(found["curves"]), *all_axes(found["convergence"])):
+        assert panel.get_legend_handles_labels()[1] == ["with_layernorm"]
+
+
 def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
     read: Callable[..., Log],
 ) -> None:
