@@ -11,8 +11,8 @@ from analysis.statistics.effects import Effect
 LEVEL = 0.05
 
 NOTHING = (
-    "No effect on test can be estimated: that takes runs of two variants with one seed, and their "
-    "predictions."
+    "No effect on test can be estimated: that takes predictions of two variants that differ in one "
+    "factor and share a seed."
 )
 
 
@@ -22,7 +22,7 @@ def answer(effects: pl.DataFrame) -> str:
     if not on_test:
         return NOTHING
     if all(effect["p_holm"] is None for effect in on_test):
-        return "On test, the effects are described: one seed, or answers that do not vary, test none."
+        return f"On test, effects are described and not tested: {_why_not(on_test[0])}."
     shown = [effect for effect in on_test if is_shown(effect)]
     rest = [effect["effect"] for effect in on_test if not is_shown(effect)]
     nor = ", nor an interaction" if "interaction" in rest and len(rest) > 1 else ""
@@ -72,7 +72,7 @@ def _sentence(effect: dict[str, Any]) -> str:
     """Write one effect on test: estimate, interval, p, and what the experiment could see."""
     head = f"{effect['effect']} on test: {points(effect)} points"
     if effect["p_holm"] is None:
-        return f"{head}, described: one seed, or answers that do not vary, test nothing."
+        return f"{head}, described."
     sure = _p(effect["p_holm"])
     verdict = "an effect" if is_shown(effect) else "no effect shown"
     return (
@@ -80,6 +80,11 @@ def _sentence(effect: dict[str, Any]) -> str:
         f"{100 * effect['excluded_beyond']:.1f} points it is excluded; the least that such an "
         f"experiment would see is {100 * effect['least_effect']:.1f}."
     )
+
+
+def _why_not(effect: dict[str, Any]) -> str:
+    """Say why an effect has no test."""
+    return "there is one seed" if effect["seeds"] == 1 else "the answers do not vary"
 
 
 def _listed(words: list[str]) -> str:

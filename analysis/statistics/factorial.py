@@ -34,10 +34,10 @@ CONTRASTS: Contrasts = {
 
 #: Simple effect → the cells where its factor is on and off.
 SIMPLE: dict[str, tuple[Factors, Factors]] = {
-    "LayerNorm, without ReLU": ((True, False), (False, False)),
-    "LayerNorm, with ReLU": ((True, True), (False, True)),
-    "ReLU, without LayerNorm": ((False, True), (False, False)),
-    "ReLU, with LayerNorm": ((True, True), (True, False)),
+    "LayerNorm (ReLU off)": ((True, False), (False, False)),
+    "LayerNorm (ReLU on)": ((True, True), (False, True)),
+    "ReLU (LayerNorm off)": ((False, True), (False, False)),
+    "ReLU (LayerNorm on)": ((True, True), (True, False)),
 }
 
 #: The runs of each cell; one that is missing has none.

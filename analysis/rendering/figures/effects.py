@@ -65,7 +65,7 @@ def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" 
             color=INK,
             fontsize=11,
         )
-    ax.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names])
+    ax.set_yticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
     ax.set_ylim(len(names) - 0.5, -0.7)
     ax.set_xlabel("points of top-1")
     ax.grid(axis="x", color=MUTED, alpha=0.25)

@@ -66,7 +66,7 @@ def test_the_answer_says_what_is_shown_on_test_and_what_is_not(
 
 
 def test_simple_effects_are_answered_by_their_names() -> None:
-    names = ("LayerNorm, with ReLU", "ReLU, without LayerNorm")
+    names = ("LayerNorm (ReLU on)", "ReLU (LayerNorm off)")
     effects = table(*(effect(name, 0.01, 0.3) for name in names))
     assert effect_text.answer(effects) == f"On test, no effect of {' or '.join(names)} is shown."
 
@@ -76,13 +76,15 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
     assert effect_text.answer(only) == effect_text.answer(table()) == effect_text.NOTHING
 
 
-def test_one_seed_tests_nothing_and_the_answer_says_so() -> None:
-    effects = table(effect("LayerNorm", 0.021, None, seeds=1))
-    assert "one seed" in effect_text.answer(effects)
-    assert effect_text.sentences(effects) == [
-        "LayerNorm on test: +2.1 points, described: one seed, or answers that do not vary, test "
-        "nothing."
-    ]
+@pytest.mark.parametrize(
+    ("seeds", "reason"), [(1, "there is one seed"), (3, "the answers do not vary")]
+)
+def test_where_nothing_is_tested_the_answer_says_why(seeds: int, reason: str) -> None:
+    effects = table(effect("LayerNorm", 0.021, None, seeds=seeds))
+    assert effect_text.answer(effects) == (
+        f"On test, effects are described and not tested: {reason}."
+    )
+    assert effect_text.sentences(effects) == ["LayerNorm on test: +2.1 points, described."]
 
 
 def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> None:

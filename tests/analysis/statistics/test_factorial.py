@@ -87,8 +87,8 @@ def test_with_three_cells_each_factor_is_estimated_where_the_other_is_constant()
     del design[LAYERNORM]
     found = design_effects(design)
     assert estimates(found) == {
-        "LayerNorm, with ReLU": 0.28 - 0.13 + 0.002,
-        "ReLU, without LayerNorm": 0.03 + 0.001,
+        "LayerNorm (ReLU on)": 0.28 - 0.13 + 0.002,
+        "ReLU (LayerNorm off)": 0.03 + 0.001,
     }
     assert all(effect.p is not None for effect in found)
 
@@ -102,7 +102,7 @@ def test_a_simple_effect_is_the_difference_of_its_two_cells_over_their_own_seeds
     hits, labels = published("validation")
     design = {BOTH: dict(enumerate(hits[3])), RELU: {2: hits[1, 2], 1: hits[1, 1]}}
     found = simple_effects(design, labels)
-    assert found == difference("LayerNorm, with ReLU", design[BOTH], design[RELU], labels)
+    assert found == difference("LayerNorm (ReLU on)", design[BOTH], design[RELU], labels)
     assert found[0].seeds == 2
 
 
@@ -110,8 +110,8 @@ def test_four_cells_without_a_seed_of_all_have_simple_effects():
     design = shares(0.10, 0.13, 0.20, 0.28)
     design[BOTH] = {7: 0.3}
     assert set(estimates(design_effects(design))) == {
-        "LayerNorm, without ReLU",
-        "ReLU, without LayerNorm",
+        "LayerNorm (ReLU off)",
+        "ReLU (LayerNorm off)",
     }
 
 

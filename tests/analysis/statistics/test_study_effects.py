@@ -91,7 +91,7 @@ def test_three_cells_give_simple_effects(experiment: Callable[..., Log]) -> None
     cells = drawn(0, 1, 2)
     del cells[LAYERNORM]
     ours = found(experiment(cells))
-    assert list(ours) == ["LayerNorm, with ReLU", "ReLU, without LayerNorm"]
+    assert list(ours) == ["LayerNorm (ReLU on)", "ReLU (LayerNorm off)"]
     assert all(row["p_holm"] >= row["p"] for row in ours.values())
 
 
@@ -184,4 +184,4 @@ def test_runs_of_less_training_than_others_have_no_part_in_effects(
     usual = {"status": status, "config": {"epochs": 4}}
     runs = [{"layernorm": layernorm, "relu": relu} | usual for layernorm, relu in CELLS[:3]]
     log = read_runs(*runs, usual | {"relu": True, "top1": half, "status": None}, top1=whole)
-    assert list(found(log, "area")) == ["LayerNorm, without ReLU", "ReLU, without LayerNorm"]
+    assert list(found(log, "area")) == ["LayerNorm (ReLU off)", "ReLU (LayerNorm off)"]

@@ -81,7 +81,7 @@ def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -
     validation, test, area = all_axes(
         effects_figure(one_study(replace(log, predictions=three_cells)))
     )
-    simple = ["LayerNorm,\nwithout ReLU", "ReLU,\nwithout LayerNorm"]
+    simple = ["LayerNorm\n(ReLU off)", "ReLU\n(LayerNorm off)"]
     assert names(validation) == simple + THREE
     assert [y for _, y in dots(validation)] == []
     assert [y for _, y in dots(test)] == [0, 1]
