@@ -1,6 +1,7 @@
 """Chooses the folder for results, writes whole files, and prints to standard error."""
 
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,13 +30,18 @@ def folder(paths: Sequence[str], out: Path | None) -> Path:
 def write(path: Path, content: str | bytes) -> Path:
     """Write a whole file or none, and return `path`: to a temporary name beside it, then renamed.
 
+    The name cannot be guessed and must be free ("x"): nobody can have planted a link there.
     Raises `AnalysisError` where it cannot be written.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
     data = content.encode() if isinstance(content, str) else content
     try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        try:
+            with unfinished.open("xb") as file:
+                file.write(data)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     except OSError as error:
         raise AnalysisError(
             f"{path}: cannot be written ({error.strerror}): name another folder with --out"

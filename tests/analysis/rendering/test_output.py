@@ -28,6 +28,36 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         output.write(tmp_path / "absent" / "a.txt", "")
 
 
+def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output.write(tmp_path / "a.txt", "old")
+    refuse = OSError(28, "No space left on device")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(refuse))
+    with pytest.raises(AnalysisError, match="No space left on device"):
+        output.write(tmp_path / "a.txt", "new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_planted_link_is_not_written_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    (plots / ".a.txt.unfinished").symlink_to(victim)
+    output.write(plots / "a.txt", "ours")
+    assert (plots / "a.txt").read_text() == "ours"
+    # Not even where the name is guessed.
+    monkeypatch.setattr("secrets.token_hex", lambda _: "guessed")
+    (plots / ".b.txt.guessed.unfinished").symlink_to(victim)
+    with pytest.raises(AnalysisError, match=r"b\.txt: cannot be written \(File exists\)"):
+        output.write(plots / "b.txt", "ours")
+    assert victim.read_text() == "precious"
+
+
 def test_what_was_written_is_listed_a_line_a_folder_with_equal_names_together() -> None:
     names = ("a/summary.csv", "a/summary.md", "a/effects.csv", "a/b/runs.png", "a/b/runs.svg")
     assert output.listing([Path(name) for name in names]) == [
