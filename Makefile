@@ -46,7 +46,7 @@ train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 
 test: $(READY) ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
-torture: $(READY) ## kill a run fifty times and compare with one left in peace: some minutes
+torture: $(READY) ## kill a run fifty times and at every file operation, and compare with one left in peace
 	TORTURE_KILLS=50 $(BIN)/python -m pytest -s tests/test_torture.py
 
 # The training benchmark runs a peer's trainer, which needs packages that nothing else does.

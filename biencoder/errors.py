@@ -8,6 +8,8 @@ RunError                 a run that failed for a reason the user can act on; exi
 └── NotFiniteError       embeddings that contain NaN or infinity
 """
 
+import errno
+import re
 from pathlib import Path
 
 
@@ -31,11 +33,21 @@ class FileError(RunError):
     """A file that cannot be written; the message names it and what to do."""
 
     def __init__(self, path: Path, error: Exception) -> None:
-        reason = getattr(error, "strerror", None) or error
-        super().__init__(
-            f"{path}: cannot be written ({reason}); free some space or choose another folder"
-        )
+        reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
+        room = "free some space or " if errno_of(error) in (errno.ENOSPC, errno.EDQUOT) else ""
+        super().__init__(f"{path}: cannot be written ({reason}); {room}choose another folder")
 
 
 class NotFiniteError(RunError):
     """Embeddings that contain NaN or infinity."""
+
+
+def errno_of(error: BaseException) -> int | None:
+    """Return the number by which the system refused a call, None where something else failed.
+
+    What is written in Rust (tokenizers, polars, safetensors) has it in the message alone.
+    """
+    if isinstance(error, OSError):
+        return error.errno
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return int(number[1]) if number else None

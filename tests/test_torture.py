@@ -1,11 +1,12 @@
 """A run that is killed again and again ends as if nothing had happened, bit for bit.
 
-A short form by default; `make torture` kills at least fifty times.
+A short form by default; `make torture` kills at least fifty times, and at every file operation.
 """
 
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from killing import Killing, moments
+
+from biencoder.data import corpus
+from biencoder.storage import checkpoint
 
 ROOT = Path(__file__).parents[1]
 KILLS = int(os.environ.get("TORTURE_KILLS", "4"))
@@ -20,6 +25,8 @@ KILLS = int(os.environ.get("TORTURE_KILLS", "4"))
 OF_SPEED = {"triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory"}
 #: What differs between two runs of one seed: when, and how fast.
 OF_THE_MOMENT = {"time", "seconds", *OF_SPEED}
+#: Files that tell when, and how long it took; the checksums are theirs.
+OF_THE_TIME = {"state.json", "checksums.json"}
 #: Events that tell of the interruptions themselves.
 OF_INTERRUPTIONS = {"resume", "checkpoint"}
 
@@ -96,6 +103,53 @@ def test_a_run_killed_at_random_moments_ends_bit_for_bit_as_if_it_had_not_been(
         assert facts(folder) == facts(untouched)
         assert weights(folder) == weights(untouched)
     print(f"{kills} kills over {attempt} runs")
+
+
+@pytest.fixture
+def debates(tmp_path):
+    """A corpus of one debate a split."""
+    sample = Path(corpus.__file__).parent / "sample_corpus"
+    for split in ("training", "validation", "test"):
+        debate = min((sample / split).glob("*/*"))
+        shutil.copytree(debate, tmp_path / "debates" / debate.relative_to(sample))
+    return tmp_path / "debates"
+
+
+def left(folder):
+    """What a run leaves, but for the log: its files, with the content of those that do not tell
+    the time it took.
+    """
+    files = (path for path in folder.rglob("*") if path.is_file())
+    content = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in files
+        if path.parent != folder and path.suffix != ".jsonl"
+    }
+    return content | {name: b"" for name in content if Path(name).name in OF_THE_TIME}
+
+
+def test_a_run_killed_at_any_file_operation_ends_bit_for_bit_as_if_it_had_not_been(
+    tiny_encoder, debates, tmp_path
+):
+    flags = {"data_dir": str(debates), "encoder": str(tiny_encoder), "max_length": 24}
+    flags |= {"recipe": "documented", "batch_size": 2, "lr": 1e-4, "device": "cpu", "seed": 1}
+    flags |= {"epochs": 2, "checkpoint_every": "2steps", "log_every": 1}
+    with Killing(flags) as jobs:
+        untouched = tmp_path / "untouched"
+        assert jobs.run(untouched) == 0
+        names, expected = moments(untouched), left(untouched)
+        every = 1 if KILLS > 20 else len(names) // KILLS
+        for number in range(0, len(names), every):
+            folder = tmp_path / f"killed{number}"
+            assert jobs.run(folder, kill_at=number) == -signal.SIGKILL
+            assert jobs.run(folder) == 0, (folder / "output.txt").read_text()
+            where = f"killed at moment {number}, {names[number]}"
+            assert left(folder) == expected, where
+            assert facts(folder) == facts(untouched), where
+            for saved in (folder / "checkpoints" / "run").glob("epoch-*"):
+                checkpoint.verify(saved)
+            shutil.rmtree(folder)
+        print(f"killed at {len(range(0, len(names), every))} of {len(names)} moments")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

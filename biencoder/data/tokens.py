@@ -52,6 +52,8 @@ class Tokens:
         if len(long):
             texts = [self.texts[int(row)] for row in long]
             begun = self.tokenizer([text[: self.longest] for text in texts], verbose=False)
+            # It keeps how it was last called, and is saved with that: here as `__init__` left it.
+            self.tokenizer([""], truncation=True, max_length=self.max_length)
             # Beyond what is tokenised, texts go on as they began.
             full[long] = [
                 len(ids) * len(text) / min(len(text), self.longest)

@@ -2,56 +2,72 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError
 
-from biencoder.errors import FileError
+from biencoder.errors import FileError, errno_of
+from biencoder.runtime import distributed
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; after the block it is renamed to `path`.
+    """Yield a temporary path to write to; after the block it is renamed to `path`.
 
     Where the block fails, `path` stays as it was and nothing is left beside it.
-    Raises `FileError` where the disk refuses.
+    Raises `FileError` where the system refuses.
     """
-    unfinished = path.with_name(f".{path.name}.tmp")
-    try:
+    with _unfinished(path) as unfinished:
         yield unfinished
-        _flush(unfinished)
-        unfinished.replace(path)
-        _flush(path.parent)
-    except (OSError, SafetensorError) as error:
-        raise FileError(path, error) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+        _put(unfinished, path)
 
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
     """Yield an empty temporary folder to fill; after the block it replaces `path`."""
-    unfinished = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    try:
-        unfinished.mkdir(parents=True)
+    with _unfinished(path) as unfinished:
+        unfinished.mkdir()
         yield unfinished
         for written in unfinished.rglob("*"):
             _flush(written)
-        _flush(unfinished)
-        replaced = path.with_name(f".{path.name}.old")
         if path.exists():
-            shutil.rmtree(replaced, ignore_errors=True)  # left by a killed process
-            path.rename(replaced)
-        unfinished.rename(path)
-        _flush(path.parent)
-        shutil.rmtree(replaced, ignore_errors=True)
-    except (OSError, SafetensorError) as error:
-        raise FileError(path, error) from None
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            path.rename(unfinished.with_name("replaced"))
+        _put(unfinished, path)
+
+
+@distributed.main_process_only
+def clear_unfinished(folder: Path, pattern: str) -> None:
+    """Remove what a killed process left: the temporary folders `pattern`, as `.NAME.*.tmp`."""
+    for left in list(folder.glob(pattern)):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _unfinished(path: Path) -> Iterator[Path]:
+    """Yield a path in a new folder beside `path`, which goes at the end.
+
+    Nobody else can reach into that folder, or have planted a link where it is made: its name
+    cannot be guessed.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            ".tmp", f".{path.name}.", path.parent, ignore_cleanup_errors=True
+        ) as folder:
+            yield Path(folder) / path.name
+    except Exception as error:
+        if isinstance(error, OSError | SafetensorError) or errno_of(error):
+            raise FileError(path, error) from None
+        raise
+
+
+def _put(unfinished: Path, path: Path) -> None:
+    _flush(unfinished)
+    unfinished.replace(path)
+    _flush(path.parent)
 
 
 def _flush(path: Path) -> None:

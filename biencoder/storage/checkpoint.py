@@ -104,10 +104,7 @@ def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
 
 def verify(folder: Path) -> None:
     """Check a checkpoint's checksums. Raises `CheckpointError` naming a damaged or missing file."""
-    try:
-        expected = dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
-    except (OSError, ValueError, TypeError, RecursionError):
-        expected = {}
+    expected = _read_checksums(folder)
     for name in (MODEL, STATE, *expected) if expected else (CHECKSUMS,):
         try:
             is_as_written = _digest(folder / name) == expected.get(name)
@@ -238,14 +235,16 @@ def digest(folder: Path) -> str:
 
 @distributed.main_process_only
 def drop_training_state(run_dir: Path) -> None:
-    """Remove the optimiser state of a completed run; its best and last weights stay."""
+    """Remove what only training needs once it is done; the best and the last weights stay."""
     index = read_index(run_dir)
     index.pop("previous", None)
     _write_index(run_dir, index)
     for name in set(index.values()):
         folder = run_dir / name
-        with whole_file(folder / CHECKSUMS) as path:
-            _write_json(path, _checksums(folder, without=TRAINING))
+        checksums = _read_checksums(folder)
+        if checksums.pop(TRAINING, None):
+            with whole_file(folder / CHECKSUMS) as path:
+                _write_json(path, checksums)
         (folder / TRAINING).unlink(missing_ok=True)
 
 
@@ -253,17 +252,23 @@ def _write_index(run_dir: Path, index: dict[str, str]) -> None:
     """Write the index, then remove the checkpoints that it does not name."""
     with whole_file(run_dir / INDEX) as path:
         _write_json(path, index)
-    for unfinished in run_dir.glob(".epoch-*.tmp"):  # left by a killed process
-        shutil.rmtree(unfinished)
     for folder in run_dir.glob("epoch-*"):
         if folder.name not in index.values() and folder.suffix != ".damaged":
             shutil.rmtree(folder)
 
 
-def _checksums(folder: Path, without: str = "") -> dict[str, str]:
-    """SHA-256 of every file below `folder` but the checksums themselves."""
-    names = (str(path.relative_to(folder)) for path in sorted(folder.rglob("*")) if path.is_file())
-    return {name: _digest(folder / name) for name in names if name not in (CHECKSUMS, without)}
+def _read_checksums(folder: Path) -> dict[str, str]:
+    """Read a checkpoint's checksums, {} where they are damaged or missing."""
+    try:
+        return dict(json.loads((folder / CHECKSUMS).read_text("utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file below `folder`."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {str(path.relative_to(folder)): _digest(path) for path in paths}
 
 
 def _digest(path: Path) -> str:

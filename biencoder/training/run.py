@@ -22,6 +22,7 @@ from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import checkpoint, events, identity, prediction_files
+from biencoder.storage.atomic import clear_unfinished
 from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
@@ -65,7 +66,6 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     )
     former, run_id = choose_run(config, decides)
     if former and former.completed:
-        checkpoint.drop_training_state(config.checkpoint_dir / run_id)
         say(f"run {run_id} is completed already; choose another --run_id for a new one")
         return 0
     if former:  # goes on in the precision that it was started in
@@ -144,9 +144,6 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 end |= {"best_epoch": best.epoch, "top1": best.top1}
                 end["seconds"] = time.monotonic() - state.started
                 log.write(events.RunEnd.model_validate(end))
-        # Only now: a run that is killed before its log says completed must find it all again.
-        with interruption.held_silently():
-            checkpoint.drop_training_state(config.checkpoint_dir / run_id)
     say(closing_line(state.progress))
     return 0
 
@@ -214,7 +211,10 @@ def resume(
     provenance: dict[str, Any],
 ) -> None:
     """Resume from the newest undamaged checkpoint, or begin anew where there is none."""
-    name, damaged = take_up(state, config.checkpoint_dir / log.run_id)
+    clear_unfinished(config.log_dir, f".{log.run_id}.predictions.parquet.*.tmp")
+    run_dir = config.checkpoint_dir / log.run_id
+    clear_unfinished(run_dir, "**/.*.tmp")
+    name, damaged = take_up(state, run_dir)
     progress = state.progress
     for bad in damaged:
         log.warn(Progress(), f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
@@ -272,7 +272,8 @@ def finish(
     log: RunLog,
     interruption: Interruption,
 ) -> None:
-    """Log the last epoch's pools, write its predictions, and export the best epoch's model.
+    """Log the last epoch's pools, write its predictions, export the best epoch's model, and remove
+    what only training needs.
 
     Runs are compared at the last epoch, the same for all of them.
     """
@@ -293,6 +294,8 @@ def finish(
         if state.progress.best.epoch != epoch and distributed.is_main_process():
             checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
         export(model, tokenizer, config.checkpoint_dir / log.run_id)
+        # Before the log says completed: what is killed until then does the same again.
+        checkpoint.drop_training_state(config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
 
 

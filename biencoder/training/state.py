@@ -91,7 +91,8 @@ def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]
         folder, damaged = checkpoint.newest(run_dir)
     if folder is not None:
         state.progress = checkpoint.read_state(folder).progress
-        tensors = checkpoint.read_tensors(folder / checkpoint.TRAINING)
+        if (training := folder / checkpoint.TRAINING).exists():  # else trained to the end
+            tensors = checkpoint.read_tensors(training)
         checkpoint.put_weights(state.model, folder)
     progress = distributed.broadcast(state.progress.model_dump_json().encode())
     tensors = safetensors.torch.load(distributed.broadcast(safetensors.torch.save(tensors)))

@@ -1,7 +1,7 @@
 import pytest
 
 from biencoder.errors import FileError
-from biencoder.storage.atomic import whole_file, whole_folder
+from biencoder.storage.atomic import clear_unfinished, whole_file, whole_folder
 
 
 def names(folder):
@@ -34,9 +34,6 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
 
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
     path = tmp_path / "model"
-    left_by_a_killed_process = tmp_path / ".model.old"
-    left_by_a_killed_process.mkdir()
-    (left_by_a_killed_process / "file").write_text("")
     for text in ("old", "new"):
         with whole_folder(path) as unfinished:
             (unfinished / text).write_text(text)
@@ -55,8 +52,44 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
 
 
 def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path):
-    (tmp_path / ".model.tmp").mkdir()
-    (tmp_path / ".model.tmp" / "half").write_text("")
-    with whole_folder(tmp_path / "model") as unfinished:
-        (unfinished / "whole").write_text("")
-    assert names(tmp_path / "model") == ["whole"]
+    left = tmp_path / "run" / ".model.x7.tmp"
+    left.mkdir(parents=True)
+    (left / "half").write_text("")
+    (tmp_path / ".other.x7.tmp").mkdir()
+    clear_unfinished(tmp_path, "**/.model.*.tmp")
+    assert names(tmp_path) == [".other.x7.tmp", "run"]
+    assert names(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("whole", [whole_file, whole_folder])
+def test_a_planted_link_is_not_written_through(tmp_path, monkeypatch, whole):
+    """Whatever name is tried: names are drawn, and one that exists is not taken."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    place = tmp_path / "logs"
+    place.mkdir()
+    drawn = iter(["planted", "free"])
+    monkeypatch.setattr("tempfile._get_candidate_names", lambda: drawn)
+    (place / ".model.planted.tmp").symlink_to(victim)
+    with whole(place / "model") as unfinished:
+        (unfinished / "x" if whole is whole_folder else unfinished).write_text("ours")
+    assert names(victim) == []
+    assert names(place) == [".model.planted.tmp", "model"]
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (OSError(28, "No space left"), r"model: cannot be written \(No space left\); free some"),
+        (Exception("No space left on device (os error 28)"), "model: cannot be written .*free"),
+        (OSError(13, "Permission denied"), r"\(Permission denied\); choose another folder"),
+    ],
+)
+def test_whatever_the_system_refuses_is_one_line_with_advice(tmp_path, error, line):
+    with pytest.raises(FileError, match=line), whole_file(tmp_path / "model"):
+        raise error
+
+
+def test_a_fault_of_the_writer_is_not_blamed_on_the_disk(tmp_path):
+    with pytest.raises(ValueError, match="mine"), whole_file(tmp_path / "model"):
+        raise ValueError("mine")

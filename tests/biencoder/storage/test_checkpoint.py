@@ -57,6 +57,18 @@ def test_a_finished_run_keeps_its_best_and_its_last_weights_alone(tmp_path, save
         verify(folder)
 
 
+def test_the_clean_up_trusts_no_file_that_it_finds_and_rewrites_nothing_twice(tmp_path, save_epoch):
+    folder = save_epoch(0, best=True)
+    left_by_a_killed_process = folder / ".checksums.json.tmp"
+    left_by_a_killed_process.write_text("")
+    checkpoint.drop_training_state(tmp_path / "run")
+    left_by_a_killed_process.unlink()
+    verify(folder)
+    written = (folder / "checksums.json").stat().st_ino
+    checkpoint.drop_training_state(tmp_path / "run")
+    assert (folder / "checksums.json").stat().st_ino == written
+
+
 def test_weights_and_state_come_back(save_epoch, model):
     folder = save_epoch(2, best=True)
     assert checkpoint.read_state(folder).progress.epoch == 2
@@ -202,12 +214,6 @@ def test_a_checkpoint_that_fails_to_be_written_leaves_the_one_before_it(
     with pytest.raises(FileError, match=r"cannot be written \(No space left"):
         save_epoch(1, best=True)
     assert newest(tmp_path / "run") == (tmp_path / "run" / name(0), [])
-    assert saved(tmp_path / "run") == [name(0)]
-
-
-def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path, save_epoch):
-    (tmp_path / "run" / ".epoch-0007.tmp").mkdir(parents=True)
-    save_epoch(0)
     assert saved(tmp_path / "run") == [name(0)]
 
 
