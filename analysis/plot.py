@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
-from analysis.rendering import csv, markdown, output, text
+from analysis.rendering import csv, output, summary_files, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
 from analysis.rendering.image import rendered
@@ -49,10 +49,7 @@ def _draw(options: Options) -> None:
     output.warn(text.reader_notes(log))
     every = of_studies(log, options.target and options.target / 100)
     folder = output.folder(options.paths, options.out)
-    written = [
-        output.write(folder / "summary.csv", csv.summary_csv(every)),
-        output.write(folder / "summary.md", markdown.summary_markdown(every)),
-    ]
+    written = summary_files.write(folder, every)
     if log.predictions.height:
         written.append(output.write(folder / "effects.csv", csv.effects_csv(every)))
         written.append(output.write(folder / "diagnosis.csv", csv.diagnosis_csv(every)))

@@ -1,6 +1,6 @@
 """Prints and writes what each run and each configuration came to.
 
-python -m analysis.summary logs/                  # a table here, summary.csv and summary.md there
+python -m analysis.summary logs/                  # a table here; summary.csv, .md and .tex there
 python -m analysis.summary logs/ --out=results
 """
 
@@ -11,14 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field
 import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
-from analysis.rendering import csv, markdown, output, text
+from analysis.rendering import output, summary_files, text
 from analysis.statistics.comparisons import comparisons
 from analysis.statistics.results import of_studies
 
 
 class Options(BaseModel):
     """Summarise run logs, study by study: a row for each run and each configuration over its seeds,
-    written to summary.csv and summary.md; configurations and effects are printed.
+    written to summary.csv, summary.md and, for a paper, summary.tex; configurations and effects
+    are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,10 +36,7 @@ def _summarise(options: Options) -> None:
     output.warn(text.reader_notes(log))
     every = of_studies(log)
     folder = output.folder(options.paths, options.out)
-    written = [
-        output.write(folder / "summary.csv", csv.summary_csv(every)),
-        output.write(folder / "summary.md", markdown.summary_markdown(every)),
-    ]
+    written = summary_files.write(folder, every)
     print("".join(text.study_text(results) for results in every), end="")
     print(text.comparison_text(comparisons(every)), end="")
     for line in output.listing(written):

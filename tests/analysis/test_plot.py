@@ -40,9 +40,10 @@ def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
     assert sorted(path.name for path in folder.iterdir()) == [
         f"{name}.{ending}" for name in pictures for ending in ("png", "svg")
     ]
-    assert {path.name for path in out.iterdir()} == {folder.name, "summary.csv", "summary.md"}
+    tables = {"summary.csv", "summary.md", "summary.tex"}
+    assert {path.name for path in out.iterdir()} == {folder.name, *tables}
     assert printed.endswith("[]\n")
-    assert f"wrote {out}/: summary.{{csv,md}}" in printed
+    assert f"wrote {out}/: summary.{{csv,md,tex}}" in printed
     assert "convergence.{png,svg}" in printed
 
 

@@ -38,6 +38,7 @@ def test_the_command_prints_and_writes_beside_the_logs(
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
         "summary.csv",
         "summary.md",
+        "summary.tex",
     ]
     assert "37.5" in capsys.readouterr().out
 
