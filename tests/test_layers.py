@@ -26,7 +26,7 @@ LAYERS = {
         ("readers",),
         ("statistics",),
         ("rendering",),
-        ("plot", "summary", "report", "to_legacy"),
+        ("plot", "summary", "report", "to_legacy", "to_tensorboard"),
     ),
 }
 
@@ -37,7 +37,7 @@ FORBIDDEN = {
 }
 
 #: The commands alone know the command line.
-COMMANDS = {"__main__", "plot", "summary", "report", "to_legacy"}
+COMMANDS = {"__main__", "plot", "summary", "report", "to_legacy", "to_tensorboard"}
 
 
 def imports_of(path: Path) -> set[str]:

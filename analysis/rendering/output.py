@@ -49,6 +49,25 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def grow(path: Path, content: bytes) -> Path:
+    """Bring a file to this content, and return `path`: what it lacks at its end is appended.
+
+    Whoever reads along goes on where it was. A file that holds anything else is written anew.
+    Raises `AnalysisError` where it cannot be written.
+    """
+    try:
+        held = path.read_bytes() if path.exists() else b""
+        if not held or not content.startswith(held):
+            return write(path, content)
+        with path.open("ab") as file:
+            file.write(content[len(held) :])
+    except OSError as error:
+        raise AnalysisError(
+            f"{path}: cannot be written ({error.strerror}): name another folder with --out"
+        ) from None
+    return path
+
+
 def warn(lines: Iterable[str]) -> None:
     """Print lines to standard error."""
     for line in lines:

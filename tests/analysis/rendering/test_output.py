@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,23 @@ def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) ->
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+def test_a_file_that_has_the_beginning_gets_the_rest_and_another_is_replaced(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a"
+    inodes = []
+    for content in (b"one", b"one two", b"other"):
+        assert output.grow(path, content).read_bytes() == content
+        inodes.append(path.stat().st_ino)
+    assert inodes[0] == inodes[1] != inodes[2]
+
+
+@pytest.mark.parametrize("write", [output.write, output.grow])
+def test_a_file_that_cannot_be_written_is_named(
+    tmp_path: Path, write: Callable[[Path, bytes], Path]
+) -> None:
     with pytest.raises(AnalysisError, match=r"a\.txt: cannot be written"):
-        output.write(tmp_path / "absent" / "a.txt", "")
+        write(tmp_path / "absent" / "a.txt", b"")
 
 
 def test_a_full_disk_leaves_the_old_file_and_nothing_beside_it(

@@ -1,0 +1,75 @@
+"""Writes runs as TensorBoard event files, a folder a run.
+
+python -m analysis.to_tensorboard logs/                       # into logs/plots/tensorboard
+python -m analysis.to_tensorboard logs/ --out=runs            # again, and grown logs are added to
+tensorboard --logdir=runs
+"""
+
+import re
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import commandline
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from analysis.rendering import output, text
+from analysis.rendering.tensorboard_events import event_file
+from analysis.statistics.scalars import scalars
+from analysis.statistics.studies import Study, studies
+
+
+class Options(BaseModel):
+    """Write the scalars of runs, finished or running, as TensorBoard event files: each variant and
+    seed of a study is a run, with its hyperparameters. Needs the extra `tensorboard`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    paths: list[str] = Field(["logs"], description="Log files, folders or globs; unset: logs.")
+    out: Path | None = Field(
+        None, description="Folder for the runs; unset: plots/tensorboard beside the logs."
+    )
+
+
+def _convert(options: Options) -> None:
+    """Read, write a file a run, say where."""
+    log = logs.read(options.paths)
+    output.warn(text.reader_notes(log))
+    out = options.out or output.folder(options.paths, None) / "tensorboard"
+    every = studies(log)
+    for study in every:
+        names = _names(study)
+        for name, run in zip(names, study.log.runs.iter_rows(named=True), strict=True):
+            metrics = study.log.metrics.filter(run_id=run["run_id"])
+            series = scalars(metrics, run["format"] == "legacy")
+            folder = output.folder([], out / study.slug / name)
+            data = event_file(f"{study.slug}/{name}", run, series)
+            output.grow(folder / "events.out.tfevents.0.analysis", data)
+    count = f"{log.runs.height:,} run{'s' * (log.runs.height != 1)}"
+    print(f"wrote {count} to {out}: tensorboard --logdir={out}")
+
+
+def _names(study: Study) -> list[str]:
+    """Name each run of a study by its configuration and seed; those that share both by run_id."""
+    runs = study.log.runs
+    names = [
+        configuration if seed is None else f"{configuration}-seed{seed}"
+        for configuration, seed in runs.select("configuration", "seed").rows()
+    ]
+    shared = {name for name in names if names.count(name) > 1}
+    return [
+        re.sub(r"[^\w.-]+|^\.+", "-", f"{name}-{run_id}" if name in shared else name)
+        for name, run_id in zip(names, runs["run_id"], strict=True)
+    ]
+
+
+def main() -> None:
+    """Run `python -m analysis.to_tensorboard`."""
+    commandline.main(
+        _convert, Options, prog="to_tensorboard", failures=(AnalysisError,), positional="paths"
+    )
+
+
+if __name__ == "__main__":
+    main()
