@@ -9,6 +9,7 @@ VARIANT ?=
 RECIPE ?=
 ARGS ?=
 SEEDS ?= 0 1 2
+JOBS ?= 1
 NAME ?=
 DOCKER ?= docker
 IMAGE ?= counterargument-biencoder
@@ -20,7 +21,6 @@ DATA ?=
 # localhost, because not every machine's own name leads to itself.
 SHARED = $(filter-out all 1,$(GPUS))
 TORCHRUN = torchrun --standalone --local-addr=localhost --nproc-per-node=$(SHARED)
-VARIANTS := with_layernorm_relu with_layernorm with_relu without_layernorm_relu
 
 BIN := .venv/bin
 # Written once everything is installed, so that an interrupted set-up is taken up again.
@@ -67,18 +67,11 @@ check: $(READY) ## lint, format and types, as CI runs them
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# With NAME the runs have names, so that the same command again passes over those that are complete.
-ablation: $(READY) ## train the four configurations: RECIPE=documented SEEDS="0 1 2"; NAME=any makes it resumable
-	@failed=; \
-	for seed in $(SEEDS); do for variant in $(VARIANTS); do \
-		echo "== $$variant, seed $$seed"; \
-		$(BIN)/train $(if $(RECIPE),--recipe=$(RECIPE)) --variant=$$variant --seed=$$seed \
-			$(if $(NAME),--run_id=$(NAME)-$$variant-seed$$seed) $(ARGS) || { \
-			status=$$?; \
-			if [ $$status -ge 128 ]; then exit $$status; fi; \
-			failed="$$failed $$variant/seed=$$seed"; }; \
-	done; done; \
-	if [ -n "$$failed" ]; then echo "failed:$$failed" >&2; exit 1; fi
+# ARGS as a variable of the shell, so that quotes in it stay as they are.
+ablation: export ABLATION_ARGS = $(value ARGS)
+ablation: $(READY) ## train the four configurations, go on where it was: RECIPE=documented SEEDS="0 1 2" JOBS=2
+	@$(BIN)/python ablation.py --seeds="$(SEEDS)" --jobs=$(JOBS) --args="$$ABLATION_ARGS" \
+		$(if $(NAME),--name="$(NAME)") $(if $(RECIPE),--recipe="$(RECIPE)")
 
 plot: $(READY) ## compare every run in logs/: pictures in logs/plots, a summary here
 	$(BIN)/python -m analysis.plot logs/

@@ -1,0 +1,198 @@
+"""Train the four variants with every seed, and say what they came to: one study.
+
+make ablation                                          # three seeds of each, on the sample corpus
+make ablation RECIPE=documented SEEDS="0 1 2 3 4" JOBS=2
+make ablation NAME=mine ARGS="--data_dir=arguana-counterargs --epochs=3"
+
+Each run has a name, so that the same command, started again, goes on where it was: completed runs
+are passed over, and an interrupted one is taken up again.
+"""
+
+import hashlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+from subprocess import PIPE, STDOUT
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import commandline
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from biencoder.config import Config
+from biencoder.variants import VARIANTS
+
+#: Seconds between two looks at the runs that are going on.
+PAUSE = 0.2
+
+TRAIN = [sys.executable, str(Path(__file__).with_name("train.py"))]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Options(BaseModel):
+    """Train the four variants with every seed, so many runs at a time, then print the summary and
+    the effects of the study. Started again, it goes on where it was.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str | None = Field(
+        None,
+        pattern=r"^[\w.-]*$",
+        description="Beginning of the runs' names: letters, digits, '.', '-' and '_'; unset: made "
+        "of the recipe and of what args holds.",
+    )
+    recipe: str | None = Field(None, description="The recipe of train; unset: its default.")
+    seeds: str = Field("0 1 2", pattern=r"^ *\d+( +\d+)* *$", description="Numbers, with spaces.")
+    jobs: int = Field(
+        1, ge=1, description="Runs at a time; several share the CPU's cores between them."
+    )
+    args: str | None = Field(None, description="Further flags of train, as one text.")
+
+
+class Job(NamedTuple):
+    """One run of train."""
+
+    name: str  # its variant and seed
+    run_id: str
+    flags: list[str]
+
+
+@dataclass
+class Queue:
+    """The runs of a study: waiting, going on, and how long those that are over took."""
+
+    jobs: int  # so many at a time
+    count: int  # of all runs of the study
+    waiting: list[Job]
+    seconds: list[float]
+    running: dict["subprocess.Popen[str]", tuple[Job, float]] = field(default_factory=dict)
+
+    def run(self) -> tuple[int, list[str]]:
+        """Run all; returns the exit status and the names of the runs that failed.
+
+        A signal, to this process or to one of the runs, ends them all, each with a checkpoint.
+        """
+        failed = []
+        for number in SIGNALS:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        try:
+            while self.waiting or self.running:
+                while self.waiting and len(self.running) < self.jobs:
+                    self.start(self.waiting.pop(0))
+                time.sleep(PAUSE)
+                for process in [p for p in self.running if p.poll() is not None]:
+                    (job, started), status = self.running.pop(process), process.returncode
+                    if status == 0:
+                        self.seconds.append(time.monotonic() - started)
+                    elif status == 1:
+                        failed.append(job.name)
+                    else:
+                        return (status if status > 0 else 128 - status), failed
+            return int(bool(failed)), failed
+        finally:
+            for number in SIGNALS:
+                signal.signal(number, signal.SIG_IGN)  # a second one would cost the checkpoints
+            for process in self.running:
+                process.terminate()
+            for process in self.running:
+                process.wait()
+
+    def start(self, job: Job) -> None:
+        """Start a run, and say how many are left and when they will be done."""
+        left = len(self.waiting) + len(self.running) + 1
+        print(f"== {job.name}: {left} of {self.count} runs left, {self.end()}", flush=True)
+        several = self.jobs > 1
+        threads = str(max(1, len(os.sched_getaffinity(0)) // self.jobs))
+        process = subprocess.Popen(  # noqa: S603  # our own command
+            [*TRAIN, *job.flags],
+            env={"OMP_NUM_THREADS": threads} | os.environ if several else None,
+            stdout=PIPE if several else None,
+            stderr=STDOUT if several else None,
+            text=True,
+            start_new_session=True,  # a terminal's Ctrl-C reaches this process alone
+        )
+        if several:
+            threading.Thread(target=_show, args=(process, job.name), daemon=True).start()
+        self.running[process] = (job, time.monotonic())
+
+    def end(self) -> str:
+        """Say when all will be done, by how long a run has taken so far."""
+        if not self.seconds:
+            return "no estimate before one is over"
+        rounds = 1 + len(self.waiting) / self.jobs
+        done = datetime.now() + timedelta(seconds=fmean(self.seconds) * rounds)
+        return f"done about {done:%a %H:%M}"
+
+
+def _show(process: "subprocess.Popen[str]", name: str) -> None:
+    """Print what a run says, each line after the run's name."""
+    for line in process.stdout or ():
+        print(f"{name}: {line}", end="", flush=True)
+
+
+def ablation(options: Options) -> int:
+    """Run what is left of the study, then summarise it; returns the exit status.
+
+    That is 0, 1 where a run failed, and of a signal 128 + its number.
+    """
+    every = list(_jobs(options))
+    config = commandline.parse(Config, every[0].flags)  # what is wrong is wrong for all of them
+    paths = {job.run_id: config.log_dir / f"{job.run_id}.jsonl" for job in every}
+    seconds = _seconds_of_completed([path for path in paths.values() if path.exists()])
+    waiting = [job for job in every if job.run_id not in seconds]
+    status, failed = Queue(options.jobs, len(every), waiting, list(seconds.values())).run()
+    if failed:
+        print(f"failed: {' '.join(failed)}", file=sys.stderr)
+    found = [str(path) for path in paths.values() if path.exists()]
+    if status > 1 or not found:
+        return status
+    out = config.log_dir / "plots" / every[0].run_id.removesuffix(f"-{every[0].name}")
+    command = [sys.executable, "-m", "analysis.summary", *found, f"--out={out}"]
+    summarised = subprocess.run(command)  # noqa: S603  # our own command
+    return status or summarised.returncode
+
+
+def _jobs(options: Options) -> Iterator[Job]:
+    """Yield all runs of the study, seed after seed, so that each whole set can be compared."""
+    try:
+        passed_on = shlex.split(options.args or "")
+    except ValueError as error:
+        raise commandline.UsageError(f"--args={options.args}: {error}") from None
+    recipe = [f"--recipe={options.recipe}"] if options.recipe else []
+    digest = hashlib.sha256("\0".join(passed_on).encode()).hexdigest()[:6] if passed_on else ""
+    made = "-".join(filter(None, ("ablation", options.recipe, digest)))
+    for seed in dict.fromkeys(options.seeds.split()):
+        for variant in VARIANTS:
+            name = f"{variant}-seed{seed}"
+            run_id = f"{options.name or made}-{name}"
+            own = [f"--variant={variant}", f"--seed={seed}", f"--run_id={run_id}"]
+            yield Job(name, run_id, [*recipe, *own, *passed_on])
+
+
+def _seconds_of_completed(paths: Sequence[Path]) -> dict[str, float]:
+    """Map the runs that are completed, by these logs, to the seconds that they took."""
+    if not paths:
+        return {}
+    runs = logs.read(paths, events=()).runs.filter(status="completed")
+    return {run_id: seconds or 0.0 for run_id, seconds in runs.select("run_id", "seconds").rows()}
+
+
+def main() -> None:
+    """Run `python ablation.py`."""
+    commandline.main(ablation, Options, prog="ablation", failures=(AnalysisError,))
+
+
+if __name__ == "__main__":
+    main()
