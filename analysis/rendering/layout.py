@@ -62,10 +62,14 @@ def lay_out_panels(
 
 
 def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]" = ()) -> None:
-    """Write the heading of a block, a note, and the legend of all that its panels draw."""
+    """Write the heading of a block, a note, and the legend of all that its panels draw.
+
+    A heading of several lines moves what is below it down by a quarter of an inch each.
+    """
     height = block.bbox.height / block.figure.dpi
+    below = 0.25 + 0.25 * len(text.splitlines())
     block.text(0.25 / WIDTH, 1 - 0.2 / height, text, va="top", fontsize=15, fontweight="bold")
-    block.text(0.25 / WIDTH, 1 - 0.5 / height, note, va="top", fontsize=12, color=MUTED)
+    block.text(0.25 / WIDTH, 1 - below / height, note, va="top", fontsize=12, color=MUTED)
     entries: dict[str, Artist] = {}
     for ax in panels:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
@@ -75,7 +79,7 @@ def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]
             entries.values(),
             [short(label, 60) for label in entries],
             loc="upper left",
-            bbox_to_anchor=(0.15 / WIDTH, 1 - 0.7 / height),
+            bbox_to_anchor=(0.15 / WIDTH, 1 - (below + 0.2) / height),
             ncols=legend_columns(list(entries)),
             frameon=False,
             handlelength=3,

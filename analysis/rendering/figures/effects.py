@@ -22,27 +22,32 @@ SHOWN, NOT_SHOWN = "#D55E00", "#0072B2"
 
 TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
 
+#: Letters of the answer that fit the width of a slide.
+HEAD = 100
+
 NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange: shown on test."
 
 
 def effects_figure(results: Results) -> "Figure":
-    """Draw a panel for validation, test and area, a row an effect."""
+    """Draw a panel for each of validation, test and area that has effects, a row an effect."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
-    figure, (block,) = lay_out_blocks([2.15 + 0.75 * max(2, len(names))])
-    panels = lay_out_panels(block, 1, len(MEASURED), header=1.0, title=0.4, left=2.6)
+    measured = [measure for measure in MEASURED if measure in effects["measure"]]
+    head = textwrap.wrap(effect_text.answer(effects), HEAD)
+    header = 0.75 + 0.25 * len(head)
+    figure, (block,) = lay_out_blocks([header + 1.15 + 0.75 * max(2, len(names))])
+    panels = lay_out_panels(block, 1, len(measured), header=header, title=0.4, left=2.6)
     ends = effects.select(
         pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
     )
     reach = 108 * max(0.01, *ends.to_series())
-    for ax, measure in zip(panels, MEASURED, strict=True):
+    for ax, measure in zip(panels, measured, strict=True):
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
     for ax in panels[1:]:
         ax.tick_params(labelleft=False)
-    head = textwrap.shorten(effect_text.answer(effects), 130, placeholder=" …")
-    write_head(block, head, f"{results.study.name}. {NOTE}")
+    write_head(block, "\n".join(head), f"{results.study.name}. {NOTE}")
     return figure
 
 
@@ -58,12 +63,13 @@ def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" 
         ax.plot(100 * effect["estimate"], row, "o", color=color, markersize=11)
         ax.annotate(
             effect_text.points(effect),
-            (100 * effect["estimate"], row),
-            xytext=(0, 11),
+            (1, row),  # at the edge, where the line at zero does not cross it
+            xytext=(6, 11),
+            xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            ha="center",
+            ha="right",
             color=INK,
-            fontsize=11,
+            fontsize=10,
         )
     ax.set_yticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
     ax.set_ylim(len(names) - 0.5, -0.7)

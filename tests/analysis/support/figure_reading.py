@@ -1,6 +1,7 @@
 """What a figure shows, as the tests of figures read it."""
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -40,3 +41,9 @@ def texts(figure: Figure) -> str:
     blocks = [text.get_text() for block in figure.subfigs for text in block.texts]
     blocks += [t.get_text() for b in figure.subfigs for g in b.legends for t in g.get_texts()]
     return "\n".join(blocks + [ax.get_title(loc="left") for ax in all_axes(figure)])
+
+
+def drawn(figure: Figure) -> Figure:
+    """The same figure, laid out: the extents of its texts are those of the picture."""
+    FigureCanvasAgg(figure).draw()
+    return figure

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from figure_reading import all_axes, texts
+from figure_reading import all_axes, drawn, texts
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from single_study import one_study
@@ -19,6 +19,7 @@ from analysis.rendering.figures.effects import (
     effects_figure,
     plot_effects,
 )
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels
 from analysis.schema import Log
 from analysis.statistics.study_effects import EFFECTS
 
@@ -65,7 +66,8 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
 ) -> None:
     hits = [1, 0, 1, 1, 0, 0, 1, 0]
     log = experiment({cell: {seed: hits[seed:] for seed in (0,)} for cell in CELLS})
-    results = one_study(log)
+    on_validation = log.predictions.with_columns(split=pl.lit("validation"))
+    results = one_study(replace(log, predictions=pl.concat([on_validation, log.predictions])))
     figure = effects_figure(results)
     panels = all_axes(figure)
     assert [ax.get_title(loc="left") for ax in panels] == list(TITLES.values())
@@ -78,19 +80,43 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
 def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: [1, 0, 1, 0], 1: [0, 0, 1, 1]} for cell in CELLS})
     three_cells = log.predictions.filter(pl.col("run_id").is_in(["r6", "r7"]).not_())
-    validation, test, area = all_axes(
-        effects_figure(one_study(replace(log, predictions=three_cells)))
-    )
+    test, area = all_axes(effects_figure(one_study(replace(log, predictions=three_cells))))
     simple = ["LayerNorm\n(ReLU off)", "ReLU\n(LayerNorm off)"]
-    assert names(validation) == simple + THREE
-    assert [y for _, y in dots(validation)] == []
+    assert names(test) == simple + THREE
     assert [y for _, y in dots(test)] == [0, 1]
     assert [y for _, y in dots(area)] == [2, 3, 4]
 
 
-def test_effects_on_the_area_alone_have_their_names(experiment: Callable[..., Log]) -> None:
+def test_what_has_no_effects_has_no_panel(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: None, 1: None} for cell in CELLS})
-    validation, _, area = all_axes(effects_figure(one_study(log)))
-    assert names(validation) == THREE
-    assert validation.get_ylim() == area.get_ylim()
+    (area,) = all_axes(effects_figure(one_study(log)))
+    assert area.get_title(loc="left") == TITLES["area"]
+    assert names(area) == THREE
     assert [y for _, y in dots(area)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("clauses", [1, 3])
+def test_a_long_answer_is_broken_and_nothing_stands_in_the_way_of_it(
+    experiment: Callable[..., Log], monkeypatch: pytest.MonkeyPatch, clauses: int
+) -> None:
+    results = one_study(experiment({cell: {0: [1, 0, 1, 0], 1: [0, 0, 1, 1]} for cell in CELLS}))
+    answer = "LayerNorm (ReLU off) raises top-1 by 10.1 points; " * clauses
+    monkeypatch.setattr(effect_text, "answer", lambda _: answer)
+    figure = drawn(effects_figure(results))
+    head, note = (text.get_window_extent() for text in figure.subfigs[0].texts)
+    assert " ".join(texts(figure).split()).startswith(answer.strip())
+    assert head.x1 < figure.bbox.x1
+    titles = [ax.title.get_window_extent() for ax in all_axes(figure)]
+    assert head.y0 > note.y1
+    assert note.y0 > max(title.y1 for title in titles)
+
+
+def test_no_number_stands_on_the_line_at_zero() -> None:
+    rows = [effect("LayerNorm", 0.103, low=-0.101, high=0.347), effect("ReLU", -0.001)]
+    figure, (block,) = lay_out_blocks([3.0])
+    (ax, *_) = lay_out_panels(block, 1, 3, header=1.0, title=0.4, left=2.6)
+    plot_effects(pl.DataFrame(rows, schema=EFFECTS), ["LayerNorm", "ReLU"], ax)
+    ax.set_xlim(-35, 35)
+    drawn(figure)
+    zero = ax.transData.transform((0, 0))[0]
+    assert all(text.get_window_extent().x0 > zero for text in ax.texts)
