@@ -41,11 +41,11 @@ RECIPES: dict[str, dict[str, Any]] = {
     "strong": {
         "max_length": 256,
         "epochs": 1,
-        "batch_size": 16,
+        "batch_size": 32,
         "lr": 1e-4,
         "head_lr": 1e-3,
         "lr_schedule": "linear",
-        "pretrained_share": 0.3,
+        "pretrained_share": 0.2,
         "margin": 0.55,
         "negatives": "only_random",
         "triplet_weight": 0.0,
