@@ -33,3 +33,11 @@ def test_the_curve_checks_are_tried_on_runs_with_and_without_a_fall():
 
 def test_the_effects_are_tried_on_simulated_experiments():
     assert "any, after Holm" in " ".join(run("bench_effects.py", 3).split())
+
+
+def test_memory_and_time_are_measured_plain_cached_and_beside_the_peer():
+    small = ("--layers=1", "--width=32", "--max_length=16", "--batches=2", "--turns=1")
+    printed = run("bench_memory.py", *small)
+    assert "| batch | plain | cached | sentence-transformers |" in printed
+    assert "failed" not in printed
+    assert "cached, times plain" in printed

@@ -1,4 +1,4 @@
-"""Measures how busy training keeps its device: tokens a second, padding, the matrix rate's share."""
+"""Measures how busy training keeps its device: tokens a second, padding, share of a matrix rate."""
 
 import time
 from collections.abc import Iterator

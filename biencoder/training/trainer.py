@@ -71,7 +71,6 @@ class Trainer:
         config, progress = self.config, self.state.progress
         model = self.state.model
         objective = Objective(model, config, progress.margin or 0.0)
-        self.throughput = Throughput(model.encoder, self.device, model.precision)
         if self.gradient_cache:
             gradients = cached_gradients(objective)
         else:
@@ -80,6 +79,7 @@ class Trainer:
             )
             gradients = plain_gradients(parallel)
         try:
+            self.throughput = Throughput(model.encoder, self.device, model.precision)
             while True:
                 if self.is_between_epochs:  # else taken up again in the middle of one
                     self.begin_epoch()

@@ -106,8 +106,21 @@ def test_auto_is_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, capabilities
 
 
 def test_provenance_names_what_may_change_the_last_bits():
-    provenance = environment.provenance(torch.device("cpu"), "float32", 2)
+    provenance = environment.provenance(torch.device("cpu"), "float32", 2, True)
     assert provenance["device"]["type"] == "cpu"
     assert provenance["threads"] == torch.get_num_threads()
     assert (provenance["precision"], provenance["processes"]) == ("float32", 2)
+    assert provenance["gradient_cache"] is True
     assert {"versions", "git_commit"} < provenance.keys()
+
+
+def test_free_memory_is_what_a_process_of_the_machine_or_its_container_may_take(monkeypatch):
+    cpu = torch.device("cpu")
+    alone = environment.free_memory(cpu)
+    assert 10**6 < alone < 10**15
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1000")
+    assert environment.free_memory(cpu) < alone / 100
+
+
+def test_peak_memory_is_in_bytes():
+    assert 10**7 < environment.peak_memory(torch.device("cpu")) < 10**12

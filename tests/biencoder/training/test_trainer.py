@@ -11,7 +11,6 @@ from safetensors.torch import load_file
 from biencoder.config import Config
 from biencoder.data import corpus
 from biencoder.data.batches import epoch_batches
-from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
@@ -45,13 +44,13 @@ def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
     settings, monkeypatch
 ):
     seen = {}
-    groups = Tokens.groups
+    make_batch = trainer.make_batch
 
-    def spy(tokens, rows, device):
-        seen[config.variant].append(rows.tolist())
-        return groups(tokens, rows, device)
+    def spy(texts, *others):
+        seen[config.variant].append(texts.tolist())
+        return make_batch(texts, *others)
 
-    monkeypatch.setattr(Tokens, "groups", spy)
+    monkeypatch.setattr(trainer, "make_batch", spy)
     for name in VARIANTS:
         config = Config(**settings | {"variant": name, "negatives": "only_random", "run_id": name})
         seen[name] = []
