@@ -56,6 +56,7 @@ bench: $(READY) ## measure speed beside the peers': ten minutes, on a corpus by 
 	$(BIN)/python tests/benchmarks/bench_search.py
 	$(BIN)/python tests/benchmarks/bench_analysis_read.py 100
 	$(BIN)/python tests/benchmarks/bench_device.py
+	$(BIN)/python tests/benchmarks/bench_memory.py
 	$(BIN)/python tests/benchmarks/bench_training.py --max_length=256 $(if $(DATA),--data_dir=$(DATA))
 	$(BIN)/python tests/benchmarks/bench_epoch.py --recipe=documented $(if $(DATA),--data_dir=$(DATA) --epochs=1)
 

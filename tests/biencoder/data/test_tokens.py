@@ -1,9 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from handmade import CharTokenizer
 
-from biencoder.data.tokens import LONGEST_TOKEN, Tokens
+from biencoder.data.tokens import LONGEST_TOKEN, Tokens, group_tokens
 
 
 def test_a_batch_is_padded_to_its_longest_text_and_masked():
@@ -45,3 +47,18 @@ def test_the_share_of_unknown_tokens_is_measured():
     tokenizer.unk_token_id = ord("a") % 40 + 1
     assert Tokens(["aab", "c"], tokenizer, 8).unknown() == 0.5
     assert Tokens(["aab", "c"], CharTokenizer(), 8).unknown() == 0
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "tokens"), [(6, 8_192), (24, 8_192), (40, 16_384), (85, 32_768)]
+)
+def test_the_groups_of_a_gpu_are_as_large_as_its_memory_allows(monkeypatch, gigabytes, tokens):
+    memory = SimpleNamespace(total_memory=gigabytes * 10**9)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: memory)
+    assert group_tokens(torch.device("cuda", 0)) == tokens
+
+
+def test_a_group_without_padding_needs_no_mask():
+    tokens = Tokens(["abc", "bcd", "a"], CharTokenizer(), max_length=4)
+    assert tokens.batch(np.array([0, 1]), torch.device("cpu"))[1] is None
+    assert tokens.batch(np.array([0, 2]), torch.device("cpu"))[1] is not None
