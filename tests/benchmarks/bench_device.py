@@ -5,8 +5,7 @@
 On a GPU a BERT-base-sized encoder at batch 64 in bfloat16; on a CPU two of its layers at batch 4 in
 float32. The weights are random: only the time matters. The rate that the share refers to is that of
 a large matrix product in the same precision, measured in the same turns. Operations are those
-that the model needs: 6 a parameter and token outside the embeddings, 12 · L a hidden unit, layer
-and token for attention; padding earns nothing.
+that the job's own log counts.
 """
 
 import sys
@@ -30,6 +29,7 @@ from biencoder.data.tokens import Tokens  # noqa: E402
 from biencoder.model.biencoder import build  # noqa: E402
 from biencoder.runtime import environment  # noqa: E402
 from biencoder.training.objective import Objective  # noqa: E402
+from biencoder.training.throughput import operations  # noqa: E402
 
 LENGTH, STEPS, TURNS = 256, 5, 5
 
@@ -105,22 +105,19 @@ def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
         return done / (time.perf_counter() - clock)
 
     measure()
-    layers = sum(p.numel() for p in model.encoder.encoder.parameters())
-    mean_length = float((lengths**2).sum() / lengths.sum())
-    attention = 12 * mean_length * shape.hidden_size * shape.num_hidden_layers
-    return measure, 6 * layers + attention
+    return measure, operations(model.encoder, lengths) / lengths.sum()
 
 
 def main() -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    step, operations = step_rate(device)
+    step, needed = step_rate(device)
     found = in_turns({"product": product_rate(device, dtype), "step": step}, TURNS)
     print(f"{name}, {dtype}, {LENGTH} tokens at most, {TURNS} turns of {STEPS} steps")
     print(line("tokens a second", found["step"]))
     print(line("matrix product, TFLOP/s", [rate / 1e12 for rate in found["product"]]))
-    used = [100 * rate * operations for rate in found["step"]]
+    used = [100 * rate * needed for rate in found["step"]]
     print(line("share that the step uses", ratios(used, found["product"]), " %"))
     if device.type == "cuda":
         print(f"  peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB")
