@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
+#: How the untrained encoder looks, a straight line across the axes, and what a note says of it.
+UNTRAINED: dict[str, Any] = {"color": MUTED, "linestyle": "--", "linewidth": 1.2}
+UNTRAINED_NOTE = " Thin dashes: the untrained encoder."
+
+
 def draw_line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look: Any) -> None:
     """Draw one curve of epoch and value; where `smooth` is above 1, the raw one behind it."""
     value = line["value"]

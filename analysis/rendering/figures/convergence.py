@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.rendering.axes import new_axes, percent_tick
+from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
@@ -30,9 +30,14 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         plot_measure(ours, results.by_run, measure, looks, ax)
         reached = "target" if target is None else f"{100 * float(str(target)):g} %"
         ax.set_title(title.format(reached), loc="left")
+    for value in results.untrained.filter(split="test")["value"].unique():
+        panels[-1].axvline(value, **UNTRAINED)  # of the test figure
     for ax in panels[1:]:
         ax.tick_params(left=False, labelleft=False)
-    note = "Bar: 95 % interval over runs, small dots. Area: mean height of the validation curve."
+    note = (
+        "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
+        "validation curve." + UNTRAINED_NOTE * (not results.untrained.is_empty())
+    )
     write_head(block, f"{results.study.name}: how fast, and where it ends", note)
     return figure
 
@@ -73,7 +78,7 @@ def plot_measure(
                 [row + 0.22] * of_runs.len(),
                 ".",
                 color=style.color,
-                markersize=9,
+                markersize=7,
                 zorder=3,
             )
         ax.plot(
@@ -81,10 +86,9 @@ def plot_measure(
             row,
             style.marker,
             color=style.color,
-            markersize=12,
+            markersize=9,
             label=name,
             zorder=4,
-            clip_on=False,  # epoch 0 stands on the axis
         )
         ax.annotate(
             f"{100 * value:.1f} %" if percent else f"{value:.1f}".removesuffix(".0"),
@@ -96,11 +100,12 @@ def plot_measure(
         )
     ax.set_yticks(range(len(names)), [wrapped(name, 33) for name in names])
     ax.set_ylim(len(names) - 0.4, -0.65)
-    ax.margins(x=0.12)
+    ax.margins(x=0.25)  # room for half a number
     ax.grid(axis="x", color=MUTED, alpha=0.25)
     ax.set_axisbelow(True)
     if MEASURES[measure].percent:
         ax.xaxis.set_major_formatter(percent_tick)
     else:
-        ax.set_xlim(0, 1.03 * ax.get_xlim()[1])
+        end = max(1.0, 1.05 * ax.get_xlim()[1])
+        ax.set_xlim(-0.1 * end, end)  # what is there at epoch 0 does not stand on the axis
     return ax

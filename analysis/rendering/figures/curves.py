@@ -4,10 +4,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.rendering.axes import draw_line, label_epoch_axes, new_axes, smoothing_note
+from analysis.rendering.axes import (
+    UNTRAINED,
+    UNTRAINED_NOTE,
+    draw_line,
+    label_epoch_axes,
+    new_axes,
+    smoothing_note,
+)
 from analysis.rendering.labels import point_count
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
-from analysis.rendering.style import MUTED, Style
+from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
 
@@ -26,18 +33,21 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     figure, (block,) = lay_out_blocks([header + 4.4])
     panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
     starts = results.untrained.unique(["split", "value"], maintain_order=True)
-    heights = pl.concat([lines["low"], lines["high"], lines["value"], starts["value"]])
-    ends = heights.drop_nulls().to_list() or [0.0, 1.0]
+    drawn = [lines.select("split", value=name) for name in ("low", "high", "value")]
+    heights = pl.concat([*drawn, starts.select("split", "value")]).drop_nulls()
     for ax, split in zip(panels, SPLITS, strict=True):
         plot_curves(lines.filter(pl.col("split") == split), looks, ax, smooth)
         for value in starts.filter(split=split)["value"].drop_nulls():
-            ax.axhline(value, color=MUTED, linestyle="--", linewidth=1.2)
+            ax.axhline(value, **UNTRAINED)
         sizes = ours[f"n_{split}"].drop_nulls().to_list()
         ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")
+        # Training has a scale of its own: what it learns by heart would dwarf the other two.
+        of_scale = (pl.col("split") == "training") == (split == "training")
+        ends = heights.filter(of_scale)["value"].to_list() or [0.0, 1.0]
         ax.set_ylim(0.95 * min(ends), min(1.02, 1.03 * max(ends) + 0.001))
     note = (
         "Line: mean over runs. Band: lowest to highest; of a single run its 95 % interval."
-        + " Thin dashes: the untrained encoder." * (not starts.is_empty())
+        + UNTRAINED_NOTE * (not starts.is_empty())
         + smoothing_note(smooth)
     )
     write_head(block, f"{results.study.name}: top-1", note, panels)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.printable import short
-from analysis.rendering.axes import draw_line, label_epoch_axes, new_axes, smoothing_note
+from analysis.rendering.axes import UNTRAINED, draw_line, label_epoch_axes, new_axes, smoothing_note
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.schema import SPLITS
@@ -38,7 +38,7 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
             plot_run(curve, looks[run["configuration"]], ax, smooth)
             untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
             for value in untrained["value"].drop_nulls():
-                ax.axhline(value, color=MUTED, linestyle="--", linewidth=1.2, label="untrained")
+                ax.axhline(value, label="untrained, validation", **UNTRAINED)
             ax.set_ylim(0, min(1.02, 1.1 * highest))
             _title_of_run(ax, run, 114 // columns)
         for ax in panels[page.height :]:

@@ -1,10 +1,10 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
-from figure_reading import points, scaled, texts
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from figure_reading import all_axes, drawn, points, scaled, texts
 from single_study import one_study
 
 from analysis.readers import logs
@@ -31,16 +31,41 @@ def test_a_measure_is_drawn_with_its_interval_and_its_runs(read: Callable[..., L
     assert [label.get_text() for label in ax.get_yticklabels()] == ["with_layernorm"]
 
 
-def test_epochs_are_drawn_from_zero_and_the_slowest_is_not_cut_off(
-    read: Callable[..., Log],
+@pytest.mark.parametrize(("factor", "best"), [(1, 2), (0, 0)])
+def test_epochs_are_drawn_from_zero_and_nothing_stands_on_the_axis_or_is_cut_off(
+    read: Callable[..., Log], factor: float, best: int
 ) -> None:
-    results = one_study(read({}))
+    results = one_study(read({"top1": scaled(factor)}))
     looks = styles(results.by_configuration)
     ax = plot_measure(results.by_configuration, results.by_run, "best_epoch", looks)
     low, high = ax.get_xlim()
-    assert low == 0
-    assert points(ax, "with_layernorm") == [(2, 0)]
-    assert high > 2 * 1.05
+    assert -0.12 * high < low < -0.08 * high
+    assert points(ax, "with_layernorm") == [(best, 0)]
+    assert high > max(0.9, best * 1.05)
+
+
+def test_no_number_stands_on_the_axis_or_leaves_the_paper(read: Callable[..., Log]) -> None:
+    curves = ({"seed": 0, "relu": relu, "top1": scaled(1 - 0.3 * relu)} for relu in (False, True))
+    figure = drawn(figures(one_study(read(*curves)))["convergence"])
+    for ax in all_axes(figure):
+        for text in ax.texts:
+            box = text.get_window_extent()
+            assert ax.bbox.x0 < box.x0
+            assert box.x1 < figure.bbox.x1
+
+
+def test_the_untrained_encoder_is_a_line_beside_the_last_test_figure(
+    read: Callable[..., Log],
+) -> None:
+    log = read({})
+    untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")
+    both = replace(log, metrics=log.metrics.with_columns(value=untrained))
+    figure = figures(one_study(both))["convergence"]
+    lines = [[list(line.get_xdata()) for line in ax.get_lines()] for ax in all_axes(figure)]
+    assert [[0.13, 0.13] in found for found in lines] == [False, False, True]
+    assert "untrained" in texts(figure)
+    without = replace(log, metrics=log.metrics.filter(event="eval"))
+    assert "untrained" not in texts(figures(one_study(without))["convergence"])
 
 
 def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
@@ -54,8 +79,7 @@ def test_a_measure_without_figure_says_so(read: Callable[..., Log]) -> None:
 
 def test_the_names_of_rows_keep_a_margin_from_the_edge_of_the_picture() -> None:
     results = of_studies(logs.read([ROOT / "logs" / "reference"]))[0]
-    figure = figures(results)["convergence"]
-    FigureCanvasAgg(figure).draw()
+    figure = drawn(figures(results)["convergence"])
     names = figure.axes[0].get_yticklabels()
     assert "without_layernorm_relu" in [name.get_text() for name in names]
     assert min(name.get_window_extent().x0 for name in names) > 0.2 * figure.dpi

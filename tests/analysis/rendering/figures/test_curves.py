@@ -54,6 +54,15 @@ def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[
     assert "dashes" not in texts(figures(one_study(trained))["curves"])
 
 
+def test_validation_and_test_share_a_scale_that_training_does_not_stretch(
+    read: Callable[..., Log],
+) -> None:
+    training, validation, test = all_axes(figures(one_study(read({})))["curves"])
+    assert training.get_ylim()[1] > 0.9  # with the interval of its 0.8
+    assert validation.get_ylim() == test.get_ylim()
+    assert validation.get_ylim()[1] < 0.9
+
+
 def test_the_number_of_points_stands_over_each_panel(read: Callable[..., Log]) -> None:
     log = read({})
     titles = texts(figures(one_study(log))["curves"])
