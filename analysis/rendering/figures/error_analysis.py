@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.rendering.axes import new_axes, percent_tick
+from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
 from analysis.rendering.style import MUTED, Style
@@ -20,6 +20,9 @@ MOST_GROUPS = 20
 #: Points or errors that a group needs, for a share that says something.
 FEWEST = 30
 
+#: Title of the panel whose shares are of errors, and no top-1.
+WRONG = "of the wrong answers"
+
 
 def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw what is answered by domain and by kind of point, and what the wrong answers are.
@@ -34,38 +37,45 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     titles = {
         f"top-1 by domain{largest}": ["domain"],
         "top-1 by kind of point": ["all points", "length of the point", "leakage"],
-        "of the wrong answers": ["wrong answer from", "wrong answer is"],
+        WRONG: ["wrong answer from", "wrong answer is"],
     }
-    drawn = [shares.filter(pl.col("aspect").is_in(aspects)) for aspects in titles.values()]
-    # Top-1 has one scale.
-    ends = [max(panel["high"].to_list(), default=1) for panel in drawn]
-    ends[:2] = [max(ends[:2])] * 2
+    parts = {title: shares.filter(pl.col("aspect").is_in(of)) for title, of in titles.items()}
+    drawn = {title: part for title, part in parts.items() if part.height}
+    split = errors["split"][0]
+    untrained = results.untrained.filter(split=split)["value"].unique().to_list()
+    top1 = [*untrained, *(end for title in drawn if title != WRONG for end in drawn[title]["high"])]
     names = shares["configuration"].unique()
-    heights = [panel["group"].n_unique() for panel in drawn]
-    most = max(heights)
+    heights = [part["group"].n_unique() for part in drawn.values()]
     header = 0.85 + 0.3 * legend_rows(names)
     row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks
-    figure, (block,) = lay_out_blocks([header + 1.05 + most * row])
+    figure, (block,) = lay_out_blocks([header + 1.05 + max(heights) * row])
     panels = lay_out_panels(block, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
-    for ax, title, panel, end, height in zip(panels, titles, drawn, ends, heights, strict=True):
-        if panel.is_empty():  # no error at all
-            ax.remove()
-            continue
-        plot_shares(panel, looks, ax)
+    for ax, (title, part), height in zip(panels, drawn.items(), heights, strict=False):
+        plot_shares(part, looks, ax)
         # A row is as high in every panel; below a shorter one the paper stays blank.
         box = ax.get_position()
-        part = box.height * height / most
-        ax.set_position((box.x0, box.y1 - part, box.width, part))
+        used = box.height * height / max(heights)
+        ax.set_position((box.x0, box.y1 - used, box.width, used))
         ax.set_title(title, loc="left")
+        end = max(part["high"] if title == WRONG else top1)  # top-1 has one scale
         ax.set_xlim(-0.03 * end, 1.03 * end)
+        for value in untrained * (title != WRONG):
+            ax.axvline(value, **UNTRAINED)
+    for ax in panels[len(drawn) :]:
+        ax.remove()
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
-    write_head(block, f"{results.study.name}: answers on {errors['split'][0]}", note, panels)
+    note += UNTRAINED_NOTE.replace(".", ", on all points.") * bool(untrained)
+    write_head(block, f"{results.study.name}: answers on {split}", note, panels[: len(drawn)])
     return figure
 
 
 def large_groups(results: Results) -> pl.DataFrame:
-    """Select the rows of `error_analysis.shown` whose group has enough points for a picture."""
-    return results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
+    """Select the rows of `error_analysis.shown` whose group has enough points for a picture.
+
+    None where that leaves all points alone, which the curves show.
+    """
+    large = results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
+    return large if (large["aspect"] != "all points").any() else large.clear()
 
 
 def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":

@@ -125,7 +125,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
         "Which points are answered, and what the wrong answers are.",
         table_rows.ERRORS_HEADING,
         "wrong answer from",
-        "the effects are described: one seed",
+        "effects are described and not tested",
     ):
         assert words in tags.text, words
     assert "<td>domain</td><td>law</td><td>1</td><td>100.0 [" in page

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -96,6 +97,37 @@ def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
     log = read(INTERRUPTED)
     figure = figures(one_study(log))["diagnosis"]
     assert "of the wrong answers" not in texts(figure)
+
+
+def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
+    read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered("law", "sport", "culture")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    monkeypatch.setattr(error_analysis, "FEWEST", 3)  # of all points, and of the wrong answers
+    kinds, wrong = all_axes(figures(one_study(log))["diagnosis"])
+    assert [ax.get_title(loc="left") for ax in (kinds, wrong)] == [
+        "top-1 by kind of point",
+        error_analysis.WRONG,
+    ]
+    assert kinds.get_position().x0 < 0.2
+    lengths = pl.int_range(pl.len()).over("run_id")
+    right = log.predictions.with_columns(hit=True, point_words=lengths)
+    assert "diagnosis" not in figures(one_study(replace(log, predictions=right)))
+
+
+def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
+    read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    answered("law", "sport")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")
+    log = replace(log, metrics=log.metrics.with_columns(value=untrained))
+    figure = figures(one_study(log))["diagnosis"]
+    lines = [[line.get_xdata() for line in ax.get_lines()] for ax in all_axes(figure)]
+    assert [[0.13, 0.13] in map(list, found) for found in lines] == [True, True, False]
+    assert "Thin dashes: the untrained encoder, on all points." in texts(figure)
 
 
 def test_groups_of_few_points_are_not_drawn(
