@@ -293,7 +293,8 @@ def finish(
     with interruption.held():
         if state.progress.best.epoch != epoch and distributed.is_main_process():
             checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
-        export(model, tokenizer, config.checkpoint_dir / log.run_id)
+        points = {split.name: len(split) for split in data.splits}
+        export(model, tokenizer, config.checkpoint_dir / log.run_id, points)
         # Before the log says completed: what is killed until then does the same again.
         checkpoint.drop_training_state(config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
