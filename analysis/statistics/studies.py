@@ -9,6 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
@@ -45,13 +46,14 @@ PHRASES: dict[str, Callable[[str], str]] = {
     "schema": lambda value: f"schema {value}",
     "recipe": str,
     "encoder": str,
-    "init_from": lambda value: value if value == UNSET["init_from"] else f"from {value}",
+    "init_from": lambda value: value if value == UNSET["init_from"] else f"from {short(value, 13)}",
+    "leaked_pairs": lambda value: {"keep": "leaked pairs kept"}.get(value, "leaked pairs dropped"),
     "layers": lambda value: f"{value} layers",
     "max_length": lambda value: f"{value} tokens",
     "epochs": lambda value: f"{value} epochs",
-    "leaked_pairs": lambda value: {"keep": "leaked pairs kept"}.get(value, "leaked pairs dropped"),
     "negatives": str,
     "fusion": str,
+    "neighbors": lambda value: f"{value} search",
 }
 
 #: Names of other settings: they stand beside what decides, and do not tell studies apart.
@@ -205,7 +207,8 @@ def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
 def _names(every: list[Settings]) -> list[str]:
     """Name studies by their corpus and by what tells them from the first study of the same corpus.
 
-    Of several recipes each is named. A setting for which a short name has no room is left out.
+    What few of them share comes first: it tells a study from the others, too. Of several recipes
+    each is named. A setting for which a short name has no room is left out.
     """
     found: list[str] = []
     for settings in every:
@@ -213,13 +216,18 @@ def _names(every: list[Settings]) -> list[str]:
         alike = [other for other in of_corpus if other.get("schema") == settings.get("schema")]
         told = {"schema": _varies("schema", of_corpus), "recipe": _varies("recipe", alike)}
         name = short(str(settings["corpus"]), 24)
-        for field in [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]:
-            value = settings.get(field)
-            if told.get(field, value != alike[0].get(field)):
-                longer = f"{name} · {_phrase(field, value)}"
-                name = longer if len(longer) <= LONGEST_NAME else name
+        fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
+        telling = [f for f in fields if told.get(f, settings.get(f) != alike[0].get(f))]
+        for field in sorted(telling, key=partial(_sharing, settings, of_corpus)):
+            longer = f"{name} · {_phrase(field, settings.get(field))}"
+            name = longer if len(longer) <= LONGEST_NAME else name
         found.append(name)
     return _numbered(found)
+
+
+def _sharing(settings: Settings, every: list[Settings], field: str) -> int:
+    """Count the studies with the value that `settings` have for a field."""
+    return sum(other.get(field) == settings.get(field) for other in every)
 
 
 def _varies(field: str, every: list[Settings]) -> bool:

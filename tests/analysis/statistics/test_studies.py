@@ -141,6 +141,28 @@ def test_a_study_is_named_by_its_corpus_and_by_what_tells_it_from_the_first_of_t
     ]
 
 
+def test_what_tells_a_study_from_all_others_is_named_before_what_many_share() -> None:
+    small = {"data_dir": "arguana-counterargs", "max_length": 32, "lr": 1e-4, "batch_size": 16}
+    runs = [
+        decided(data_dir="arguana-counterargs", max_length=256, lr=5e-5, batch_size=32),
+        decided(**small),
+        decided(**small, negatives="rising", hard_ratio_step=0.1),
+        decided(**small, neighbors="ball_tree"),
+        decided(**small, fusion="only_cls"),
+        decided(**small, init_from="20261123T120000Z_with_relu_s0_abcdef"),
+        decided(**small, leaked_pairs="keep"),
+    ]
+    assert named(*runs) == [
+        "arguana-counterargs",
+        "arguana-counterargs · 32 tokens",
+        "arguana-counterargs · rising · 32 tokens",
+        "arguana-counterargs · ball_tree search",
+        "arguana-counterargs · only_cls",
+        "arguana-counterargs · from 20261…_abcdef",
+        "arguana-counterargs · leaked pairs kept",
+    ]
+
+
 def test_of_several_recipes_each_is_named() -> None:
     runs = decided(recipe="strong", lr=1), decided(recipe="documented", lr=2)
     assert named(*runs) == ["sample corpus · strong", "sample corpus · documented · lr 2"]
