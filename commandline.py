@@ -51,6 +51,7 @@ def main(
     `failures`, whose message is printed as one line.
     """
     arguments = sys.argv[1:] if argv is None else argv
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal of few characters
@@ -77,6 +78,18 @@ def main(
     except KeyboardInterrupt:
         _complain(prog, "interrupted by SIGINT")
         sys.exit(130)
+
+
+def _open_what_is_closed() -> None:
+    """Lead streams that the shell has closed (`>&-`) to nowhere.
+
+    Otherwise the next file to be opened, perhaps a log, would take the number of standard output.
+    """
+    while (nowhere := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(nowhere)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
 def silence() -> None:

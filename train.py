@@ -8,6 +8,8 @@ torchrun --standalone --nproc-per-node=2 train.py       # on two GPUs
 python train.py --help                                  # every flag
 """
 
+import contextlib
+import os
 import sys
 
 import commandline
@@ -33,7 +35,15 @@ def train(config: Config) -> int:
 
 def main() -> None:
     """The console script `train`."""
-    commandline.main(train, Config, prog="train", failures=(RunError,))
+    try:
+        commandline.main(train, Config, prog="train", failures=(RunError,))
+    except SystemExit as end:
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            # A thread of torch.distributed that outlives the interpreter would abort the process.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            os._exit(int(end.code or 0))
+        raise
 
 
 if __name__ == "__main__":

@@ -49,6 +49,16 @@ def test_a_reader_that_leaves_ends_the_program_without_a_word():
     os.close(writer)
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_costs_nothing_and_no_file_takes_its_place(tmp_path, closed):
+    file = tmp_path / "file"
+    job = f"log = open({str(file)!r}, 'w'); print('lost'); print('lost', file=sys.stderr)"
+    command = [sys.executable, "-c", PROGRAM.format(job=job)]
+    shell = ["sh", "-c", f'exec "$0" "$@" {closed}', *command]
+    assert subprocess.run(shell, cwd=ROOT, capture_output=True).returncode == 0
+    assert file.read_text() == ""
+
+
 def test_standard_output_that_cannot_be_written_is_one_line():
     with Path("/dev/full").open("w") as full:
         status, _, printed = tool("print('more')", stdout=full)

@@ -7,10 +7,12 @@ prints. A program started by itself is a world of size 1, for which everything h
 
 import functools
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, ParamSpec
 
 import numpy as np
@@ -21,11 +23,15 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from biencoder.errors import RunError
+from biencoder.runtime.signals import waiting
 
 P = ParamSpec("P")
 
 #: Seconds to wait for word of why another process has ended, once talking to it has failed.
 PATIENCE = 5
+
+#: How long the processes wait for each other at the start.
+TIMEOUT = timedelta(minutes=10)
 
 _FAILURE = "failure"
 _store: dist.Store | None = None
@@ -35,20 +41,30 @@ _store: dist.Store | None = None
 def joined(device: torch.device) -> Iterator[None]:
     """Join the process group, if `torchrun` has started one, and leave it at the end.
 
-    A failure in the block is announced to the others. Raises `RunError` as `name_failed_process`.
+    A failure in the block is announced to the others. Raises `RunError` as `name_failed_process`,
+    where an environment variable is wrong, and where the others do not come.
     """
     global _store
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+    size = whole_number("WORLD_SIZE", 1, least=1)
+    if size == 1:
         yield
         return
     if device.type not in ("cpu", "cuda"):
         raise RunError(f"--device={device.type} serves one process: start train without torchrun")
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    _store, number, size = next(dist.rendezvous("env://"))
-    _store.set(_name(number), f"{socket.gethostname()} {os.getpid()}")
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, store=_store, rank=number, world_size=size)
+    number = whole_number("RANK", most=size - 1)
+    address = f"{_variable('MASTER_ADDR')}:{whole_number('MASTER_PORT')}"
+    others = f"the other {size - 1} of WORLD_SIZE={size} processes at {address}"
+    try:
+        with waiting(f"{others} (at most {TIMEOUT})"):
+            _store, _, _ = next(dist.rendezvous("env://", number, size, timeout=TIMEOUT))
+            _store.set(_name(number), f"{socket.gethostname()} {os.getpid()}")
+            backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+            dist.init_process_group(backend, store=_store, rank=number, world_size=size)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise RunError(f"{_name(number)} did not meet {others}: {reason}") from None
     try:
         with name_failed_process():
             yield
@@ -190,6 +206,29 @@ def data_parallel(module: nn.Module, device: torch.device, *, all_used: bool) ->
 def rank() -> int:
     """Return this process' rank, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def whole_number(
+    variable: str, default: int | None = None, *, least: int = 0, most: int = 65_535
+) -> int:
+    """Read an environment variable of `torchrun`. Raises `RunError` that names it."""
+    value = _variable(variable, default)
+    if not (re.fullmatch("[0-9]{1,5}", value) and least <= int(value) <= most):
+        raise RunError(
+            f"{variable}={value}: must be a whole number from {least} to {most}; unset it, or "
+            "leave such variables to torchrun"
+        )
+    return int(value)
+
+
+def _variable(name: str, default: int | None = None) -> str:
+    value = os.environ.get(name, None if default is None else str(default))
+    if value is None:
+        raise RunError(
+            f"WORLD_SIZE={os.environ['WORLD_SIZE']} says that processes share the run, but {name} "
+            "is not set: start them by torchrun, or unset WORLD_SIZE"
+        )
+    return value
 
 
 def _name(rank: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from biencoder.errors import RunError
+from biencoder.runtime import distributed
 
 _PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn", "numpy")
 
@@ -29,7 +30,7 @@ def device(name: str) -> torch.device:
         raise RunError(f"--device={name}: this machine offers torch no such device")
     if name != "cuda":
         return torch.device(name)
-    number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    number, there = distributed.whole_number("LOCAL_RANK", 0), torch.cuda.device_count()
     if number >= there:
         raise RunError(f"this machine has {there} GPUs: start at most so many processes on it")
     return torch.device(name, number)

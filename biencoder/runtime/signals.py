@@ -1,10 +1,21 @@
-"""Turns SIGTERM and SIGINT into an exception, deferred while a step or a file is unfinished."""
+"""Turns signals into an exception, deferred while a step or a file is unfinished."""
 
 import os
+import select
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+#: What asks a process to end: SIGTERM and SIGINT, SIGHUP where its terminal is closed, and what
+#: clusters send before a limit.
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU)
+
+#: Seconds between two lines that say what a process waits for.
+SECONDS_A_LINE = 10
 
 
 class Interrupted(BaseException):
@@ -16,7 +27,7 @@ class Interrupted(BaseException):
 
 
 class Interruption:
-    """Turns the first signal into `Interrupted`; a second one ends the process at once.
+    """Turns the first signal into `Interrupted`; a SIGTERM or SIGINT after it ends the process.
 
     Handlers are installed explicitly, so that they also work for process 1 of a container, for
     which the kernel ignores signals that nobody handles.
@@ -35,8 +46,9 @@ class Interruption:
     @contextmanager
     def handled(self) -> Iterator["Interruption"]:
         """Handle signals within the block; afterwards the former handlers are back."""
-        signals = (signal.SIGTERM, signal.SIGINT)
-        former = {number: signal.signal(number, self._handle) for number in signals}
+        is_nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        taken = [number for number in SIGNALS if not (is_nohup and number == signal.SIGHUP)]
+        former = {number: signal.signal(number, self._handle) for number in taken}
         try:
             yield self
         finally:
@@ -87,7 +99,39 @@ class Interruption:
             self._received = self._received or number
             return
         if self._received is not None:
-            os._exit(128 + number)
+            if number in (signal.SIGTERM, signal.SIGINT):
+                os._exit(128 + number)
+            return  # a shell repeats SIGHUP, and the kernel SIGXCPU every second
         self._received = number
         if not self._held:
             raise Interrupted(number)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Within the block, which may wait outside of Python, say so and let a signal end the process.
+
+    A handler would run only when the wait is over. `what` completes "waits for …".
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    former = signal.set_wakeup_fd(writer)
+    thread = threading.Thread(target=_watch, args=(reader, what), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(former)
+        os.close(writer)
+        thread.join()
+        os.close(reader)
+
+
+def _watch(reader: int, what: str) -> None:
+    """Read the numbers of the signals that arrive, until the other end is closed."""
+    began = time.monotonic()
+    while not select.select([reader], [], [], SECONDS_A_LINE)[0]:
+        print(f"waits for {what}, {time.monotonic() - began:.0f} s so far", file=sys.stderr)
+    if received := os.read(reader, 1):
+        print(f"{Interrupted(received[0])} while it waited for {what}", file=sys.stderr, flush=True)
+        os._exit(128 + received[0])

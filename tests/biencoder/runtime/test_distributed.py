@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -247,3 +248,33 @@ def test_a_device_of_one_process_is_refused_to_many(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(RunError, match="--device=mps"), distributed.joined(torch.device("mps")):
         pass
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"WORLD_SIZE": ""}, "WORLD_SIZE=: must be a whole number from 1 to"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE=two: must be a whole number"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE=0: must be a whole number from 1"),
+        ({"WORLD_SIZE": "2"}, "WORLD_SIZE=2 says .* but RANK is not set: start them by torchrun"),
+        ({"WORLD_SIZE": "2", "RANK": "2"}, "RANK=2: must be a whole number from 0 to 1"),
+        ({"WORLD_SIZE": "2", "RANK": "0"}, "but MASTER_ADDR is not set"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "99999"},
+            "MASTER_PORT=99999: must be a whole number from 0 to 65535",
+        ),
+        (
+            {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "no.such", "MASTER_PORT": "1"},
+            "process 0 did not meet the other 1 of WORLD_SIZE=2 processes at no.such:1: ",
+        ),
+    ],
+)
+def test_a_wrong_variable_of_the_environment_is_named(monkeypatch, variables, line):
+    for name in ("WORLD_SIZE", "RANK", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "TIMEOUT", timedelta(seconds=1))
+    with pytest.raises(RunError, match=line) as error, distributed.joined(torch.device("cpu")):
+        pass
+    assert "\n" not in str(error.value)
