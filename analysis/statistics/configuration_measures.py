@@ -15,7 +15,11 @@ def per_configuration(by_run: pl.DataFrame) -> pl.DataFrame:
     <measure>_low and <measure>_high: Student's over several runs, Wilson's for the shares of a
     single run.
     """
-    counted = by_run.filter("counted")
+    # A mean over those that reach a target would flatter a configuration some of whose runs do not.
+    reached = pl.col("epochs_to_target").is_not_null().all().over("configuration")
+    counted = by_run.filter("counted").with_columns(
+        epochs_to_target=pl.when(reached).then("epochs_to_target")
+    )
     table = counted.group_by("configuration", "variant", maintain_order=True).agg(
         pl.len().alias("runs"),
         pl.col("seed").drop_nulls().cast(pl.String).str.join(" ").alias("seeds"),

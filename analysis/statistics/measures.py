@@ -43,7 +43,8 @@ MEASURES = {
         "epochs to target",
         False,
         "the epoch, interpolated, at which v first reaches the target that all runs of the study "
-        "have in common: by default the highest multiple of five points that all of them reach",
+        "have in common: by default the highest multiple of five points that all of them reach; of "
+        "a configuration only where all its runs reach it",
     ),
     "stability": Measure(
         "stability",
@@ -129,9 +130,12 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
 
 
 def common_target(curves: pl.DataFrame) -> float | None:
-    """Find the highest multiple of `TARGET_STEP` that v reaches in every run of `curves`."""
+    """Find the highest multiple of `TARGET_STEP` that v reaches in every run of `curves`.
+
+    None where a run reaches none above 0, which is there before any training.
+    """
     highest = curves.group_by("run_id").agg(pl.col("validation").max())["validation"].to_list()
-    return floor(min(highest) / TARGET_STEP + 1e-9) * TARGET_STEP if highest else None
+    return floor(min(highest, default=0) / TARGET_STEP + 1e-9) * TARGET_STEP or None
 
 
 def _convergence(curves: pl.DataFrame, target: float | None) -> pl.DataFrame:

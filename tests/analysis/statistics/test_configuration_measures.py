@@ -36,6 +36,16 @@ def test_a_single_run_has_wilsons_interval_and_none_for_epochs(read: Callable[..
     assert row["epochs_to_target_low"] is None
 
 
+def test_a_target_that_some_runs_do_not_reach_has_no_mean_over_the_others(
+    read: Callable[..., Log],
+) -> None:
+    log = read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}, {"seed": 0, "relu": True})
+    some, every = one_study(log, target=0.38).by_configuration.to_dicts()
+    assert (some["epochs_to_target"], some["epochs_to_target_sd"]) == (None, None)
+    assert every["epochs_to_target"] == pytest.approx(1)
+    assert "–" in table_rows.configuration_rows(one_study(log, target=0.38))[1]
+
+
 def test_the_runs_of_each_variant_are_one_configuration(read: Callable[..., Log]) -> None:
     table = one_study(read({"seed": 0}, {"seed": 1}, {"seed": 2, "relu": True})).by_configuration
     assert dict(table.select("configuration", "runs").rows()) == {

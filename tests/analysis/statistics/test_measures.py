@@ -99,6 +99,11 @@ def test_a_multiple_that_is_reached_exactly_is_the_target(points: int) -> None:
     assert row["epochs_to_target"] == pytest.approx(1)
 
 
+def test_where_a_run_reaches_nothing_there_is_no_target(read: Callable[..., Log]) -> None:
+    table = one_study(read({"relu": True}, {"top1": scaled(0.1)})).by_run
+    assert table["target"].to_list() == table["epochs_to_target"].to_list() == [None, None]
+
+
 def test_a_target_of_ones_own_may_be_out_of_reach_of_some_runs(read: Callable[..., Log]) -> None:
     log = read({"relu": True}, {"top1": scaled(0.5)})
     reached = one_study(log, target=0.38).by_run.select("run_id", "target", "epochs_to_target")
