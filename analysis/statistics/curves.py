@@ -4,10 +4,7 @@ import polars as pl
 
 from analysis.schema import SPLITS
 from analysis.statistics import intervals
-
-#: Whether an evaluation closes an epoch. Those within the first epoch have its number, 0, like the
-#: evaluation before training, but a step above 0.
-WHOLE_EPOCHS = (pl.col("epoch") > 0) | (pl.col("step").fill_null(0) == 0)
+from analysis.statistics.epochs import WHOLE_EPOCHS
 
 
 def curves(metrics: pl.DataFrame) -> pl.DataFrame:
@@ -28,19 +25,6 @@ def curves(metrics: pl.DataFrame) -> pl.DataFrame:
             *(pl.col("n").filter(of).last().alias(f"n_{s}") for s, of in of_split.items()),
         )
         .sort("run_id", "epoch")
-    )
-
-
-def within_first_epoch(metrics: pl.DataFrame) -> pl.DataFrame:
-    """Move the evaluations within the first epoch to their part of it, for curves that show them.
-
-    Returns `metrics`, columns METRICS, with a fraction as the epoch of these; it is null where the
-    length of the epoch is not known.
-    """
-    length = pl.col("step").filter(event="eval", epoch=1).first().over("run_id")
-    whole = WHOLE_EPOCHS | (pl.col("event") != "eval")
-    return metrics.with_columns(
-        epoch=pl.when(whole).then("epoch").otherwise(pl.col("step") / length)
     )
 
 

@@ -7,7 +7,8 @@ import polars as pl
 
 from analysis.schema import SPLITS
 from analysis.statistics import intervals
-from analysis.statistics.curves import WHOLE_EPOCHS, curves, within_first_epoch
+from analysis.statistics.curves import curves
+from analysis.statistics.epochs import WHOLE_EPOCHS, with_fractions
 
 #: Common targets are multiples of this top-1.
 TARGET_STEP = 0.05
@@ -116,7 +117,7 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
         unseen = unseen.rename({"epoch": "best_epoch"})
         table = table.join(unseen, on=["run_id", "best_epoch"], how="left")
     table = table.with_columns(counted=_counted())
-    dense = curves(within_first_epoch(metrics)).drop_nulls("validation")
+    dense = curves(with_fractions(runs, metrics)).drop_nulls("validation")
     if target is None:
         counted = table.filter("counted")
         ended = counted.filter(status="completed")  # of legacy logs none says so

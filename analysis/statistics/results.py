@@ -8,9 +8,13 @@ import polars as pl
 from analysis.schema import Log
 from analysis.statistics import curve_checks, error_analysis, losses, pools, study_effects
 from analysis.statistics.configuration_measures import per_configuration
-from analysis.statistics.curves import bands, curves, within_first_epoch
+from analysis.statistics.curves import bands, curves
+from analysis.statistics.epochs import with_fractions
 from analysis.statistics.measures import per_run
 from analysis.statistics.studies import Study, studies
+
+#: Configurations that a picture has room for.
+MOST_DRAWN = 24
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,11 @@ class Results:
         """The measures of each configuration, see `configuration_measures.per_configuration`."""
         return per_configuration(self.by_run)
 
+    @property
+    def drawn(self) -> pl.DataFrame:
+        """The rows of `by_configuration` that pictures show."""
+        return self.by_configuration.head(MOST_DRAWN)
+
     @cached_property
     def pools(self) -> pl.DataFrame:
         """Top-1 in each pool of candidates, see `pools.pools`."""
@@ -51,7 +60,7 @@ class Results:
     @cached_property
     def curves(self) -> pl.DataFrame:
         """Top-1 of each run against epochs and parts of the first one, see `curves.curves`."""
-        return curves(within_first_epoch(self.log.metrics))
+        return curves(with_fractions(self.log.runs, self.log.metrics))
 
     @cached_property
     def bands(self) -> pl.DataFrame:
@@ -66,7 +75,7 @@ class Results:
     @cached_property
     def losses(self) -> pl.DataFrame:
         """The loss of each configuration, see `losses.losses`."""
-        return losses.losses(self.log.metrics, self.by_run)
+        return losses.losses(self.log.runs, self.log.metrics, self.by_run)
 
     @cached_property
     def hard_ratios(self) -> pl.DataFrame:

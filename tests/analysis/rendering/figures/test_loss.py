@@ -14,7 +14,7 @@ def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> Non
     log = read({"steps": range(1, 301)})
     spike = (pl.col("metric") == "loss") & (pl.col("step") == 137)
     metrics = log.metrics.with_columns(value=pl.when(spike).then(99.0).otherwise("value"))
-    loss = losses(metrics, one_study(log).by_run).filter(pl.col("metric") == "loss")
+    loss = losses(log.runs, metrics, one_study(log).by_run).filter(pl.col("metric") == "loss")
     assert loss.height <= LOSS_POINTS
     assert loss["high"].max() == 99
     ax = plot_loss(loss, BLUE)
@@ -25,7 +25,7 @@ def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
     read: Callable[..., Log],
 ) -> None:
     results = one_study(log := read({}))
-    ax = plot_loss(losses(log.metrics, results.by_run), BLUE)
+    ax = plot_loss(losses(log.runs, log.metrics, results.by_run), BLUE)
     labels = ["loss", "triplet", "positive pairs", "negative pairs"]
     assert ax.get_legend_handles_labels()[1] == labels
     assert [y for _, y in points(ax, "loss")] == pytest.approx([2, 2, 1, 1, 2 / 3, 2 / 3])

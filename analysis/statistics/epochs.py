@@ -1,0 +1,65 @@
+"""Places what is logged within an epoch: how many epochs are done there, a fraction."""
+
+import polars as pl
+
+#: Whether an evaluation closes an epoch. Those within the first epoch have its number, 0, like the
+#: evaluation before training, but a step above 0.
+WHOLE_EPOCHS = (pl.col("epoch") > 0) | (pl.col("step").fill_null(0) == 0)
+
+
+def with_fractions(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Give steps and evaluations within the first epoch the fraction of epochs done as `epoch`.
+
+    `runs` and `metrics` have the columns RUNS and METRICS. The fraction is the steps done ÷ the
+    steps of an epoch, null where the log does not tell these.
+    """
+    within = (pl.col("event") == "step") | ((pl.col("event") == "eval") & ~WHOLE_EPOCHS)
+    # A legacy log counts the mini batches of each epoch anew, from 0.
+    done = pl.when("legacy").then(pl.col("epoch") * pl.col("length") + pl.col("step") + 1)
+    return (
+        metrics.join(_lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
+        .with_columns(
+            epoch=pl.when(within)
+            .then(done.otherwise("step") / pl.col("length"))
+            .otherwise(pl.col("epoch").cast(pl.Float64))
+        )
+        .select(metrics.columns)
+    )
+
+
+def _lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Count the steps of an epoch of each run: run_id, length; legacy: its log is a legacy one.
+
+    `train` makes batches of `batch_size` pairs of training, the last of an epoch what is left. A
+    log that does not tell both still shows the last steps of its epochs.
+    """
+    of, step, epoch = pl.col("event"), pl.col("step"), pl.col("epoch")
+    batch = pl.col("config").str.json_path_match("$.batch_size").cast(pl.Int64, strict=False)
+    told = runs.select(
+        "run_id",
+        batch=pl.when(batch > 0).then(batch),
+        legacy=pl.col("format") == "legacy",
+    )
+    shown = (
+        pl.when((of == "step") & pl.col("legacy"))
+        .then(step + 1)
+        .when(of == "step")
+        .then(step / (epoch + 1))
+        .when((of == "eval") & (epoch > 0))
+        .then(step / epoch)
+    )
+    return (
+        metrics.join(told, on="run_id")
+        .group_by("run_id", "legacy")
+        .agg(
+            pairs=pl.col("n").filter(pl.col("split") == "training").max(),
+            batch=pl.col("batch").first(),
+            shown=shown.max().ceil(),
+        )
+        .select(
+            "run_id",
+            "legacy",
+            length=pl.coalesce((pl.col("pairs") / pl.col("batch")).ceil(), "shown"),
+        )
+        .with_columns(length=pl.when(pl.col("length") > 0).then("length"))
+    )
