@@ -5,6 +5,7 @@ python -m analysis.plot logs/ --target=40     # how many epochs until validation
 python -m analysis.plot logs/ --smooth=5      # top-1 curves as means of 5 evaluations, raw behind
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -15,9 +16,9 @@ from analysis.readers import logs
 from analysis.rendering import csv, output, summary_files, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
-from analysis.rendering.image import rendered
+from analysis.rendering.image import draw_by_agg, rendered
 from analysis.statistics.comparisons import comparisons
-from analysis.statistics.results import of_studies
+from analysis.statistics.results import Results, of_studies
 
 
 class Options(BaseModel):
@@ -60,16 +61,26 @@ def _draw(options: Options) -> None:
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
     print("".join(text.study_text(results) for results in every), end="")
     print(text.comparison_text(comparisons(every)), end="")
-    for results in every:
-        if results.by_run.height > MOST_RUNS:
-            count = f"{MOST_RUNS} of {results.by_run.height:,} runs"
-            print(f"{results.study.slug}/runs-*: {count}; name files to see others")
+    for line in (line for results in every for line in _not_drawn(results)):
+        print(line)
     for line in output.listing(written):
         print(line)
 
 
+def _not_drawn(results: Results) -> Iterator[str]:
+    """Say what the pictures of a study have no room for."""
+    for what, pictures, drawn, of in (
+        ("runs", "runs-*", MOST_RUNS, results.by_run.height),
+        ("configurations", "*", results.drawn.height, results.by_configuration.height),
+    ):
+        if of > drawn:
+            place = f"{results.study.slug}/{pictures}"
+            yield f"{place}: {drawn} of {of:,} {what}; name files to see others"
+
+
 def main() -> None:
     """Run the console script `plot`, or `python -m analysis.plot`."""
+    draw_by_agg()
     commandline.main(_draw, Options, prog="plot", failures=(AnalysisError,), positional="paths")
 
 

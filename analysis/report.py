@@ -11,6 +11,7 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import html, output, text
+from analysis.rendering.image import draw_by_agg
 from analysis.statistics.results import of_studies
 
 
@@ -37,6 +38,7 @@ def _report(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.report`."""
+    draw_by_agg()
     commandline.main(_report, Options, prog="report", failures=(AnalysisError,), positional="paths")
 
 

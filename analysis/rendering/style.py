@@ -1,5 +1,8 @@
 """Decides how pictures look: colours, dashes and markers of configurations, sizes of text."""
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -33,6 +36,7 @@ RC: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "analysis",
     "text.parse_math": False,
+    "text.hinting": "none",  # what it would sharpen, 120 dots an inch do not show
 }
 
 
@@ -45,25 +49,33 @@ class Style(NamedTuple):
 
 
 def styles(runs: pl.DataFrame) -> dict[str, Style]:
-    """Give each configuration a style unlike that of every other (up to 28).
+    """Give each configuration a style unlike that of every other, of up to 28 a variant.
 
     `runs` has the columns configuration and variant. A variant has its own colour, whatever else is
-    present; the first of its configurations takes it.
+    present; dashes and markers tell its configurations apart. Those of no variant share the rest.
     """
-    firsts = runs.unique("variant", keep="first", maintain_order=True)
-    numbers = {
-        name: VARIANTS.index(variant)
-        for name, variant in firsts.select("configuration", "variant").rows()
-        if variant in VARIANTS
-    }
-    names = runs["configuration"].unique(maintain_order=True)
-    others = (name for name in names if name not in numbers)
-    numbers |= {name: number for number, name in enumerate(others, len(VARIANTS))}
-    return {
-        name: Style(
-            COLORS[number % len(COLORS)],
-            DASHES[number % len(DASHES)],
-            MARKERS[number % len(MARKERS)],
+    found = {}
+    rest = len(COLORS) - len(VARIANTS)
+    of_variant: Counter[str | None] = Counter()
+    for name, variant in runs.select("configuration", "variant").unique(maintain_order=True).rows():
+        known = variant in VARIANTS
+        first = VARIANTS.index(variant) if known else len(VARIANTS)
+        place = of_variant[variant if known else None]
+        of_variant[variant if known else None] += 1
+        found[name] = Style(
+            COLORS[first if known else first + place % rest],
+            DASHES[(first + place) % len(DASHES)],
+            MARKERS[(first + place) % len(MARKERS)],
         )
-        for name, number in numbers.items()
-    }
+    return found
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Set matplotlib to its defaults and RC, whatever a matplotlibrc or the caller has set."""
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(RC)
+        yield

@@ -97,6 +97,20 @@ def test_a_reader_that_leaves_early_finds_every_file(
         assert not path.name.endswith(".unfinished")
 
 
+@pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "nonsense"])
+@pytest.mark.parametrize("command", ["plot", "report"])
+def test_pictures_are_drawn_whatever_backend_the_environment_names(
+    read_runs: Callable[..., Log], tmp_path: Path, command: str, backend: str
+) -> None:
+    read_runs({})
+    out = tmp_path / "out"
+    words = [sys.executable, "-m", f"analysis.{command}", str(tmp_path), f"--out={out}"]
+    environment = {**os.environ, "MPLBACKEND": backend}
+    ended = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert ended.returncode == 0, ended.stderr
+    assert list(out.rglob("runs.png")) or (out / "report.html").is_file()
+
+
 @pytest.mark.parametrize("flag", ["--smooth=0", "--smooth=x", "--smoth=3", "--target=0"])
 def test_a_wrong_flag_answers_before_any_work(
     flag: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

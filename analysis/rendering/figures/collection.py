@@ -8,7 +8,7 @@ from analysis.rendering.figures.effects import effects_figure
 from analysis.rendering.figures.error_analysis import error_figure, large_groups
 from analysis.rendering.figures.loss import loss_figure
 from analysis.rendering.figures.runs import run_figures
-from analysis.rendering.style import RC, styles
+from analysis.rendering.style import house_style, styles
 from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
@@ -20,11 +20,9 @@ def figures(results: Results, smooth: int = 1) -> "dict[str, Figure]":
 
     `smooth` is the number of evaluations that a line of top-1 is the mean of.
     """
-    import matplotlib
-
     looks = styles(results.by_run)
     found = {}
-    with matplotlib.rc_context(RC):
+    with house_style():
         if results.effects.height:
             found["effects"] = effects_figure(results)
         if results.curves.height:
