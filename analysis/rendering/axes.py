@@ -1,5 +1,6 @@
 """Draws and labels what the axes of several pictures share."""
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -9,6 +10,8 @@ from analysis.rendering.style import MUTED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+#: Points up to which a curve has markers; a single one would not be seen without.
+FEW = 3
 
 #: How the untrained encoder looks, a straight line across the axes, and what a note says of it.
 UNTRAINED: dict[str, Any] = {"color": MUTED, "linestyle": "--", "linewidth": 1.2}
@@ -28,22 +31,24 @@ def draw_line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look
             label=f"_raw {label}",
         )
         value = value.rolling_mean(smooth, min_samples=1, center=True)
-    ax.plot(line["epoch"], value, label=label, **look)
+    marker = {"marker": "o"} if line.height <= FEW else {}
+    ax.plot(line["epoch"], value, label=label, **marker | look)
 
 
 def smoothing_note(smooth: int) -> str:
     """Say in a note that lines are smoothed; nothing where they are not."""
-    return (
-        f" Lines are means of {smooth} evaluations, the raw ones thin behind." if smooth > 1 else ""
-    )
+    return f" Means of {smooth} evaluations, raw thin behind." if smooth > 1 else ""
 
 
-def label_epoch_axes(ax: "Axes") -> None:
-    """Label and divide axes of top-1 against epochs."""
+def label_epochs(ax: "Axes") -> None:
+    """Label the axis of epochs, and let it span whole epochs from 0, at least one."""
     from matplotlib.ticker import MaxNLocator
 
+    sharing = ax.get_shared_x_axes().get_siblings(ax)
+    drawn = max(axes.dataLim.intervalx[1] for axes in sharing)
+    end = max(1, ceil(drawn)) if drawn > 0 else 1  # below 0: nothing is drawn
+    ax.set_xlim(-0.03 * end, 1.03 * end)
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    ax.yaxis.set_major_formatter(percent_tick)
     ax.set_xlabel("epochs completed")
     ax.grid(axis="y", color=MUTED, alpha=0.25)
 

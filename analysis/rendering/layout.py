@@ -7,6 +7,7 @@ import polars as pl
 
 from analysis.printable import short
 from analysis.rendering.style import MUTED
+from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -86,10 +87,16 @@ def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]
         )
 
 
+def crowd(results: Results) -> str:
+    """Say in a heading that a picture has no room for some configurations; else nothing."""
+    drawn, of = results.drawn.height, results.by_configuration.height
+    return f", {drawn} of {of:,} configurations" if drawn < of else ""
+
+
 def legend_columns(labels: Sequence[str]) -> int:
     """Return how many columns of a legend fit the width of a slide."""
-    # A letter of the legend is about 0.1 inches wide, its line and margins about 0.85.
-    widest = 0.85 + 0.1 * min(60, max(map(len, labels), default=1))
+    # A letter of the legend is up to 0.095 inches wide, its line and margins about 1.
+    widest = 1 + 0.095 * min(60, max(map(len, labels), default=1))
     return max(1, int((WIDTH - 0.5) / widest))
 
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -22,7 +22,7 @@ TITLES = {"area": "area", "epochs_to_target": "epochs to {}", "last_test": "test
 
 def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw a panel a measure, a row a configuration."""
-    ours = results.by_configuration
+    ours = results.drawn
     target = results.by_run["target"].drop_nulls().first()
     figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
     panels = lay_out_panels(block, 1, len(TITLES), header=0.75, title=0.45, left=3.85)
@@ -38,7 +38,8 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
         "validation curve." + UNTRAINED_NOTE * (not results.untrained.is_empty())
     )
-    write_head(block, f"{results.study.name}: how fast, and where it ends", note)
+    head = f"{results.study.name}: how fast, and where it ends{crowd(results)}"
+    write_head(block, head, note)
     return figure
 
 

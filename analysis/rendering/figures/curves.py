@@ -8,12 +8,13 @@ from analysis.rendering.axes import (
     UNTRAINED,
     UNTRAINED_NOTE,
     draw_line,
-    label_epoch_axes,
+    label_epochs,
     new_axes,
+    percent_tick,
     smoothing_note,
 )
 from analysis.rendering.labels import point_count
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, legend_rows, write_head
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -28,7 +29,8 @@ DENSE = 60
 
 def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Figure":
     """Draw a panel a split, a line a configuration, and the untrained encoder."""
-    ours, lines = results.by_configuration, results.bands
+    ours = results.drawn
+    lines = results.bands.join(ours, on="configuration", how="semi", maintain_order="left")
     header = 0.85 + 0.3 * legend_rows(ours["configuration"])
     figure, (block,) = lay_out_blocks([header + 4.4])
     panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
@@ -50,7 +52,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
         + UNTRAINED_NOTE * (not starts.is_empty())
         + smoothing_note(smooth)
     )
-    write_head(block, f"{results.study.name}: top-1", note, panels)
+    write_head(block, f"{results.study.name}: top-1{crowd(results)}", note, panels)
     return figure
 
 
@@ -68,8 +70,14 @@ def plot_curves(
         dense = line.height > DENSE
         every = max(1, line.height // 6)
         edges = line.drop_nulls(["low", "high"])
+        width = 4 if edges.height == 1 else 0  # the band of a single point is a line
         ax.fill_between(
-            edges["epoch"], edges["low"], edges["high"], color=style.color, alpha=0.16, linewidth=0
+            edges["epoch"],
+            edges["low"],
+            edges["high"],
+            color=style.color,
+            alpha=0.16,
+            linewidth=width,
         )
         draw_line(
             ax,
@@ -83,5 +91,6 @@ def plot_curves(
             markevery=(number * every // 4 % every, every),
             markersize=9 if dense else 7,
         )
-    label_epoch_axes(ax)
+    label_epochs(ax)
+    ax.yaxis.set_major_formatter(percent_tick)
     return ax

@@ -6,7 +6,13 @@ import polars as pl
 
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.layout import (
+    crowd,
+    lay_out_blocks,
+    lay_out_panels,
+    legend_rows,
+    write_head,
+)
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -65,7 +71,8 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         ax.remove()
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
     note += UNTRAINED_NOTE.replace(".", ", on all points.") * bool(untrained)
-    write_head(block, f"{results.study.name}: answers on {split}", note, panels[: len(drawn)])
+    head = f"{results.study.name}: answers on {split}{crowd(results)}"
+    write_head(block, head, note, panels[: len(drawn)])
     return figure
 
 
@@ -75,6 +82,7 @@ def large_groups(results: Results) -> pl.DataFrame:
     None where that leaves all points alone, which the curves show.
     """
     large = results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
+    large = large.join(results.drawn, on="configuration", how="semi", maintain_order="left")
     return large if (large["aspect"] != "all points").any() else large.clear()
 
 

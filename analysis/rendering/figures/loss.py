@@ -4,18 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.rendering.axes import new_axes
+from analysis.rendering.axes import FEW, label_epochs, new_axes
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Points up to which a curve has markers; a single one would not be seen without.
-FEW = 3
 
 #: Metric → what the legend calls it.
 LABELS = {
@@ -30,7 +27,7 @@ LABELS = {
 
 def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw a panel a configuration: its loss above, its share of hard negatives below."""
-    ours = results.by_configuration.join(results.losses, on="configuration", how="semi")
+    ours = results.drawn.join(results.losses, on="configuration", how="semi")
     rows, columns = -(-ours.height // 4), min(4, ours.height)
     figure, (block,) = lay_out_blocks([1.15 + 4.6 * rows])
     panels = lay_out_panels(block, rows, columns, header=1.15, title=0.65, below=1.6)
@@ -41,20 +38,22 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
         ratio = results.hard_ratios.filter(of_name)
         if ratio.is_empty():  # a recipe without triplets mines none
-            ax.set_xlabel("epoch")
             continue
         ax.tick_params(labelbottom=False)
+        ax.set_xlabel("")
         strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
         plot_hard_ratio(ratio, looks[name], strip)
-        strip.set_xlabel("epoch")
         strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
     highest = max(ax.get_ylim()[1] for ax in shown)
     for ax in shown:
         ax.set_ylim(0, highest)
     for ax in panels[ours.height :]:
         ax.remove()
-    note = "Line: mean over a short span. Band: lowest to highest logged value in it."
-    write_head(block, f"{results.study.name}: loss", note, shown)
+    note = (
+        "Line: mean over a short span and over runs. Parts are times their weights. "
+        "Band: lowest to highest logged value."
+    )
+    write_head(block, f"{results.study.name}: loss{crowd(results)}", note, shown)
     return figure
 
 
@@ -83,7 +82,7 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
             )
         ax.plot(line["epoch"], line["value"], label=LABELS[metric], **look, **marked)
     ax.set_ylim(bottom=0)
-    ax.grid(axis="y", color=MUTED, alpha=0.25)
+    label_epochs(ax)
     return ax
 
 
@@ -99,5 +98,5 @@ def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None)
     ax.step(held["epoch"], held["value"], where="post", **look)
     ax.set_ylim(-0.05, 1.05)
     ax.set_yticks([0, 1])
-    ax.grid(axis="y", color=MUTED, alpha=0.25)
+    label_epochs(ax)
     return ax

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from analysis.printable import short
-from analysis.rendering.axes import UNTRAINED, draw_line, label_epoch_axes, new_axes, smoothing_note
+from analysis.rendering.axes import (
+    UNTRAINED,
+    draw_line,
+    label_epochs,
+    new_axes,
+    percent_tick,
+    smoothing_note,
+)
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.schema import SPLITS
@@ -82,7 +89,8 @@ def plot_run(
             linestyle="none",
             label="best validation",
         )
-    label_epoch_axes(ax)
+    label_epochs(ax)
+    ax.yaxis.set_major_formatter(percent_tick)
     return ax
 
 

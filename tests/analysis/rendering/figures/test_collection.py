@@ -1,12 +1,14 @@
 from collections.abc import Callable
 
 import polars as pl
+import pytest
 from figure_reading import all_axes, line, points
 from matplotlib.colors import to_hex
 from single_study import one_study
 
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
+from analysis.statistics import results
 from analysis.statistics.results import of_studies
 
 
@@ -66,8 +68,36 @@ def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable
 def test_runs_of_two_corpora_never_share_a_picture(read: Callable[..., Log]) -> None:
     log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}, "relu": True})
     one, other = of_studies(log)
-    for results, own in ((one, "with_layernorm"), (other, "with_layernorm_relu")):
-        for figure in figures(results).values():
+    for study, own in ((one, "with_layernorm"), (other, "with_layernorm_relu")):
+        for figure in figures(study).values():
             labels = {text for ax in all_axes(figure) for text in ax.get_legend_handles_labels()[1]}
             assert labels & {"with_layernorm", "with_layernorm_relu"} <= {own}
-            assert figure.subfigs[0].texts[0].get_text().startswith(results.study.name)
+            assert figure.subfigs[0].texts[0].get_text().startswith(study.study.name)
+
+
+def test_of_many_configurations_some_are_drawn_and_the_heading_says_so(
+    read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "MOST_DRAWN", 2)
+    log = read({}, {"relu": True}, {"layernorm": False})
+    found = figures(one_study(log))
+    for name in ("curves", "convergence", "loss"):
+        (block,) = found[name].subfigs
+        assert block.texts[0].get_text().endswith(", 2 of 3 configurations")
+        drawn = {text for ax in block.axes for text in ax.get_legend_handles_labels()[1]}
+        drawn |= {ax.get_title(loc="left") for ax in block.axes}
+        assert "with_relu" not in drawn
+        assert "with_layernorm" in drawn
+
+
+def test_one_evaluation_and_one_logged_step_are_seen(read: Callable[..., Log]) -> None:
+    log = read({"steps": (10,)})
+    first = (pl.col("epoch") == 0) & pl.col("event").is_in(["eval", "step"])
+    log = Log(log.runs, log.metrics.filter(first), log.rejected, log.warnings)
+    found = figures(one_study(log))
+    for name, label in (("curves", "with_layernorm"), ("runs", "training"), ("loss", "loss")):
+        for ax in all_axes(found[name]):
+            assert line(ax, label).get_marker() not in ("None", "", None), name
+            assert len(line(ax, label).get_xdata()) == 1
+    (shape,) = all_axes(found["curves"])[0].collections
+    assert shape.get_linewidth()[0] > 0  # the interval of one point has no width of its own

@@ -36,8 +36,8 @@ def test_the_comparison_has_a_line_and_a_band_for_each_configuration() -> None:
 
 def test_a_smoothed_picture_says_so(read: Callable[..., Log]) -> None:
     results = one_study(read({}))
-    assert "means of 5 evaluations" in texts(figures(results, smooth=5)["curves"])
-    assert "means of" not in texts(figures(results)["curves"])
+    assert "Means of 5 evaluations" in texts(figures(results, smooth=5)["curves"])
+    assert "Means of" not in texts(figures(results)["curves"])
 
 
 def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[..., Log]) -> None:
