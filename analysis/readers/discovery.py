@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from analysis.errors import AnalysisError
 from analysis.readers import legacy, predictions
+from analysis.readers.files import LARGEST, fault
 
 #: Names of folders that a walk passes over, because pictures and reports are written there.
 OUTPUT_FOLDERS = ("plots",)
@@ -22,8 +23,10 @@ CONTEXT_FOLDER = "context"
 
 Format = Literal["jsonl", "legacy"]
 
-_JSONL_MARK = rb'\{[^\n]*"run_id"'
-_MARKS = re.compile(b"(%s)|%s" % (_JSONL_MARK, b"|".join(map(str.encode, legacy.FRAGMENTS))))
+_JSONL_MARK = rb'^[^\n{]*\{[^\n]*"run_id"'  # from a line's start, so that each is looked at once
+_MARKS = re.compile(
+    b"(%s)|%s" % (_JSONL_MARK, b"|".join(map(str.encode, legacy.FRAGMENTS))), re.MULTILINE
+)
 _HEAD = 64 * 1024  # bytes that nearly always show the format
 
 
@@ -43,21 +46,11 @@ def find_logs(paths: Sequence[str | Path], notes: list[str]) -> dict[Path, Forma
     """
     formats = _formats(_find(paths, notes), notes)
     if not formats:
-        shown = ", ".join(map(str, paths))
-        raise AnalysisError(f"{shown}: no run log found, neither JSONL from train nor legacy text")
+        shown, why = ", ".join(map(str, paths)), f" ({notes[0]})" if notes else ""
+        raise AnalysisError(
+            f"{shown}: no run log found, neither JSONL from train nor legacy text{why}"
+        )
     return formats
-
-
-def contents(path: Path, size: int = -1) -> bytes:
-    """Read the first `size` bytes of a file, all of it where `size` is negative.
-
-    Raises `AnalysisError` where the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _find(paths: Sequence[str | Path], notes: list[str]) -> list[_File]:
@@ -90,7 +83,12 @@ def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
         )
         notes += map(_context_note, dict.fromkeys(map(_context_folder, aside)))
         for match in (m for m in matches if m not in aside):
-            yield from _walk(match, notes) if match.is_dir() else [_File(match, named=False)]
+            if match.is_dir():
+                yield from _walk(match, notes)
+            elif match.is_file():  # neither pipe nor device
+                yield _File(match, named=False)
+    elif path.exists():
+        raise AnalysisError(f"{given}: no regular file and no folder")
     else:
         raise AnalysisError(f"{given}: no such file or folder")
 
@@ -135,8 +133,11 @@ def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
             continue  # the contract of the logs, whose examples are no runs
         try:
             content = _content(path)
+            reason = None if content == "other" else fault(path)
         except OSError as error:
-            notes.append(f"{path}: cannot be read ({error.strerror}), passed over")
+            reason = f"cannot be read ({error.strerror})"
+        if reason:
+            notes.append(f"{path}: {reason}, passed over")
             continue
         if content in ("jsonl", "legacy"):
             formats[path] = content
@@ -153,7 +154,9 @@ def _content(path: Path) -> Format | Literal["text", "other"]:
         if mark is None:
             if b"\0" in head or head.lstrip().startswith(b"<"):
                 return "other"
-            mark = _MARKS.search(head + file.read())
+            if fault(path):
+                return "text"
+            mark = _MARKS.search(head + file.read(LARGEST))
     if mark is None:
         return "text"
     return "jsonl" if mark.group(1) else "legacy"

@@ -5,35 +5,27 @@
 polars parses the lines of each event in one piece, with an explicit schema. A piece that it
 refuses is halved until the lines at fault stand alone; those are rejected with their line numbers.
 A last line that breaks off without a newline is torn: it is left out and noted. Unknown events and
-unknown fields pass, lines of an unknown schema are rejected. Where a resumed run repeats a record,
-the last one wins.
+unknown fields pass; lines of an unknown schema are left out and noted. Where a resumed run repeats
+a record, the last one wins.
 """
 
 import io
 import json
 from codecs import BOM_UTF8
-from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
 
 import polars as pl
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    FiniteFloat,
-    TypeAdapter,
-    ValidationError,
-)
 
-from analysis.readers.variant_names import ALIASES, VARIANTS, Variant, canonical_name
+from analysis.readers.lines import Line, Rejection
+from analysis.readers.run_events import RUN_EVENTS, read_run_events
 from analysis.schema import (
     FORMAT_OF_SCHEMA,
     LOG_FIELDS,
     METRICS,
+    POOLS,
     REJECTED,
     RUNS,
-    WARNINGS,
+    SPLITS,
     Log,
     Schema,
     conform,
@@ -64,75 +56,10 @@ SHARES = {field.name: field.points for field in LOG_FIELDS if field.points}
 #: (event, field) of the places without which a line is rejected.
 REQUIRED = {(field.event, field.name) for field in LOG_FIELDS if field.required}
 
+#: Places of which the values are words → these.
+WORDS = {"split": SPLITS, "pool": POOLS}
+
 _NOT_JSON = "not a whole JSON object"
-
-
-class Line(NamedTuple):
-    """A line that is not blank."""
-
-    number: int  # counted from 1
-    text: bytes
-
-
-class Rejection(NamedTuple):
-    """Why a line is not read."""
-
-    line: int
-    reason: str
-
-
-Int32 = Annotated[int, Field(ge=-(2**31), lt=2**31)]
-Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-
-
-class _Event(BaseModel):
-    """An event about the run as a whole; pydantic reads them, because they are few and nested."""
-
-    model_config = ConfigDict(strict=True)
-    run_id: str
-
-
-class _Settings(BaseModel):
-    """The part of a config that RUNS shows in columns of its own."""
-
-    model_config = ConfigDict(strict=True)
-    layernorm: bool | None = None
-    relu: bool | None = None
-    hard_ratio_step: FiniteFloat | None = None
-
-
-class _RunStart(_Event):
-    event: Literal["run_start"]
-    time: AwareDatetime
-    config: dict[str, Any]
-    decides: dict[str, Any] | None = None  # none in schema 1
-    variant: str | None = None
-    seed: Int64 | None = None
-
-
-class _Resume(_Event):
-    event: Literal["resume"]
-
-
-class _Warning(_Event):
-    event: Literal["warning"]
-    message: str | None = None
-    action: str | None = None
-    epoch: Int32 | None = None
-    step: Int64 | None = None
-
-
-class _RunEnd(_Event):
-    event: Literal["run_end"]
-    status: Literal["completed", "interrupted", "failed"]
-    reason: str | None = None
-    seconds: FiniteFloat | None = None
-
-
-_RUN_EVENT: TypeAdapter[_RunStart | _Resume | _Warning | _RunEnd] = TypeAdapter(
-    Annotated[_RunStart | _Resume | _Warning | _RunEnd, Field(discriminator="event")]
-)
-_RUN_EVENTS = ("run_start", "resume", "warning", "run_end")
 
 
 def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log:
@@ -146,12 +73,12 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     head: Schema = {"event": pl.String, "run_id": pl.String, "schema": pl.Int64}
     heads, rejections = _parse(lines, head)
     torn = {len(texts)} & {rejection.line for rejection in rejections}
+    known = pl.col("schema").is_in(list(FORMAT_OF_SCHEMA))
+    unknown = heads.filter(~known)["schema"]
+    heads = heads.filter(known.fill_null(True))
     nameless = heads.filter(pl.any_horizontal(pl.all().is_null()))
     rejections += [Rejection(line, "no event, run_id or schema") for line in nameless["line"]]
-    known = pl.col("schema").is_in(list(FORMAT_OF_SCHEMA))
-    unknown = heads.drop_nulls().filter(~known).select("line", "schema")
-    rejections += [Rejection(line, f"unknown schema {schema}") for line, schema in unknown.rows()]
-    heads = heads.drop_nulls().filter(known)
+    heads = heads.drop_nulls()
 
     by_number = dict(lines)
     metrics = []
@@ -160,12 +87,13 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
         values, refused = _values(event, of_event)
         metrics.append(values)
         rejections += refused
-    about_runs = heads.filter(pl.col("event").is_in(_RUN_EVENTS))["line"]
+    about_runs = heads.filter(pl.col("event").is_in(RUN_EVENTS))["line"]
     firsts = heads.unique("run_id", keep="first", maintain_order=True)
     formats = pl.col("run_id").replace_strict(
         firsts["run_id"], firsts["schema"].replace_strict(FORMAT_OF_SCHEMA), default="jsonl"
     )
-    runs, warnings, refused = _runs(firsts["run_id"], [Line(n, by_number[n]) for n in about_runs])
+    about = [Line(n, by_number[n]) for n in about_runs]
+    runs, warnings, refused = read_run_events(firsts["run_id"], about)
     rejections = sorted(r for r in rejections + refused if r.line not in torn)
     table = pl.concat(metrics).sort("line", maintain_order=True)
     if events is not None:
@@ -186,8 +114,21 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
             REJECTED,
         ),
         warnings=warnings,
-        notes=(f"{source}: torn last line, left out",) if torn else (),
+        notes=(
+            *_schema_notes(source, unknown),
+            *([f"{source}: torn last line, left out"] if torn else []),
+        ),
     )
+
+
+def _schema_notes(source: str, unknown: pl.Series) -> Iterator[str]:
+    """Name the schema versions that are not known, and how many lines have them."""
+    known = " and ".join(map(str, FORMAT_OF_SCHEMA))
+    for schema, lines in unknown.value_counts().sort("schema").rows():
+        yield (
+            f"{source}: {lines:,} lines of schema {schema}, left out: this version reads {known}; "
+            "a newer one may read them"
+        )
 
 
 def _parse(lines: Sequence[Line], schema: Schema) -> tuple[pl.DataFrame, list[Rejection]]:
@@ -233,9 +174,17 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
         if (event, name) in REQUIRED
     ]
     doubts += [
+        pl.when(~pl.col(name).is_in(WORDS[name])).then(
+            pl.lit(f"{name} is none of {', '.join(WORDS[name])}")
+        )
+        if name in WORDS
+        else pl.when(pl.col(name) < 0).then(pl.lit(f"{name} is negative"))
+        for name in place
+    ]
+    doubts += [
         pl.when(~pl.col(name).is_between(0, 1)).then(pl.lit(f"{name} is not between 0 and 1"))
         for name in fields
-        if name in SHARES
+        if name in (*SHARES, "hard_ratio")
     ]
     # Of the points that a run trained on none is unseen: a share of nothing, which is no value.
     doubts += [
@@ -273,53 +222,3 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
     absent = {name: pl.lit(None, METRICS[name]) for name in METRICS if name not in values.columns}
     values = values.with_columns(**absent)
     return conform(values, {"line": pl.Int64, **METRICS}), rejections
-
-
-def _runs(
-    run_ids: pl.Series, lines: Sequence[Line]
-) -> tuple[pl.DataFrame, pl.DataFrame, list[Rejection]]:
-    """Read the events about whole runs: RUNS, one row for each of `run_ids`, and WARNINGS."""
-    runs: dict[str, dict[str, Any]] = {run_id: {"run_id": run_id} for run_id in run_ids}
-    warnings: list[dict[str, Any]] = []
-    rejections: list[Rejection] = []
-    for line in lines:
-        try:
-            event = _RUN_EVENT.validate_json(line.text)
-            run = runs.setdefault(event.run_id, {"run_id": event.run_id})
-            if isinstance(event, _RunStart):
-                run |= _started(event)
-        except ValidationError as error:
-            fault = error.errors()[0]
-            field = fault["loc"][-1] if fault["loc"] else "event"
-            rejections.append(Rejection(line.number, f"{field}: {fault['msg']}"))
-            continue
-        if isinstance(event, _Warning):
-            warnings.append(event.model_dump(exclude={"event"}))
-        elif isinstance(event, _Resume):
-            run |= {"status": None, "reason": None, "seconds": None}  # it goes on: no end so far
-        elif isinstance(event, _RunEnd):
-            run |= event.model_dump(exclude={"event"})
-    return (
-        pl.DataFrame(list(runs.values()), schema=RUNS),
-        pl.DataFrame(warnings, schema=WARNINGS),
-        rejections,
-    )
-
-
-def _started(event: _RunStart) -> dict[str, Any]:
-    """Return the columns of RUNS that a run_start fills. Raises pydantic's `ValidationError`."""
-    settings = _Settings.model_validate(event.config)
-    name = event.variant or ""
-    variant = VARIANTS.get(ALIASES.get(name, name))
-    if settings.layernorm is not None and settings.relu is not None:
-        variant = Variant(settings.layernorm, settings.relu)
-    return {
-        "variant": variant and canonical_name(variant),
-        "layernorm": variant and variant.layernorm,
-        "relu": variant and variant.relu,
-        "seed": event.seed,
-        "hard_ratio_step": settings.hard_ratio_step,
-        "started": event.time,
-        "config": json.dumps(event.config, ensure_ascii=False),
-        "decides": None if event.decides is None else json.dumps(event.decides),
-    }

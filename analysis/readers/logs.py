@@ -17,9 +17,12 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
+from analysis.errors import AnalysisError
 from analysis.readers import jsonl, legacy, predictions
-from analysis.readers.discovery import contents, find_logs
+from analysis.readers.discovery import find_logs
+from analysis.readers.files import contents
 from analysis.readers.merging import legacy_names, rename_apart, without_copies
+from analysis.readers.unfinished import locked_files, with_state
 from analysis.schema import Log
 
 _BATCH = 24 * 1024 * 1024  # bytes of legacy text that are parsed together
@@ -33,7 +36,8 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
     `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
     Notes name the files that were passed over, and runs of one name in several files.
 
-    Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found.
+    Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
+    or no run can be read.
     """
     notes: list[str] = []
     formats = find_logs(paths, notes)
@@ -41,8 +45,11 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
     of_train = [path for path in kept if formats[path] == "jsonl"]
     batches = _batches([path for path in kept if formats[path] == "legacy"])
 
+    locked = locked_files()  # before the logs: a run that ends meanwhile did not stop
+
     def read_jsonl(path: Path) -> Log:
-        return jsonl.read(str(path), contents(path), events)
+        data = contents(path)
+        return with_state(jsonl.read(str(path), data, events), path, data, locked)
 
     def read_legacy(batch: Sequence[Path]) -> Log:
         files = [legacy.LegacyFile(str(path), names[path], contents(path)) for path in batch]
@@ -54,6 +61,8 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
         names = legacy_names([path for batch in batches for path in batch], taken, notes)
         logs += _shown(pool.map(read_legacy, batches), len(batches))
     runs = pl.concat([log.runs for log in logs])
+    if runs.is_empty():
+        raise AnalysisError(f"{', '.join(map(str, paths))}: no run can be read: {_fault(logs)}")
     metrics = pl.concat([log.metrics for log in logs])
     answers, passed_over = predictions.read(runs, metrics)
     return Log(
@@ -69,6 +78,16 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
 def _shown(logs: Iterable[Log], count: int) -> Iterable[Log]:
     """Pass `logs` through, with a progress bar where they are many and stderr is a terminal."""
     return tqdm(logs, total=count, leave=False, disable=None if count >= _MANY else True)
+
+
+def _fault(logs: Iterable[Log]) -> str:
+    """Say what is wrong with the first of `logs`, which hold no run."""
+    for log in logs:
+        for note in log.notes:
+            return note
+        for source, line, reason in log.rejected.rows():
+            return f"{source}, line {line}: {reason}"
+    return "nothing is in them"
 
 
 def _batches(paths: Sequence[Path]) -> list[list[Path]]:

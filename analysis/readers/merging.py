@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from analysis.readers.discovery import contents
+from analysis.readers.files import contents
 from analysis.schema import Log
 
 _PIECE = 24 * 1024 * 1024  # bytes of two files that are compared at a time

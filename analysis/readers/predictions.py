@@ -4,14 +4,21 @@
 as the weights of the last epoch answer it. `logs.read` reads them into `Log.predictions`.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from analysis.schema import PREDICTIONS, Schema, conform
+from analysis.errors import AnalysisError
+from analysis.readers.files import contents
+from analysis.readers.parquet_size import size_in_memory
+from analysis.schema import PREDICTIONS, SPLITS, Schema, conform
 
 ENDING = ".predictions.parquet"
+
+#: Memory that a file may take: those of 250,000 points take half of it.
+MOST_BYTES = 2 * 1024**3
 
 #: The columns of a file that are read; `candidates` and `scores` give the answer.
 COLUMNS: Schema = {
@@ -40,6 +47,12 @@ _FLAWS = {
     "candidates and scores differ in number": (
         pl.col("candidates").list.len() != pl.col("scores").list.len()
     ),
+    "a split is none of training, validation and test": ~pl.col("split").is_in(SPLITS),
+    "a rank, a length or an epoch is out of range": (
+        (pl.min_horizontal("nearest_rank", "rescored_rank") < 1)
+        | (pl.col("rescored_rank") > pl.col("candidates").list.len())
+        | (pl.min_horizontal("point_words", "epoch") < 0)
+    ).fill_null(False),
     "a pair comes twice": pl.struct("split", "pair_id").is_duplicated(),
     "rescored_rank and scores disagree on an answer": (
         pl.col("hit") != (pl.col("answer") == pl.col("pair_id") + "/counter")
@@ -50,34 +63,49 @@ _FLAWS = {
 def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Read the predictions of these runs (columns RUNS, METRICS): PREDICTIONS, and notes on files.
 
-    A run beside whose log no such file lies has no rows. A file that is damaged, that does not hold
-    what `train` writes, or that is of another state of the run than its log, is noted and left out.
+    Noted are the completed runs beside whose log no such file lies, and files that are left out:
+    damaged ones, those that do not hold what `train` writes, or that are of another run, or of
+    another state of it, than the log.
     """
     found = [pl.DataFrame(schema=PREDICTIONS)]
-    notes = []
+    notes: list[str] = []
+    missing: list[str] = []
     of_train = runs.filter(pl.col("format") != "legacy")
     for (source,), ours in of_train.group_by("source", maintain_order=True):
         path = beside(str(source))
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            notes.append(f"{path}: cannot be read ({error.strerror}), passed over")
+        if not os.path.lexists(path):
+            missing.extend(ours.filter(status="completed")["run_id"])
             continue
         if ours.height > 1:
             notes.append(f"{path}: of one run, but its log holds several, passed over")
             continue
+        run_id = ours["run_id"].item()
+        logged = _logged(metrics.filter(run_id=run_id))
         try:
-            table = _answers(data, ours["run_id"].item())
-            flaw = next(_flaws(table, metrics), None)
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            table = _answers(contents(path), run_id)
+            flaw = next(_flaws(table, logged), None)
+        except AnalysisError as error:
+            notes.append(f"{error}, passed over")
+            continue
+        except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             flaw = str(error).split("\n")[0]
         if flaw:
             notes.append(f"{path}: not the predictions of this run ({flaw}), passed over")
-        else:
-            found.append(conform(table, PREDICTIONS))
-    return pl.concat(found), notes
+            continue
+        if logged.is_empty():
+            notes.append(f"{path}: used, though its log has no final evaluation to check it by")
+        found.append(conform(table, PREDICTIONS))
+    return pl.concat(found), [*_missing_note(missing), *notes]
+
+
+def _missing_note(run_ids: Sequence[str]) -> Iterator[str]:
+    """Say which completed runs have no predictions."""
+    if run_ids:
+        more = f" and {len(run_ids) - 3:,} more" if len(run_ids) > 3 else ""
+        yield (
+            f"no predictions beside the logs of {', '.join(run_ids[:3])}{more}: these runs are in "
+            "no effect on validation and test"
+        )
 
 
 def beside(source: str) -> Path:
@@ -87,7 +115,12 @@ def beside(source: str) -> Path:
 
 
 def _answers(data: bytes, run_id: str) -> pl.DataFrame:
-    """Parse a file and add the columns of PREDICTIONS. Raises polars' errors where it cannot."""
+    """Parse a file and add the columns of PREDICTIONS.
+
+    Raises `ValueError` or polars' errors where it cannot.
+    """
+    if size_in_memory(data) > MOST_BYTES:
+        raise ValueError(f"it would take more than {MOST_BYTES / 1e9:.1f} GB of memory")
     # From bytes: polars would take brackets in a path for a pattern.
     table = pl.read_parquet(data)
     absent = [pl.lit(None, dtype).alias(n) for n, dtype in ADDED.items() if n not in table.columns]
@@ -101,20 +134,31 @@ def _answers(data: bytes, run_id: str) -> pl.DataFrame:
     )
 
 
-def _flaws(table: pl.DataFrame, metrics: pl.DataFrame) -> Iterator[str]:
-    """Yield each reason why a table of `_answers` cannot be used."""
+def _logged(metrics: pl.DataFrame) -> pl.DataFrame:
+    """Select what the log of one run counts of the same answers: its widest pool, epa.
+
+    A run that went on after its end has counted twice, the second time at its new last epoch.
+    """
+    return metrics.filter(event="pools", metric="top1_epa").filter(
+        pl.col("epoch") == pl.col("epoch").max()
+    )
+
+
+def _flaws(table: pl.DataFrame, logged: pl.DataFrame) -> Iterator[str]:
+    """Yield each reason why a table of `_answers` cannot be used; `logged` is that of `_logged`."""
     for flaw, expression in _FLAWS.items():
         if table.select(expression.any()).item():
             yield flaw
-    # `train` counts its widest pool, epa, from the same answers: an exact check. A run that went on
-    # after its end has counted twice, the second time at its new best epoch.
-    logged = metrics.filter(pl.col("event") == "pools", pl.col("metric") == "top1_epa").filter(
-        pl.col("epoch") == pl.col("epoch").max().over("run_id")
-    )
-    ours = table.group_by("run_id", "split").agg(pl.col("hit").sum(), points=pl.len())
-    other = ours.join(logged, on=["run_id", "split"]).filter(
-        (pl.col("points") != pl.col("n"))
-        | (pl.col("hit") != (pl.col("value") * pl.col("n")).round())
+    ours = table.group_by("split").agg(pl.col("hit").sum(), points=pl.len())
+    # Earlier files hold no answers on training.
+    held_out = (pl.col("split") != "training") | pl.col("split").is_in(ours["split"].implode())
+    other = (
+        logged.filter(held_out)
+        .join(ours, on="split", how="left")
+        .filter(
+            pl.col("points").ne_missing(pl.col("n"))
+            | pl.col("hit").ne_missing((pl.col("value") * pl.col("n")).round().cast(pl.Int64))
+        )
     )
     if other.height:
         yield "its hits are not those of the log"

@@ -28,8 +28,9 @@ not finite        a logged number is NaN or infinite
 schedule stands   hard_ratio keeps one value over several rounds of mining though hard_ratio_step is
                   not 0
 missing split     evaluations lack training, validation or test
-did not end       a run log has no run_end, or one that does not say completed; a legacy log begins
-                  an epoch that it does not evaluate
+running           a run log has no run_end yet
+did not end       a run log has no run_end and is not written any more, or one that does not say
+                  completed; a legacy log begins an epoch that it does not evaluate
 """
 
 import polars as pl

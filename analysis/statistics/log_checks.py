@@ -77,19 +77,17 @@ def schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
 
 def did_not_end(runs: pl.DataFrame, curves: pl.DataFrame) -> pl.DataFrame:
-    """Note run logs that have no run_end, or one that does not say completed."""
+    """Note run logs that do not end with a run_end that says completed, and those still written."""
     status, planned = pl.col("status"), pl.col("config").str.json_path_match("$.epochs")
     return (
         runs.filter(pl.col("format") != "legacy", status.ne_missing("completed"))
         .join(_last_epochs(curves), on="run_id", how="left")
         .with_columns(
-            note=pl.lit("did not end"),
+            note=pl.when(status == "running").then(status).otherwise(pl.lit("did not end")),
             figure=pl.col("epoch"),
             text=pl.format(
                 "{} after epoch {} of {}{}",
-                pl.when(status.is_null())
-                .then(pl.lit("the log stops without a run_end"))
-                .otherwise(status),
+                status.fill_null("no run_end"),
                 pl.col("epoch").cast(pl.String).fill_null("–"),
                 planned.fill_null("–"),
                 (": " + pl.col("reason")).fill_null(""),

@@ -97,6 +97,8 @@ def test_links_to_folders_are_not_followed_and_loops_end(log_folder, tmp_path):
     ("given", "message"),
     [
         ("absent", "absent: no such file or folder"),
+        ("pipe", "pipe: no regular file and no folder"),
+        ("/dev/zero", "/dev/zero: no regular file and no folder"),
         ("*.absent", "*.absent: no file matches this pattern"),
         ("empty", "empty: no run log found, neither JSONL from train nor legacy text"),
     ],
@@ -104,6 +106,32 @@ def test_links_to_folders_are_not_followed_and_loops_end(log_folder, tmp_path):
 def test_where_no_log_is_found_one_line_says_so(tmp_path, monkeypatch, given, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
+    os.mkfifo("pipe")
     with pytest.raises(AnalysisError) as error:
         logs.read([given])
     assert str(error.value) == message
+
+
+def test_a_log_that_is_larger_than_any_is_named_and_the_others_are_read(log_folder):
+    endless = log_folder / "endless.jsonl"
+    endless.write_text('{"event": "run_start", "run_id": "a", ')
+    os.truncate(endless, 10 * 1000**3)  # of zeros, which take no room on the disk
+    binary = log_folder / "model.bin"
+    binary.touch()
+    os.truncate(binary, 10 * 1000**3)
+    log = logs.read([log_folder])
+    assert run_ids(log) == ["a", "with_relu_logs"]
+    assert log.notes == (f"{endless}: 10.0 GB, more than the 0.5 GB that are read, passed over",)
+    with pytest.raises(AnalysisError, match=r"no run log found.*\(.*10\.0 GB, more than"):
+        logs.read([endless])
+
+
+def test_a_file_of_braces_alone_takes_no_time_that_grows_with_their_square(tmp_path):
+    (tmp_path / "braces.txt").write_text("{" * 10**6)
+    with pytest.raises(AnalysisError, match="no run log found"):
+        logs.read([tmp_path])
+
+
+def test_a_pattern_that_meets_a_pipe_reads_the_files_beside_it(log_folder):
+    os.mkfifo(log_folder / "pipe.txt")
+    assert run_ids(logs.read([str(log_folder / "*.txt")])) == ["with_relu_logs"]

@@ -1,7 +1,11 @@
 """`analysis.readers.logs`: many logs read as one."""
 
-import polars as pl
+import json
 
+import polars as pl
+import pytest
+
+from analysis.errors import AnalysisError
 from analysis.readers import logs
 
 
@@ -43,3 +47,17 @@ def test_many_files_read_in_batches_equal_each_read_alone(tmp_path, legacy_text,
 def test_nothing_is_printed(log_folder, capsys):
     logs.read([log_folder])
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({"schema": 99}, r"a\.jsonl: \d+ lines of schema 99"),
+        ({"event": None}, r"a\.jsonl, line 1: no event, run_id or schema"),
+    ],
+)
+def test_where_no_run_can_be_read_one_line_says_why(tmp_path, runlog_lines, change, fault):
+    text = "".join(json.dumps(line | change) + "\n" for line in runlog_lines())
+    (tmp_path / "a.jsonl").write_text(text, encoding="utf-8")
+    with pytest.raises(AnalysisError, match=f"no run can be read: .*{fault}"):
+        logs.read([tmp_path])

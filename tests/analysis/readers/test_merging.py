@@ -17,7 +17,8 @@ def test_runs_of_one_name_in_two_folders_are_told_apart(tmp_path, legacy_text, r
         folder.mkdir()
         top1 = {"test": [0.25, 0.5 + seed / 4]}
         (folder / "log.txt").write_text(legacy_text(top1=top1) * 2, encoding="utf-8")
-        (folder / "a.jsonl").write_text(runlog_text(run_id="a", seed=seed), encoding="utf-8")
+        text = runlog_text(run_id="a", seed=seed, status="interrupted")
+        (folder / "a.jsonl").write_text(text, encoding="utf-8")
     log = logs.read([tmp_path])
     names = ["seed0/a", "seed0/log", "seed0/log#2", "seed1/a", "seed1/log", "seed1/log#2"]
     assert run_ids(log) == names
@@ -43,11 +44,11 @@ def test_runs_of_one_name_in_one_folder_are_told_apart(tmp_path, legacy_text, ru
 def test_an_earlier_copy_of_a_log_is_no_second_run(log_folder, tmp_path, runlog_text):
     backup = tmp_path / "logs" / "backup"
     shutil.copytree(log_folder / "new", backup)
-    text = runlog_text(run_id="a")
+    text = runlog_text(run_id="a", status="interrupted")
     (backup / "a.jsonl").write_text(text[: len(text) // 2], encoding="utf-8")
     log = logs.read([log_folder])
     assert log.notes == (
         f"{backup / 'a.jsonl'}: a copy of {log_folder / 'new' / 'a.jsonl'}, passed over",
     )
     assert run_ids(log) == ["a", "with_relu_logs"]
-    assert log.runs.filter(run_id="a")["status"].to_list() == ["completed"]
+    assert log.runs.filter(run_id="a")["status"].to_list() == ["interrupted"]

@@ -1,10 +1,13 @@
 """`analysis.readers.predictions`: what runs answered, read beside their logs, whole or damaged."""
 
+import io
+import os
+
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from analysis.readers import logs
+from analysis.readers import logs, predictions
 from analysis.schema import PREDICTIONS
 
 HIT, MISS = "law/tax/pro/01", "law/tax/con/02"
@@ -29,6 +32,10 @@ def read(tmp_path, runlog_text):
     return build
 
 
+#: What is said of a file where its log holds no final evaluation.
+UNCHECKED = "used, though its log has no final evaluation to check it by"
+
+
 def passed_over(log, reason):
     """Whether the predictions of run a are left out, by a note that names file and reason."""
     (note,) = log.notes
@@ -42,7 +49,6 @@ def test_each_point_becomes_a_row_of_the_documented_table(read, predicted):
         ("a", "test", None, HIT, None, False, 7, 1, 1, True, f"{HIT}/counter"),
         ("a", "test", None, MISS, None, True, 10, 1, 2, False, "law/tax/con/01/point"),
     ]
-    assert log.notes == ()
 
 
 def test_epoch_and_cluster_are_read_where_the_file_has_them(read, predicted):
@@ -54,11 +60,27 @@ def test_a_run_of_schema_1_has_predictions_too(read, predicted):
     assert read(predicted(ANSWERS), schema=1).predictions.height == 2
 
 
-def test_runs_without_predictions_have_no_rows_and_no_note(read, predicted):
+def test_completed_runs_without_predictions_are_named_and_others_have_none(read, predicted):
     log = read(None, predicted(ANSWERS), None)
     assert set(log.predictions["run_id"]) == {"b"}
-    assert log.notes == ()
+    assert "no predictions" not in "".join(log.notes)
     assert dict(read(None).predictions.schema) == PREDICTIONS
+
+
+def test_completed_runs_without_predictions_take_one_line(tmp_path, runlog_text):
+    for number in range(9):
+        text = runlog_text(run_id=f"r{number}", seed=number)
+        (tmp_path / f"r{number}.jsonl").write_text(text, encoding="utf-8")
+    assert logs.read([tmp_path]).notes == (
+        "no predictions beside the logs of r0, r1, r2 and 6 more: these runs are in no effect on "
+        "validation and test",
+    )
+
+
+def test_predictions_that_the_log_has_no_figures_of_are_used_and_named(read, predicted, tmp_path):
+    log = read(predicted(ANSWERS))
+    assert log.predictions.height == 2
+    assert log.notes == (f"{tmp_path / 'a.predictions.parquet'}: {UNCHECKED}",)
 
 
 def test_an_own_counter_beyond_the_ten_nearest_is_a_miss(read, predicted):
@@ -97,7 +119,17 @@ def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, sco
         ({"scores": pl.lit([1.0])}, "candidates and scores differ in number"),
         ({"candidates": pl.lit(["x", "y"])}, "no counter or point of a pair"),
         ({"candidates": pl.lit([], pl.List(pl.String))}, "a value is missing"),
-        ({"rescored_rank": pl.lit(3)}, "rescored_rank and scores disagree"),
+        (
+            {"rescored_rank": pl.lit(1), "scores": pl.lit([0.0, 1.0])},
+            "rescored_rank and scores disagree",
+        ),
+        ({"nearest_rank": pl.lit(-1)}, "out of range"),
+        ({"nearest_rank": pl.lit(0)}, "out of range"),
+        ({"rescored_rank": pl.lit(3)}, "out of range"),  # of two candidates
+        ({"rescored_rank": pl.lit(0)}, "out of range"),
+        ({"point_words": pl.lit(-1)}, "out of range"),
+        ({"epoch": pl.lit(-1)}, "out of range"),
+        ({"split": pl.lit("te\x1b[31mst")}, "a split is none of"),
         ({"point_words": pl.lit("many")}, "conversion"),
     ],
 )
@@ -122,13 +154,37 @@ def test_damaged_files_are_named_and_left_out_and_the_log_is_read(
 
 
 def test_predictions_of_another_state_of_the_run_are_left_out(read, predicted):
-    # The log of a completed run counts 4 hits of 16 points of test in its pool epa.
+    # The log of a completed run counts 4 hits of 16 points in its pool epa, of either split.
     answers = {f"law/tax/pro/{i}": None if i < 4 else "law/tax/con/1/point" for i in range(16)}
     same = {"status": "completed", "n": {"training": 40, "validation": 16, "test": 16}}
-    assert read(predicted(answers), **same).predictions["hit"].sum() == 4
-    assert passed_over(read(predicted(answers | {HIT: None}), **same), "not those of the log")
+    validation = predicted(answers, split="validation")
+
+    def file(test):
+        return pl.concat([validation, predicted(test)])
+
+    log = read(file(answers), **same)
+    assert log.predictions["hit"].sum() == 8
+    assert log.notes == ()
     more = answers | {"law/tax/pro/9": None}
-    assert passed_over(read(predicted(more), **same), "not those of the log")
+    for other in (file(answers | {HIT: None}), file(more), validation):
+        assert passed_over(read(other, **same), "not those of the log")
+
+
+def test_what_would_take_all_memory_is_named_and_left_out(read, predicted, monkeypatch):
+    monkeypatch.setattr(predictions, "MOST_BYTES", 10**7)
+    many = pl.repeat(0.0, 10**6, eager=True).implode()
+    predicted({HIT: None}).with_columns(scores=many).write_parquet(data := io.BytesIO())
+    assert len(data.getvalue()) < 20_000
+    assert passed_over(read(data.getvalue()), "it would take more than 0.0 GB of memory")
+
+
+def test_a_pipe_or_device_in_the_place_of_predictions_is_named(tmp_path, runlog_text):
+    for name, make in (("a", os.mkfifo), ("b", lambda path: path.symlink_to("/dev/zero"))):
+        text = runlog_text(run_id=name, seed=ord(name))
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+        make(tmp_path / f"{name}.predictions.parquet")
+    log = logs.read([tmp_path])
+    assert [note.rpartition(": ")[2] for note in log.notes] == ["no regular file, passed over"] * 2
 
 
 def test_runs_that_are_told_apart_by_folder_keep_their_own_predictions(
@@ -154,7 +210,7 @@ def test_naming_every_file_of_a_folder_reads_as_the_folder(tmp_path, read, predi
     folder = read(predicted(ANSWERS))
     named = logs.read(sorted(tmp_path.iterdir()))
     assert_frame_equal(named.predictions, folder.predictions)
-    assert named.notes == ()
+    assert named.notes == folder.notes
 
 
 def test_brackets_in_a_path_are_no_pattern(tmp_path, runlog_text, predicted):

@@ -27,10 +27,14 @@ def test_a_schedule_that_is_constant_by_config_is_not(step: float | None) -> Non
 
 
 @pytest.mark.parametrize("name", ["jsonl", "jsonl schema 1"])
-def test_a_run_log_without_end_says_how_far_it_came(name: str) -> None:
-    note = only(notes(evaluations(), format=name, status=None, config='{"epochs": 20}'))
-    assert (note["note"], note["epoch"]) == ("did not end", 9)
-    assert note["text"] == "the log stops without a run_end after epoch 9 of 20"
+@pytest.mark.parametrize(("status", "kind"), [("stopped", "did not end"), ("running", "running")])
+def test_a_run_log_without_end_says_how_far_it_came_and_whether_it_goes_on(
+    name: str, status: str, kind: str
+) -> None:
+    run = {"format": name, "status": status, "reason": "so", "config": '{"epochs": 20}'}
+    note = only(notes(evaluations(), **run))
+    assert (note["note"], note["epoch"]) == (kind, 9)
+    assert note["text"] == f"{status} after epoch 9 of 20: so"
 
 
 def test_a_run_that_was_interrupted_says_why() -> None:
