@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
+from analysis.printable import printable
 from analysis.statistics.results import Results
 
 
@@ -29,4 +30,12 @@ def diagnosis_csv(every: Sequence[Results]) -> str:
 def _csv(tables: Iterable[tuple[Results, pl.DataFrame]]) -> str:
     """Write tables as one, with the name of the study before each row."""
     named = [t.select(pl.lit(results.study.name).alias("study"), pl.all()) for results, t in tables]
-    return pl.concat(named, how="diagonal_relaxed").write_csv()
+    table = pl.concat(named, how="diagonal_relaxed")
+    texts = pl.col(pl.String).map_elements(_cell, return_dtype=pl.String)
+    return table.with_columns(texts).write_csv()
+
+
+def _cell(text: str) -> str:
+    """Strip control characters, and mark as text what a spreadsheet would take for a formula."""
+    text = printable(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

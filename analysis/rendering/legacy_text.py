@@ -4,30 +4,27 @@ What the format has no line for is left out, the evaluation before the first epo
 are over all points of a split and of this program's metric, unlike those of the earlier system.
 """
 
-import json
-
 import polars as pl
 
 from analysis.errors import AnalysisError
 from analysis.readers.legacy import SPLIT_WORDS
 from analysis.schema import Log
+from analysis.statistics.epochs import lengths
 
 
 def legacy_text(log: Log) -> str:
     """Write the one run of `log` in the legacy format.
 
-    Raises `AnalysisError` unless it is one run of a JSONL log that was evaluated on training.
+    Raises `AnalysisError` unless it is one run of a JSONL log that tells the steps of an epoch.
     """
     if log.runs.height != 1 or log.runs["format"].item() == "legacy":
         raise AnalysisError(f"{log.runs.height} runs found: name the JSONL log of one")
     of_eval = pl.col("event") == "eval"
     shares = log.metrics.filter(of_eval, pl.col("metric") == "top1", pl.col("epoch") > 0)
     losses = log.metrics.filter(pl.col("event") == "step", pl.col("metric") == "loss")
-    points = log.metrics.filter(of_eval, pl.col("split") == "training")["n"].max()
-    batch_size = json.loads(log.runs["config"].item())["batch_size"]
-    if not isinstance(points, int):
-        raise AnalysisError(f"{log.runs['source'].item()}: holds no evaluation on training")
-    batches = -(-points // batch_size)
+    length = lengths(log.runs, log.metrics)["length"].drop_nulls().first()
+    if not isinstance(length, int):
+        raise AnalysisError(f"{log.runs['source'].item()}: tells no number of steps an epoch")
 
     lines = ["开始初始化获取负样本的下标"]
     for (epoch,), ends in shares.sort("epoch").group_by("epoch", maintain_order=True):
@@ -35,7 +32,7 @@ def legacy_text(log: Log) -> str:
         lines.append(f"开始第{begun}个epoch的训练")
         for step, loss in losses.filter(epoch=begun).sort("step").select("step", "value").rows():
             printed = float("nan") if loss is None else loss
-            lines.append(f"当前第{step - 1 - begun * batches}个mini batch，当前loss为{printed}")
+            lines.append(f"当前第{step - 1 - begun * length}个mini batch，当前loss为{printed}")
         share = dict(ends.select("split", "value").rows())
         evaluated = [(word, share[split]) for word, split in SPLIT_WORDS.items() if split in share]
         lines += [f"{word}集top1 accuracy为{value}" for word, value in evaluated]

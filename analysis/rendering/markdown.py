@@ -12,7 +12,7 @@ def summary_markdown(every: Sequence[Results]) -> str:
     """Write the tables of all studies as a Markdown document that defines every column."""
     parts = ["# Summary"]
     for results in every:
-        parts += [f"## {table_rows.heading(results)}", table_rows.untrained(results)]
+        parts += [f"## {escaped(table_rows.heading(results))}", table_rows.untrained(results)]
         if results.study.format != "legacy":
             parts += [effect_text.answer(results.effects)]
             parts += [f"- {sentence}" for sentence in effect_text.sentences(results.effects)]
@@ -35,6 +35,11 @@ def summary_markdown(every: Sequence[Results]) -> str:
 
 def markdown(table: list[list[str]]) -> str:
     """Write rows of text as a Markdown table; nothing in a cell acts as markup."""
-    cells = [[re.sub(r"([\\|<>*`\[\]])", r"\\\1", cell) for cell in row] for row in table]
+    cells = [[escaped(cell) for cell in row] for row in table]
     cells.insert(1, ["---"] + ["---:"] * (len(table[0]) - 1))
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def escaped(text: str) -> str:
+    """Escape what Markdown takes for markup."""
+    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", text)

@@ -22,7 +22,13 @@ def of_study(results: Results) -> list[str]:
     if counted["seeds"].n_unique() > 1:
         seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
         found.append(f"Unequal seeds ({seeds}): an effect is over those that its variants share.")
-    answers = results.log.predictions
+    answers = results.log.predictions.join(
+        results.by_run.filter("counted"), on="run_id", how="semi"
+    )
+    points = answers.group_by("split", "run_id").agg(pl.col("pair_id").hash().sum())
+    kinds = points.group_by("split").agg(pl.col("pair_id").n_unique())
+    for split in kinds.filter(pl.col("pair_id") > 1)["split"].sort():
+        found.append(f"Runs answered different points of {split}: no effect is estimated there.")
     if results.effects.height and answers["cluster"].null_count():
         found.append(
             "Points are clustered by debate title alone: the predictions name no clusters, and are "

@@ -1,5 +1,6 @@
 """Chooses the folder for results, writes whole files, and prints to standard error."""
 
+import glob
 import os
 import secrets
 import sys
@@ -12,12 +13,16 @@ from analysis.errors import AnalysisError
 def folder(paths: Sequence[str], out: Path | None) -> Path:
     """Return the folder for results, made where it is missing: `out`, else `plots/` by the logs.
 
-    By the logs means inside the first of `paths` where that is a folder, else next to it.
+    By the logs means inside the first of `paths` where that is a folder, else next to it; of a
+    pattern the folder that all its matches have in common counts.
     Raises `AnalysisError` where the folder cannot be made.
     """
     if out is None:
-        first = Path(paths[0])
-        out = (first if first.is_dir() else first.parent) / "plots"
+        # Path.glob takes no absolute pattern.
+        matches = [] if os.path.lexists(paths[0]) else glob.glob(paths[0], recursive=True)  # noqa: PTH207
+        named = [Path(match) for match in matches or paths[:1]]
+        folders = [path if path.is_dir() else path.parent for path in named]
+        out = Path(os.path.commonpath(folders)) / "plots"
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -45,7 +45,7 @@ def study_text(results: Results) -> str:
 
 def comparison_text(found: Sequence[Effect]) -> str:
     """Write what single settings do, in which two studies differ; nothing where there are none."""
-    lines = effect_text.comparison_lines(found)
+    lines = [printable(line) for line in effect_text.comparison_lines(found)]
     more = len(lines) - MOST_SHOWN
     lines[MOST_SHOWN:] = [f"… and {more:,} more in the report"] if more > 0 else []
     return "\n".join(["Between studies that differ in one setting:", *lines, "\n"]) if lines else ""
@@ -56,7 +56,8 @@ def check_lines(table: pl.DataFrame) -> list[str]:
     grouped = table.group_by("note", maintain_order=True).agg("run_id", "text")
     lines = []
     for note, runs, texts in grouped.rows():
-        more = f" (and {len(runs) - 1} more runs: see the report)" if len(runs) > 1 else ""
+        others = len(set(runs)) - 1
+        more = f" (and {others} more runs: see the report)" if others else ""
         lines.append(f"{note}: {printable(runs[0])}: {printable(texts[0])}{more}")
     return lines
 

@@ -17,7 +17,7 @@ def with_fractions(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     # A legacy log counts the mini batches of each epoch anew, from 0.
     done = pl.when("legacy").then(pl.col("epoch") * pl.col("length") + pl.col("step") + 1)
     return (
-        metrics.join(_lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
+        metrics.join(lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
         .with_columns(
             epoch=pl.when(within)
             .then(done.otherwise("step") / pl.col("length"))
@@ -27,8 +27,8 @@ def with_fractions(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Count the steps of an epoch of each run: run_id, length; legacy: its log is a legacy one.
+def lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
+    """Count the steps of an epoch of each run: run_id, length, and whether its log is legacy.
 
     `train` makes batches of `batch_size` pairs of training, the last of an epoch what is left. A
     log that does not tell both still shows the last steps of its epochs.
@@ -61,5 +61,7 @@ def _lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             "legacy",
             length=pl.coalesce((pl.col("pairs") / pl.col("batch")).ceil(), "shown"),
         )
-        .with_columns(length=pl.when(pl.col("length") > 0).then("length"))
+        .with_columns(
+            length=pl.when(pl.col("length") > 0).then(pl.col("length").cast(pl.Int64, strict=False))
+        )
     )

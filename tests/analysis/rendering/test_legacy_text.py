@@ -42,6 +42,18 @@ def test_mini_batches_count_from_0_in_every_epoch(run, tmp_path):
     assert steps == [(0, 0), (0, 2), (0, 4), (1, 0), (1, 2), (1, 4)]
 
 
+def test_a_log_that_tells_no_batch_size_shows_its_steps(run, tmp_path, runlog_text):
+    for config in ({}, {"batch_size": 0}, {"batch_size": "many"}):
+        text = runlog_text(run_id="run", top1=TOP1, steps=[1, 3, 5], config=config)
+        run.write_text(text, "utf-8")
+        printed = legacy_text(logs.read([str(run)]))
+        assert printed.count("当前第4个mini batch") == 2
+    text = "".join(line + "\n" for line in text.splitlines() if '"event": "pools"' in line)
+    run.write_text(text, "utf-8")
+    with pytest.raises(AnalysisError, match="run.jsonl: tells no number of steps an epoch"):
+        legacy_text(logs.read([str(run)]))
+
+
 def test_more_than_one_run_is_refused(run, tmp_path, runlog_text):
     (tmp_path / "second.jsonl").write_text(runlog_text(run_id="second", top1=TOP1), "utf-8")
     with pytest.raises(AnalysisError, match="2 runs found: name the JSONL log of one"):

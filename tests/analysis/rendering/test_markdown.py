@@ -9,6 +9,11 @@ def test_nothing_in_a_cell_acts_as_markdown() -> None:
     assert "a\\|b \\<script\\>" in markdown.markdown([["head"], ["a|b <script>"]])
 
 
+def test_no_name_of_a_study_acts_as_markdown(read: Callable[..., Log]) -> None:
+    text = markdown.summary_markdown(of_studies(read({"config": {"data_dir": "[x](y) <b>"}})))
+    assert "\n## \\[x\\](y) \\<b\\>: 1 run" in text
+
+
 def test_each_study_has_a_part_that_names_its_own_runs_alone(read: Callable[..., Log]) -> None:
     log = read(
         {"config": {"data_dir": "here"}, "run_id": "a"},

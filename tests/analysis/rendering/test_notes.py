@@ -23,6 +23,16 @@ def test_clusters_that_the_files_do_not_tell_are_noted(experiment: Callable[...,
     assert "by debate title alone" in note
 
 
+def test_runs_that_answered_different_points_are_noted(experiment: Callable[..., Log]) -> None:
+    log = experiment({(True, True): {0: [1, 0]}, (True, False): {0: [1, 0, 1]}})
+    results = one_study(log)
+    assert results.effects.filter(measure="test").is_empty()
+    assert (
+        "Runs answered different points of test: no effect is estimated there."
+        in notes.of_study(results)
+    )
+
+
 def test_without_effects_nothing_is_said_of_clusters(experiment: Callable[..., Log]) -> None:
     assert notes.of_study(one_study(experiment({(True, True): {0: [1, 0]}}))) == []
 

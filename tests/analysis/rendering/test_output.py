@@ -18,6 +18,27 @@ def test_results_go_into_plots_by_the_logs_or_where_told(tmp_path: Path) -> None
     assert (tmp_path / "a" / "b").is_dir()
 
 
+def test_of_a_pattern_the_folder_that_its_matches_share_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b", "[c]"):
+        (tmp_path / "exp" / name / "logs").mkdir(parents=True)
+        (tmp_path / "exp" / name / "logs" / f"{name}.jsonl").touch()
+    for pattern, place in (
+        ("exp/*/logs/*.jsonl", "exp"),
+        ("exp/a/logs/*.jsonl", "exp/a/logs"),
+        ("exp/**/a.jsonl", "exp/a/logs"),
+        ("exp/*/logs", "exp"),
+        ("ex?", "exp"),
+        ("exp/[c]/logs", "exp/[c]/logs"),  # a folder of this name
+        (f"{tmp_path}/exp/*/logs/*", f"{tmp_path}/exp"),
+    ):
+        assert output.folder([pattern], None) == Path(place, "plots")
+    found = {path.name for path in tmp_path.rglob("*") if path.is_dir()}
+    assert found == {"exp", "a", "b", "[c]", "logs", "plots"}
+
+
 def test_a_file_is_written_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
     assert output.write(tmp_path / "a.txt", "ä").read_bytes() == "ä".encode()
     assert output.write(tmp_path / "a.txt", b"\0").read_bytes() == b"\0"

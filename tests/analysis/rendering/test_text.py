@@ -9,6 +9,7 @@ from analysis.readers import logs
 from analysis.rendering import effect_text, table_rows, text
 from analysis.schema import Log
 from analysis.statistics.curve_checks import CURVE_CHECKS
+from analysis.statistics.effects import Effect
 from analysis.statistics.results import of_studies
 
 
@@ -43,6 +44,7 @@ def test_no_text_of_one_study_speaks_of_another(read: Callable[..., Log]) -> Non
 def test_equal_findings_of_many_runs_are_one_line_without_control_characters() -> None:
     rows = [
         *[(f"{run}\x1b", "missing split", None, None, "x was never evaluated") for run in "abc"],
+        ("a\x1b", "missing split", None, None, "y was never evaluated"),
         ("a", "plateau", None, None, "stands"),
     ]
     found = pl.DataFrame(rows, schema=CURVE_CHECKS, orient="row")
@@ -58,3 +60,9 @@ def test_notes_are_cut_short_in_a_terminal(
     monkeypatch.setattr(text, "MOST_SHOWN", 0)
     shown = text.study_text(one_study(read({"seed": 0}, {"seed": 0, "relu": True}, {"seed": 1})))
     assert "more notes in the report" in shown
+
+
+def test_control_characters_of_a_setting_do_not_reach_the_terminal() -> None:
+    shown = text.comparison_text([Effect("\x1b[31m\u202e: 1 − 2", 0.1, 1, 20, 10)])
+    assert "\ufffd[31m\ufffd: 1 − 2" in shown
+    assert "\x1b" not in shown
