@@ -97,7 +97,9 @@ def save_pair_head(model: BiEncoder, relu: bool, folder: Path) -> None:
         for part in ("head", "pooled_norm")
         for name, tensor in getattr(model, part).state_dict(prefix=f"{part}.").items()
     }
-    save_file(head, folder / PAIR_HEAD, {"fusion": model.fusion, "relu": str(relu)})
+    # One entry: several would be written in an order that changes from process to process.
+    settings = json.dumps({"fusion": model.fusion, "relu": relu})
+    save_file(head, folder / PAIR_HEAD, {"settings": settings})
 
 
 def _dense(inputs: int, outputs: int, activation: str) -> dict[str, Any]:

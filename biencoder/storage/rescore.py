@@ -3,6 +3,7 @@
 Needs torch, safetensors and sentence-transformers alone; README.md beside it has a whole example.
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,8 @@ class PairHead:
     def __init__(self, folder: str | Path) -> None:
         with safe_open(Path(folder) / "pair_head.safetensors", "pt") as file:
             self.weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            settings = file.metadata()
-        self.fusion, self.relu = settings["fusion"], settings["relu"] == "True"
+            settings = json.loads(file.metadata()["settings"])
+        self.fusion, self.relu = settings["fusion"], settings["relu"]
 
     def log_odds(self, point: tuple[Tensor, Tensor], texts: tuple[Tensor, Tensor]) -> Tensor:
         """Score T texts against one point, or against T points: the log-odds of "is the counter".
