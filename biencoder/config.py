@@ -163,7 +163,9 @@ class Config(BaseModel):
 
     eval_every: Count = Field(1, description="Epochs between evaluations.")
     first_epoch_evals: Count = Field(
-        1, description="Evaluations in the first epoch, evenly spaced, the one at its end included."
+        1,
+        description="Evaluations in the first epoch, evenly spaced: of validation, at the epoch's "
+        "end of all splits.",
     )
     mine_every: Count = Field(1, description="Epochs between new negatives.")
     log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")

@@ -170,7 +170,7 @@ class Untrained(Figures):
 
 
 class Eval(Figures):
-    """The model's figures; within the first epoch epoch is 0 and step above 0."""
+    """The model's figures; epoch 0, step above 0: within the first epoch, validation alone."""
 
     name: ClassVar[str] = "eval"
 

@@ -1,7 +1,7 @@
 """Evaluates the three splits by the current model, and logs the figures."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,10 +50,12 @@ class Evaluator:
             )
         return self.embeddings[name]
 
-    def evaluate(self, progress: Progress) -> tuple[dict[str, float], Ranking]:
-        """Rank and log the splits; returns (top-1 of each, the training split's ranking)."""
+    def evaluate(
+        self, progress: Progress, splits: Sequence[Split]
+    ) -> tuple[dict[str, float], dict[str, Ranking]]:
+        """Rank and log splits; returns (top-1, ranking) of each by its name."""
         top1, rankings = {}, {}
-        for split in self.data.splits:
+        for split in splits:
             clock = time.monotonic()
             rankings[split.name], figures = self._score(
                 split, self.embedded(split.name), self.model
@@ -62,7 +64,7 @@ class Evaluator:
             fields = self._place(progress, split) | figures | {"seconds": seconds}
             self.log.write(events.Eval.model_validate(fields))
             top1[split.name] = figures["top1"]
-        return top1, rankings["training"]
+        return top1, rankings
 
     def evaluate_untrained(self, progress: Progress) -> dict[str, Tensor]:
         """Rank the splits by the encoder before any training, by nearest neighbour, and log it.
