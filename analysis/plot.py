@@ -59,12 +59,9 @@ def _draw(options: Options) -> None:
         for name, figure in figures(results, options.smooth).items():
             for ending in ("png", "svg"):
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
-    print("".join(text.study_text(results) for results in every), end="")
-    print(text.comparison_text(comparisons(every)), end="")
-    for line in (line for results in every for line in _not_drawn(results)):
-        print(line)
-    for line in output.listing(written):
-        print(line)
+    left_out = [line for results in every for line in _not_drawn(results)]
+    end = [*text.comparison_lines(comparisons(every)), *left_out, *output.listing(written)]
+    print(text.screen(every, end), end="")
 
 
 def _not_drawn(results: Results) -> Iterator[str]:

@@ -37,10 +37,8 @@ def _summarise(options: Options) -> None:
     every = of_studies(log)
     folder = output.folder(options.paths, options.out)
     written = summary_files.write(folder, every)
-    print("".join(text.study_text(results) for results in every), end="")
-    print(text.comparison_text(comparisons(every)), end="")
-    for line in output.listing(written):
-        print(line)
+    end = [*text.comparison_lines(comparisons(every)), *output.listing(written)]
+    print(text.screen(every, end), end="")
 
 
 def main() -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 
+#: Folders that are named when all is written.
+MOST_FOLDERS = 4
+
 
 def folder(paths: Sequence[str], out: Path | None) -> Path:
     """Return the folder for results, made where it is missing: `out`, else `plots/` by the logs.
@@ -80,14 +83,16 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def listing(written: Sequence[Path]) -> list[str]:
-    """Say what was written: a line a folder, with the names of its files."""
+    """Say what was written: a line a folder, of many the first, with the names of its files."""
     by_folder: dict[Path, list[str]] = {}
     for path in written:
         by_folder.setdefault(path.parent, []).append(path.name)
-    return [
+    lines = [
         f"wrote {folder}{os.sep}: {', '.join(_together(names))}"
         for folder, names in by_folder.items()
     ]
+    more = [f"… and {len(lines) - MOST_FOLDERS:,} more folders"] * (len(lines) > MOST_FOLDERS)
+    return lines[:MOST_FOLDERS] + more
 
 
 def _together(names: Sequence[str]) -> list[str]:

@@ -72,7 +72,10 @@ def target_heading(by_run: pl.DataFrame) -> str:
 def configuration_rows(
     results: Results, measures: Sequence[str] = tuple(MEASURES), whole: bool = True
 ) -> list[list[str]]:
-    """Write a row a configuration: mean ± standard deviation, and where `whole` the interval."""
+    """Write a row a configuration: mean ± standard deviation.
+
+    `whole`: with its interval, and with the number of runs that do not count.
+    """
     table, by_target = (
         results.by_configuration,
         {"epochs_to_target": target_heading(results.by_run)},
@@ -81,7 +84,7 @@ def configuration_rows(
     return [heads] + [
         [
             row["configuration"],
-            f"{row['runs']}" + (f" (+{row['left_out']} left out)" if row["left_out"] else ""),
+            f"{row['runs']}" + f" (+{row['left_out']} left out)" * bool(whole and row["left_out"]),
             *(_cell(row, name, whole) for name in measures),
         ]
         for row in table.iter_rows(named=True)

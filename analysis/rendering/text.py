@@ -1,5 +1,6 @@
-"""Writes what a terminal shows of a study: one table, its effects, and notes."""
+"""Writes what a terminal shows: of each study one table, its effects, and notes."""
 
+import textwrap
 from collections.abc import Sequence
 
 import polars as pl
@@ -10,8 +11,26 @@ from analysis.schema import Log
 from analysis.statistics.effects import Effect
 from analysis.statistics.results import Results
 
+#: The size of a screen. What does not fit stands in the files alone.
+LINES, COLUMNS = 50, 120
+
 #: More notes than this would bury the rest of a terminal's output; the files hold them all.
 MOST_SHOWN = 8
+
+
+def screen(every: Sequence[Results], end: Sequence[str]) -> str:
+    """Write studies, the first and as many more as a screen holds above the lines `end`."""
+    last = _wrapped(end)
+    room = LINES - len(last) - 2  # for a line that says how many more there are
+    shown: list[str] = []
+    for number, results in enumerate(every):
+        lines = study_lines(results)
+        if shown and len(lines) > room:
+            shown += [f"… and {len(every) - number:,} more studies: see summary.md", ""]
+            break
+        shown += lines
+        room -= len(lines)
+    return "\n".join([*shown, *last, ""])
 
 
 def columns(table: list[list[str]]) -> str:
@@ -29,26 +48,26 @@ def columns(table: list[list[str]]) -> str:
     )
 
 
-def study_text(results: Results) -> str:
+def study_lines(results: Results) -> list[str]:
     """Write a study on a screen: one table, the effects, and the notes that matter."""
-    parts = [[table_rows.heading(results), table_rows.untrained(results)]]
+    parts = [_wrapped([table_rows.heading(results), table_rows.untrained(results)])]
     table = table_rows.configuration_rows(results, table_rows.TERMINAL, whole=False)
-    parts.append([columns(table)])
+    parts.append(columns(table).split("\n"))
     if results.study.format != "legacy":
-        parts.append([effect_text.answer(results.effects), *effect_text.sentences(results.effects)])
+        answer = effect_text.answer(results.effects)
+        parts.append(_wrapped([answer, *effect_text.sentences(results.effects)]))
     noted = [*notes.of_study(results), *check_lines(results.curve_checks)]
-    parts.append(noted[:MOST_SHOWN])
-    if len(noted) > MOST_SHOWN:
-        parts[-1].append(f"… and {len(noted) - MOST_SHOWN:,} more notes in the report")
-    return "".join("\n".join(filter(None, part)) + "\n\n" for part in parts if part)
+    more = [f"… and {len(noted) - MOST_SHOWN:,} more notes in the report"]
+    parts.append(_wrapped(noted[:MOST_SHOWN] + more * (len(noted) > MOST_SHOWN)))
+    return [line for part in parts if part for line in (*part, "")]
 
 
-def comparison_text(found: Sequence[Effect]) -> str:
+def comparison_lines(found: Sequence[Effect]) -> list[str]:
     """Write what single settings do, in which two studies differ; nothing where there are none."""
     lines = [printable(line) for line in effect_text.comparison_lines(found)]
-    more = len(lines) - MOST_SHOWN
-    lines[MOST_SHOWN:] = [f"… and {more:,} more in the report"] if more > 0 else []
-    return "\n".join(["Between studies that differ in one setting:", *lines, "\n"]) if lines else ""
+    more = [f"… and {len(lines) - MOST_SHOWN:,} more in the report"] * (len(lines) > MOST_SHOWN)
+    heading = ["Between studies that differ in one setting:"]
+    return [*heading, *lines[:MOST_SHOWN], *more, ""] if lines else []
 
 
 def check_lines(table: pl.DataFrame) -> list[str]:
@@ -72,3 +91,15 @@ def reader_notes(log: Log) -> list[str]:
     if log.rejected.height > MOST_SHOWN:
         lines.append(f"… and {log.rejected.height - MOST_SHOWN:,} more lines left out")
     return [printable(line) for line in lines]
+
+
+def _wrapped(lines: Sequence[str]) -> list[str]:
+    """Break prose at the edge of a screen; a path or a name stays whole."""
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            line, COLUMNS, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        or [line]
+    ]

@@ -27,7 +27,7 @@ class Measure(NamedTuple):
 MEASURES = {
     "last_validation": Measure("validation", True, "v at the last evaluation"),
     "last_test": Measure("test", True, "test top-1 at the last evaluation"),
-    "best_validation": Measure("best validation", True, "the highest v"),
+    "best_validation": Measure("best", True, "the highest v"),
     "best_epoch": Measure("at epoch", False, "the epoch of the highest v, the first on ties"),
     "test_at_best": Measure(
         "test there",

@@ -102,6 +102,12 @@ def test_what_was_written_is_listed_a_line_a_folder_with_equal_names_together() 
     ]
 
 
+def test_of_many_folders_the_first_are_named() -> None:
+    lines = output.listing([Path(f"{number}/x.csv") for number in range(9)])
+    assert len(lines) == output.MOST_FOLDERS + 1
+    assert lines[-1] == "… and 5 more folders"
+
+
 def test_warnings_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     output.warn(["one", "two"])
     assert capsys.readouterr() == ("", "one\ntwo\n")

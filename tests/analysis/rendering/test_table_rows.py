@@ -50,10 +50,10 @@ def test_a_heading_names_the_target_of_the_study(read: Callable[..., Log]) -> No
 def test_the_last_epoch_has_its_interval_and_a_terminal_none(read: Callable[..., Log]) -> None:
     one = one_study(read({}))
     assert cells(one)["test %"] == "35.0 [14.7, 62.6]"
-    assert cells(one)["best validation %"] == "40.0"
+    assert cells(one)["best %"] == "40.0"
     assert cells(one, whole=False)["test %"] == "35.0"
     two = one_study(read({"seed": 0}, {"seed": 1, "top1": scaled(0.5)}))
-    assert cells(two, whole=False)["best validation %"] == "30.0 ± 14.1"
+    assert cells(two, whole=False)["best %"] == "30.0 ± 14.1"
     assert cells(two)["runs"] == "2"
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -7,35 +8,39 @@ from single_study import one_study
 
 from analysis.readers import logs
 from analysis.rendering import effect_text, table_rows, text
-from analysis.schema import Log
+from analysis.schema import SPLITS, Log
 from analysis.statistics.curve_checks import CURVE_CHECKS
 from analysis.statistics.effects import Effect
-from analysis.statistics.results import of_studies
+from analysis.statistics.results import Results, of_studies
+
+
+def study_text(results: Results) -> str:
+    return "\n".join(text.study_lines(results))
 
 
 def test_a_study_is_its_heading_one_table_and_its_effects(read: Callable[..., Log]) -> None:
-    shown = text.study_text(one_study(read({}, {"relu": True})))
+    shown = study_text(one_study(read({}, {"relu": True})))
     heading, table, effects = shown.split("\n\n")[:3]
     assert "2 runs of 2 configurations" in heading
     assert "Untrained encoder: " in heading
     assert [line.split()[0] for line in table.split("\n")] == [
         *("configuration", "with_layernorm", "with_layernorm_relu")
     ]
-    assert effects.startswith(effect_text.NOTHING)
+    assert " ".join(effects.split()).startswith(effect_text.NOTHING)
 
 
 def test_legacy_logs_are_described_and_have_no_effects(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    shown = text.study_text(one_study(logs.read([tmp_path])))
-    assert table_rows.FORMATS["legacy"] in shown
+    shown = study_text(one_study(logs.read([tmp_path])))
+    assert table_rows.FORMATS["legacy"] in " ".join(shown.split())
     assert "ffect" not in shown
 
 
 def test_no_text_of_one_study_speaks_of_another(read: Callable[..., Log]) -> None:
     log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}, "relu": True})
-    here, there = (text.study_text(results) for results in of_studies(log))
+    here, there = (study_text(results) for results in of_studies(log))
     assert "there:" not in here
     assert "with_layernorm_relu" not in here
     assert "here: " not in there.replace("there: ", "")
@@ -58,11 +63,44 @@ def test_notes_are_cut_short_in_a_terminal(
     read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(text, "MOST_SHOWN", 0)
-    shown = text.study_text(one_study(read({"seed": 0}, {"seed": 0, "relu": True}, {"seed": 1})))
+    shown = study_text(one_study(read({"seed": 0}, {"seed": 0, "relu": True}, {"seed": 1})))
     assert "more notes in the report" in shown
 
 
 def test_control_characters_of_a_setting_do_not_reach_the_terminal() -> None:
-    shown = text.comparison_text([Effect("\x1b[31m\u202e: 1 − 2", 0.1, 1, 20, 10)])
+    shown = "\n".join(text.comparison_lines([Effect("\x1b[31m\u202e: 1 − 2", 0.1, 1, 20, 10)]))
     assert "\ufffd[31m\ufffd: 1 − 2" in shown
     assert "\x1b" not in shown
+
+
+@pytest.fixture
+def results(experiment: Callable[..., Log]) -> Results:
+    """Those of four variants, one of whose three seeds failed, with tests and with many notes."""
+    cells = {
+        (ln, relu): {s: [s, ln, relu, 1] for s in range(3)} for ln in (0, 1) for relu in (0, 1)
+    }
+    falling = {split: [0.9 - 0.1 * epoch for epoch in range(9)] for split in SPLITS}
+    log = experiment(cells, top1=falling)
+    status = pl.when(pl.col("seed") == 2).then(pl.lit("failed")).otherwise("status")
+    return one_study(replace(log, runs=log.runs.with_columns(status=status)))
+
+
+def test_a_study_fits_a_screen_with_all_that_is_said_of_it(results: Results) -> None:
+    lines = text.screen([results], ["wrote x"] * 5).split("\n")
+    assert max(map(len, lines)) <= text.COLUMNS
+    assert len(lines) <= text.LINES
+    assert text.study_lines(results) + ["wrote x"] * 5 == lines[:-1]
+
+
+def test_of_many_studies_those_are_shown_that_fit_a_screen(results: Results) -> None:
+    lines = text.screen([results] * 40, ["wrote x"] * 5).split("\n")
+    assert len(lines) <= text.LINES
+    shown = sum(line.startswith("sample corpus: ") for line in lines)
+    assert shown == 1
+    assert "… and 39 more studies: see summary.md" in lines
+    assert lines[-2] == "wrote x"
+
+
+def test_a_path_is_never_broken() -> None:
+    path = "/a" * 200
+    assert f"  {path}:" in text.screen([], [f"wrote {path}: x"]).split("\n")
