@@ -95,7 +95,11 @@ def comparison_lines(found: Sequence[Effect]) -> list[str]:
     """Write the effect of each single setting in which two studies differ, on test."""
     lines = []
     for effect in found:
-        tested = "" if effect.p is None else f" ({_p(effect.p)}, uncorrected; {effect.seeds} seeds)"
+        tested = (
+            f" ({_p(effect.p)}, uncorrected; {effect.seeds} seeds)"
+            if effect.p is not None
+            else ", described"
+        )
         lines.append(f"{effect.name}, on test: {points(vars(effect))} points{tested}")
     return lines
 

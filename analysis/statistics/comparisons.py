@@ -16,8 +16,9 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
     """Estimate what each single setting does in which two studies differ, on one split.
 
     The effect is the second value minus the first, averaged over the variants that both studies
-    have, over the seeds that all of these share; it is named 'setting: second − first'. Studies
-    without predictions, and pairs that answered different points, are left out.
+    have, over the seeds that all of these share; it is named 'setting: second − first (study −
+    study)', since several pairs may differ in the same. Studies without predictions, and pairs that
+    answered different points, are left out.
     """
     found: list[Effect] = []
     for one, other in combinations(every, 2):
@@ -36,7 +37,10 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
             [*map(design.__getitem__, cells), *map(former.__getitem__, cells)]
         )
         weights = [1 / len(cells)] * len(cells) + [-1 / len(cells)] * len(cells)
-        name = f"{field}: {second or 'unset'} − {first or 'unset'}"
+        name = (
+            f"{field}: {second or 'unset'} − {first or 'unset'} "
+            f"({other.study.name} − {one.study.name})"
+        )
         found += effects({name: weights}, stacked, labels(points))
     return found
 

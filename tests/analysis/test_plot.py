@@ -76,7 +76,9 @@ def test_each_study_has_a_folder_and_a_text_of_its_own(
     assert folders == {"sample-corpus", "sample-corpus-lr-0-25"}
     assert all((out / folder / "runs.svg").is_file() for folder in folders)
     assert printed.count("epochs to 15 %") == 2
-    assert "lr: 0.25 − 0.5, on test: −50.0 points" in printed
+    assert (
+        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points" in printed
+    )
 
 
 def test_a_reader_that_leaves_early_finds_every_file(

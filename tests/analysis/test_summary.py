@@ -55,7 +55,10 @@ def test_it_says_what_plot_says_of_studies_that_differ_in_one_setting(
     monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path)])
     with pytest.raises(SystemExit):
         summary.main()
-    assert "lr: 0.25 − 0.5, on test: −50.0 points" in capsys.readouterr().out
+    assert (
+        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points"
+        in capsys.readouterr().out
+    )
 
 
 def test_a_wrong_flag_answers_before_any_work(

@@ -99,7 +99,8 @@ def test_studies_that_differ_in_one_setting_are_compared(
     answered("law")
     failed: dict[str, Any] = {"status": "failed"}
     page = page_of(read(failed | {"config": {"lr": 0.5}}, failed | {"config": {"lr": 0.25}}))
-    assert "<li>lr: 0.25 − 0.5, on test: −100.0 points</li>" in page
+    name = "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus)"
+    assert f"<li>{name}, on test: −100.0 points, described</li>" in page
 
 
 @pytest.fixture

@@ -34,8 +34,18 @@ def test_studies_that_differ_in_one_setting_are_compared_in_it(
 ) -> None:
     answer((True, True), (True, False))
     (effect,) = comparisons(of_studies(read(INTERRUPTED | RISING, INTERRUPTED | CONSTANT)))
-    assert (effect.name, effect.estimate) == ("negatives: constant − rising", -0.5)
-    assert comparison_lines([effect]) == ["negatives: constant − rising, on test: −50.0 points"]
+    name = "negatives: constant − rising (sample corpus · constant − sample corpus)"
+    assert (effect.name, effect.estimate) == (name, -0.5)
+    assert comparison_lines([effect]) == [f"{name}, on test: −50.0 points, described"]
+
+
+def test_pairs_that_differ_in_the_same_setting_are_told_apart(
+    read: Callable[..., Log], answer: Callable[..., None]
+) -> None:
+    answer(*[(True, True)] * 4)
+    runs = [INTERRUPTED | {"config": {"lr": lr, "epochs": n}} for lr in (0.5, 0.25) for n in (1, 2)]
+    names = [effect.name for effect in comparisons(of_studies(read(*runs)))]
+    assert len(set(names)) == len(names) == 4
 
 
 def test_the_comparison_is_over_the_variants_that_both_have(
