@@ -51,8 +51,9 @@ def _draw(options: Options) -> None:
     every = of_studies(log, options.target and options.target / 100)
     folder = output.folder(options.paths, options.out)
     written = summary_files.write(folder, every)
-    if log.predictions.height:
+    if any(results.effects.height for results in every):
         written.append(output.write(folder / "effects.csv", csv.effects_csv(every)))
+    if any(results.error_analysis.height for results in every):
         written.append(output.write(folder / "diagnosis.csv", csv.diagnosis_csv(every)))
     for results in every:
         place = output.folder([], folder / results.study.slug)

@@ -41,9 +41,9 @@ def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
         f"{name}.{ending}" for name in pictures for ending in ("png", "svg")
     ]
     tables = {"summary.csv", "summary.md", "summary.tex"}
-    assert {path.name for path in out.iterdir()} == {folder.name, *tables}
+    assert {path.name for path in out.iterdir()} == {folder.name, *tables, "effects.csv"}
     assert printed.endswith("[]\n")
-    assert f"wrote {out}/: summary.{{csv,md,tex}}" in printed
+    assert f"wrote {out}/: summary.{{csv,md,tex}}, effects.csv" in printed
     assert "convergence.{png,svg}" in printed
 
 
@@ -63,6 +63,15 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis
     ]
     assert pl.read_csv(out / "effects.csv")["measure"].to_list() == ["test", "area"]
     assert [path.name for path in out.glob("*/effects.png")] == ["effects.png"]
+
+
+def test_one_run_alone_has_no_table_of_effects(
+    read_runs: Callable[..., Log], tmp_path: Path
+) -> None:
+    read_runs({})
+    run_command(tmp_path, tmp_path / "results")
+    tables = {path.name for path in (tmp_path / "results").iterdir() if path.is_file()}
+    assert tables == {"summary.csv", "summary.md", "summary.tex"}
 
 
 def test_each_study_has_a_folder_and_a_text_of_its_own(
