@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from analysis.statistics.intervals import CONFIDENCE
+
 Array = npt.NDArray[np.float64]
 
 #: The number of the cluster of each query, [Q]: those of one debate are answered alike.
@@ -27,7 +29,6 @@ Contrasts = Mapping[str, Sequence[float]]
 #: The runs of one cell: seed → answers of its run to the queries, [Q], or a number.
 Cell = Mapping[int, npt.ArrayLike]
 
-CONFIDENCE = 0.95
 POWER = 0.80
 
 #: Seeds from which a contrast goes by its own variance over seeds. Below, that variance is hardly

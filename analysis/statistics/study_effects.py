@@ -6,7 +6,7 @@ from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
-#: What effects are estimated on → whether it is a split's answers or a number a run.
+#: What effects are estimated on: the answers to two splits, and a number a run.
 MEASURED = ("validation", "test", "area")
 
 #: One row an effect. Numbers are shares: 0.01 is a point.

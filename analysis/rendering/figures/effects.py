@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Colours of an effect that is shown, and of one that is not.
-SHOWN, NOT_SHOWN = "#D55E00", "#0072B2"
+#: Colours of an effect that is shown, and of one that is not: neither is that of a variant.
+SHOWN, NOT_SHOWN = "#D55E00", MUTED
 
 TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
 

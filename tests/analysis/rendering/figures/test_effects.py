@@ -20,6 +20,7 @@ from analysis.rendering.figures.effects import (
     plot_effects,
 )
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels
+from analysis.rendering.style import VARIANTS, styles
 from analysis.schema import Log
 from analysis.statistics.study_effects import EFFECTS
 
@@ -52,6 +53,12 @@ def test_an_effect_is_a_dot_and_a_bar_in_points_and_a_shown_one_is_orange() -> N
     assert bars == [[[pytest.approx(1), 0], [4, 0]], [[-2, 1], [pytest.approx(1), 1]]]
     assert [to_hex(bar.get_color()[0]).upper() for bar in ax.collections] == [SHOWN, NOT_SHOWN]
     assert [text.get_text() for text in ax.texts] == [effect_text.points(row) for row in rows]
+
+
+def test_no_effect_has_the_colour_of_a_variant() -> None:
+    variants = pl.DataFrame({"configuration": VARIANTS, "variant": VARIANTS})
+    colors = {look.color for look in styles(variants).values()}
+    assert not colors & {SHOWN, NOT_SHOWN}
 
 
 def test_an_effect_that_is_described_has_no_bar() -> None:
