@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: A slide's width in inches.
 WIDTH = 13.3
 
+#: Letters of a name in a legend.
+LONGEST_LABEL = 40
+
 
 def lay_out_blocks(heights: Sequence[float]) -> "tuple[Figure, list[SubFigure]]":
     """Return a figure of slide width, cut into blocks of these heights in inches."""
@@ -78,7 +81,7 @@ def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]
     if entries:
         block.legend(
             entries.values(),
-            [short(label, 60) for label in entries],
+            [short(label, LONGEST_LABEL) for label in entries],
             loc="upper left",
             bbox_to_anchor=(0.15 / WIDTH, 1 - (below + 0.2) / height),
             ncols=legend_columns(list(entries)),
@@ -96,7 +99,7 @@ def crowd(results: Results) -> str:
 def legend_columns(labels: Sequence[str]) -> int:
     """Return how many columns of a legend fit the width of a slide."""
     # A letter of the legend is up to 0.095 inches wide, its line and margins about 1.
-    widest = 1 + 0.095 * min(60, max(map(len, labels), default=1))
+    widest = 1 + 0.095 * min(LONGEST_LABEL, max(map(len, labels), default=1))
     return max(1, int((WIDTH - 0.5) / widest))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.printable import printable
+from analysis.printable import printable, short
 from analysis.rendering.labels import point_count
 from analysis.schema import POOLS, SPLITS
 from analysis.statistics.measures import MEASURES, UNSEEN_SPLITS
@@ -27,6 +27,9 @@ TERMINAL = (
     *("area", "epochs_to_target"),
 )
 WITH_INTERVAL = ("last_validation", "last_test")
+
+#: Letters of a configuration's name in a terminal: a run of unknown variant is its own.
+LONGEST_NAME = 34
 
 #: Headings of top-1 at the best epoch over the points that share no text with training.
 UNSEEN_HEADINGS = {"validation": "best validation, unseen %", "test": "test there, unseen %"}
@@ -74,7 +77,7 @@ def configuration_rows(
 ) -> list[list[str]]:
     """Write a row a configuration: mean ± standard deviation.
 
-    `whole`: with its interval, and with the number of runs that do not count.
+    `whole`: with its interval, the number of runs that do not count, and names of any length.
     """
     table, by_target = (
         results.by_configuration,
@@ -83,7 +86,7 @@ def configuration_rows(
     heads = ["configuration", "runs", *(by_target.get(m) or _heading(m) for m in measures)]
     return [heads] + [
         [
-            row["configuration"],
+            row["configuration"] if whole else short(row["configuration"], LONGEST_NAME),
             f"{row['runs']}" + f" (+{row['left_out']} left out)" * bool(whole and row["left_out"]),
             *(_cell(row, name, whole) for name in measures),
         ]

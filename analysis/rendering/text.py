@@ -50,7 +50,8 @@ def columns(table: list[list[str]]) -> str:
 
 def study_lines(results: Results) -> list[str]:
     """Write a study on a screen: one table, the effects, and the notes that matter."""
-    parts = [_wrapped([table_rows.heading(results), table_rows.untrained(results)])]
+    head = [table_rows.heading(results), table_rows.untrained(results)]
+    parts = [_wrapped([line for line in head if line])]
     table = table_rows.configuration_rows(results, table_rows.TERMINAL, whole=False)
     parts.append(columns(table).split("\n"))
     if results.study.format != "legacy":

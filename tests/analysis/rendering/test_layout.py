@@ -1,7 +1,13 @@
 import polars as pl
 import pytest
 
-from analysis.rendering.layout import WIDTH, lay_out_blocks, lay_out_panels, legend_rows
+from analysis.rendering.layout import (
+    WIDTH,
+    lay_out_blocks,
+    lay_out_panels,
+    legend_rows,
+    write_head,
+)
 
 
 def test_blocks_are_as_high_as_asked_and_as_wide_as_a_slide() -> None:
@@ -20,4 +26,14 @@ def test_panels_leave_the_inches_that_are_kept() -> None:
 
 def test_a_legend_of_long_names_takes_more_rows() -> None:
     assert legend_rows(pl.Series(["a", "b"])) == 1
-    assert legend_rows(pl.Series(["a" * 60] * 4)) == 4
+    assert legend_rows(pl.Series(["a" * 60] * 4)) == 2
+
+
+def test_no_name_in_a_legend_is_longer_than_forty_letters() -> None:
+    figure, (block,) = lay_out_blocks([5.0])
+    (ax,) = lay_out_panels(block, 1, 1, header=1.0, title=0.5)
+    ax.plot([0, 1], label="a" * 60 + "b")
+    write_head(block, "", "", [ax])
+    (name,) = (text.get_text() for text in block.legends[0].get_texts())
+    assert len(name) == 40
+    assert name.endswith("ab")

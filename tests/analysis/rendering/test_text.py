@@ -101,6 +101,16 @@ def test_of_many_studies_those_are_shown_that_fit_a_screen(results: Results) -> 
     assert lines[-2] == "wrote x"
 
 
+def test_a_log_of_a_long_name_fits_a_screen_and_leaves_no_gap(
+    tmp_path: Path, legacy_text: Callable[..., str]
+) -> None:
+    for end in "ab":
+        (tmp_path / f"{'experiment_' * 9}{end}.txt").write_text(legacy_text(), encoding="utf-8")
+    lines = text.study_lines(one_study(logs.read([tmp_path])))
+    assert max(map(len, lines)) <= text.COLUMNS
+    assert "\n\n\n" not in "\n".join(lines)
+
+
 def test_a_path_is_never_broken() -> None:
     path = "/a" * 200
     assert f"  {path}:" in text.screen([], [f"wrote {path}: x"]).split("\n")
