@@ -45,12 +45,13 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
             plot_run(curve, looks[run["configuration"]], ax, smooth)
             untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
             for value in untrained["value"].drop_nulls():
-                ax.axhline(value, label="untrained, validation", **UNTRAINED)
+                ax.axhline(value, label="untrained", **UNTRAINED)
             ax.set_ylim(0, min(1.02, 1.1 * highest))
             _title_of_run(ax, run, 114 // columns)
         for ax in panels[page.height :]:
             ax.remove()
         note = "Star and upright line: the highest validation top-1, the first on ties."
+        note += " Untrained: on validation." * (not results.untrained.is_empty())
         note += smoothing_note(smooth)
         write_head(block, f"{results.study.name}: single runs", note, panels[:1])
         yield figure

@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from analysis.rendering.style import Style
 
@@ -47,3 +48,8 @@ def drawn(figure: Figure) -> Figure:
     """The same figure, laid out: the extents of its texts are those of the picture."""
     FigureCanvasAgg(figure).draw()
     return figure
+
+
+def title(ax: Axes) -> Text:
+    """The text above a panel, at its left."""
+    return next(t for t in ax.findobj(Text) if t.get_text() == ax.get_title(loc="left") != "")

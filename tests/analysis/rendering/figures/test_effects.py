@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from figure_reading import all_axes, drawn, texts
+from figure_reading import all_axes, drawn, texts, title
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from single_study import one_study
@@ -113,9 +113,8 @@ def test_a_long_answer_is_broken_and_nothing_stands_in_the_way_of_it(
     head, note = (text.get_window_extent() for text in figure.subfigs[0].texts)
     assert " ".join(texts(figure).split()).startswith(answer.strip())
     assert head.x1 < figure.bbox.x1
-    titles = [ax.title.get_window_extent() for ax in all_axes(figure)]
     assert head.y0 > note.y1
-    assert note.y0 > max(title.y1 for title in titles)
+    assert note.y0 > max(title(ax).get_window_extent().y1 for ax in all_axes(figure))
 
 
 def test_no_number_stands_on_the_line_at_zero() -> None:

@@ -1,8 +1,9 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
-from figure_reading import BLUE, CURVE, all_axes, line, points
+from figure_reading import BLUE, CURVE, all_axes, drawn, line, points, texts, title
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from single_study import one_study
@@ -71,3 +72,18 @@ def test_many_runs_do_not_flood(read: Callable[..., Log], monkeypatch: pytest.Mo
     assert pages == ["runs-1", "runs-2"]
     titles = [ax.get_title(loc="left") for name in pages for ax in all_axes(found[name])]
     assert titles == ["with_layernorm"] * 2 + ["with_layernorm_relu"] * 2
+
+
+def test_the_untrained_encoder_is_a_line_and_the_legend_stands_clear_of_the_panels(
+    read: Callable[..., Log],
+) -> None:
+    log = read(*({"seed": seed} for seed in range(3)))
+    untrained = pl.when(event="untrained", split="validation").then(0.12).otherwise("value")
+    log = replace(log, metrics=log.metrics.with_columns(value=untrained))
+    figure = drawn(figures(one_study(log))["runs"])
+    for ax in all_axes(figure):
+        assert [0.12, 0.12] in [list(line.get_ydata()) for line in ax.get_lines()]
+    assert "Untrained: on validation." in texts(figure)
+    (legend,) = figure.subfigs[0].legends
+    top = max(title(ax).get_window_extent().y1 for ax in all_axes(figure))
+    assert min(name.get_window_extent().y0 for name in legend.get_texts()) > top + 5
