@@ -43,7 +43,7 @@ def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
     tables = {"summary.csv", "summary.md", "summary.tex"}
     assert {path.name for path in out.iterdir()} == {folder.name, *tables, "effects.csv"}
     assert printed.endswith("[]\n")
-    assert f"wrote {out}/: summary.{{csv,md,tex}}, effects.csv" in printed
+    assert f"wrote {out}/: summary.{{csv,md,tex}}, effects.csv" in " ".join(printed.split())
     assert "convergence.{png,svg}" in printed
 
 
