@@ -25,6 +25,7 @@ RC: dict[Any, Any] = {
     "font.size": 13,
     "axes.titlesize": 13,
     "axes.titleweight": "bold",
+    "axes.titley": 1.0,  # matplotlib would look for a free place, a seventh of all drawing
     "axes.edgecolor": MUTED,
     "axes.spines.top": False,
     "axes.spines.right": False,
