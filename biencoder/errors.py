@@ -12,6 +12,9 @@ import errno
 import re
 from pathlib import Path
 
+#: What a file system answers that does not offer a call, as locks on some network ones.
+NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+
 
 class RunError(Exception):
     """A run that failed for a reason the user can act on."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from biencoder.errors import RunError
 from biencoder.runtime.signals import waiting
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Seconds to wait for word of why another process has ended, once talking to it has failed.
 PATIENCE = 5
@@ -99,13 +100,12 @@ def is_main_process() -> bool:
     return rank() == 0
 
 
-def main_process_only(write: Callable[P, None]) -> Callable[P, None]:
+def main_process_only(write: Callable[P, R]) -> Callable[P, R | None]:
     """Make a writer do nothing on the other processes."""
 
     @functools.wraps(write)
-    def write_once(*args: P.args, **kwargs: P.kwargs) -> None:
-        if is_main_process():
-            write(*args, **kwargs)
+    def write_once(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        return write(*args, **kwargs) if is_main_process() else None
 
     return write_once
 

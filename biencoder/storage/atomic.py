@@ -9,7 +9,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from biencoder.errors import FileError, errno_of
+from biencoder.errors import NOT_OFFERED, FileError, errno_of
 from biencoder.runtime import distributed
 
 
@@ -32,10 +32,26 @@ def whole_folder(path: Path) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         for written in unfinished.rglob("*"):
-            _flush(written)
+            flush(written)
         if path.exists():
             path.rename(unfinished.with_name("replaced"))
         _put(unfinished, path)
+
+
+def flush(path: Path) -> bool:
+    """Synchronise a file or the entries of a folder to disk; returns False where the file system
+    does not offer that.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 @distributed.main_process_only
@@ -65,15 +81,6 @@ def _unfinished(path: Path) -> Iterator[Path]:
 
 
 def _put(unfinished: Path, path: Path) -> None:
-    _flush(unfinished)
+    flush(unfinished)
     unfinished.replace(path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    """Synchronise a file or the entries of a folder to disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush(path.parent)

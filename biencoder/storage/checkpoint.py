@@ -11,6 +11,7 @@
 Only tensors and JSON are ever read back: no pickle.
 """
 
+import contextlib
 import hashlib
 import json
 import re
@@ -57,12 +58,12 @@ def save(
     training: dict[str, Tensor],
     *,
     best: bool,
-) -> None:
+) -> list[str]:
     """Write the model as `state` describes it and make it the last, and perhaps the best.
 
     The folder appears whole or not at all, and what it replaces goes only afterwards. One that is
-    there, undamaged, was written at the same point of the same run and holds the same. Raises
-    `FileError`.
+    there, undamaged, was written at the same point of the same run and holds the same. Returns the
+    names of former checkpoints that could not be removed. Raises `FileError`.
     """
     run_dir, name = folder.parent, folder.name
     if not _is_intact(folder):
@@ -76,7 +77,7 @@ def save(
     index = read_index(run_dir)
     if index.get("last") not in (None, name):
         index["previous"] = index["last"]
-    _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
+    return _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
 
 
 def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
@@ -245,16 +246,23 @@ def drop_training_state(run_dir: Path) -> None:
         if checksums.pop(TRAINING, None):
             with whole_file(folder / CHECKSUMS) as path:
                 _write_json(path, checksums)
-        (folder / TRAINING).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            (folder / TRAINING).unlink()
 
 
-def _write_index(run_dir: Path, index: dict[str, str]) -> None:
-    """Write the index, then remove the checkpoints that it does not name."""
+def _write_index(run_dir: Path, index: dict[str, str]) -> list[str]:
+    """Write the index, then remove the checkpoints that it does not name.
+
+    Returns the names of those that cannot be removed, as on NFS while a file in one is open.
+    """
     with whole_file(run_dir / INDEX) as path:
         _write_json(path, index)
-    for folder in run_dir.glob("epoch-*"):
+    left = []
+    for folder in sorted(run_dir.glob("epoch-*")):
         if folder.name not in index.values() and folder.suffix != ".damaged":
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+            left += [folder.name] if folder.exists() else []
+    return left
 
 
 def _read_checksums(folder: Path) -> dict[str, str]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from biencoder.errors import RunError
+from biencoder.errors import NOT_OFFERED, RunError
 from biencoder.runtime import distributed
 from biencoder.runtime.console import say
 from biencoder.storage import events
+from biencoder.storage.atomic import flush
 from biencoder.storage.events import SCHEMA, Event
 from biencoder.storage.progress import Progress
 
@@ -36,21 +37,29 @@ class RunLog:
         """
         self.run_id = run_id
         self.path = log_dir / f"{run_id}.jsonl"
+        #: Whether the file system keeps other processes from writing the same log.
+        self.is_locked = True
         self._descriptor: int | None = None
-        if not distributed.is_main_process():
-            return
+        if distributed.is_main_process():
+            self._descriptor = self._open(resumed)
+
+    def _open(self, resumed: bool) -> int:
+        """Open and lock the file; never through a link, which somebody else may have planted."""
+        mode = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         try:
-            log_dir.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.path, mode, 0o644)
         except OSError as error:
+            reason = "it is a link" if self.path.is_symlink() else error.strerror
             raise RunError(
-                f"{self.path}: cannot be written ({error.strerror}); choose another --log_dir"
+                f"{self.path}: cannot be written ({reason}); choose another --log_dir"
             ) from None
         try:
-            self._take(self._descriptor, resumed)
+            self._take(descriptor, resumed)
         except RunError:
-            os.close(self._descriptor)
+            os.close(descriptor)
             raise
+        return descriptor
 
     def _take(self, descriptor: int, resumed: bool) -> None:
         """Lock the file. Raises `RunError` where this process must not append to it."""
@@ -62,6 +71,10 @@ class RunLog:
                 f"--run_id={self.run_id}: another process is writing {self.path}; wait for it, or "
                 "choose another run_id"
             ) from None
+        except OSError as error:
+            if error.errno not in NOT_OFFERED:
+                raise RunError(f"{self.path}: cannot be locked ({error.strerror})") from None
+            self.is_locked = False
         self._drop_torn_line(descriptor)
         if resumed and _is_completed(_first_and_last_record(self.path)[1]):
             raise RunError(f"run {self.run_id} was completed by another process in the meantime")
@@ -95,6 +108,28 @@ class RunLog:
         if written < len(line):
             self._drop_torn_line(self._descriptor)
             raise RunError(f"{self.path}: cannot be written (the disk is full)")
+
+    def synchronise(self) -> bool:
+        """Let what was written outlast a power cut; returns whether the file had been removed, and
+        was written again. Raises `RunError` where another one has its place.
+        """
+        if self._descriptor is None:
+            return False
+        is_removed = not self.path.exists()
+        try:
+            if is_removed:
+                removed, self._descriptor = self._descriptor, None
+                content = os.pread(removed, os.fstat(removed).st_size, 0)
+                os.close(removed)
+                self._descriptor = self._open(resumed=False)
+                os.write(self._descriptor, content)
+            elif not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):
+                raise RunError(f"{self.path}: another file took its place while the run wrote it")
+            flush(self.path)
+            flush(self.path.parent)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
+        return is_removed
 
     def warn(self, progress: Progress, message: str, action: str, **details: Any) -> None:
         """Log a warning of this point of the run, and print it."""

@@ -22,7 +22,7 @@ from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import checkpoint, events, identity, prediction_files
-from biencoder.storage.atomic import clear_unfinished
+from biencoder.storage.atomic import clear_unfinished, flush
 from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
@@ -120,6 +120,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     resume(config, state, log, former.start, provenance)
                 else:
                     start(config, decides, provenance, data, tokens, model, log)
+                caution(config, state.progress, log)
                 distributed.broadcast_weights(model)
                 if state.progress == Progress():
                     prepare(config, state, evaluator, first_stage, log)
@@ -230,6 +231,17 @@ def resume(
     )
 
 
+def caution(config: Config, progress: Progress, log: RunLog) -> None:
+    """Warn of what the file systems of the run do not offer."""
+    if not log.is_locked:
+        message = f"the file system of {config.log_dir} offers no locks (flock)"
+        log.warn(progress, message, "went on; start no second process with this run_id")
+    for folder in (config.log_dir, config.checkpoint_dir):
+        if distributed.is_main_process() and not flush(folder):
+            message = f"the file system of {folder} cannot synchronise folders to disk (fsync)"
+            log.warn(progress, message, "went on; a power cut may cost the newest files")
+
+
 def prepare(
     config: Config,
     state: TrainingState,
@@ -306,6 +318,11 @@ def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best
     progress.seconds = time.monotonic() - state.started
     saved = State(run_id=log.run_id, config=config, progress=progress)
     folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)
-    checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
+    if log.synchronise():  # first, or after a power cut there might be a checkpoint without a log
+        log.warn(progress, f"{log.path} was removed", "wrote it again")
+    left = checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
+    for name in left or ():
+        message = f"checkpoint {name} cannot be removed"
+        log.warn(progress, message, "went on; tried again at the next checkpoint")
     place = {"epoch": progress.epoch, "step": progress.step}
     log.write(events.Checkpoint(**place, path=str(folder), best=best))

@@ -1,7 +1,11 @@
+import errno
+import os
+import stat
+
 import pytest
 
 from biencoder.errors import FileError
-from biencoder.storage.atomic import clear_unfinished, whole_file, whole_folder
+from biencoder.storage.atomic import clear_unfinished, flush, whole_file, whole_folder
 
 
 def names(folder):
@@ -88,6 +92,19 @@ def test_a_planted_link_is_not_written_through(tmp_path, monkeypatch, whole):
 def test_whatever_the_system_refuses_is_one_line_with_advice(tmp_path, error, line):
     with pytest.raises(FileError, match=line), whole_file(tmp_path / "model"):
         raise error
+
+
+def test_a_file_system_that_does_not_synchronise_folders_is_written_to(tmp_path, monkeypatch):
+    def only_files(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    monkeypatch.setattr("os.fsync", only_files)
+    with whole_folder(tmp_path / "model") as unfinished:
+        (unfinished / "file").write_text("")
+    assert names(tmp_path / "model") == ["file"]
+    assert flush(tmp_path / "model" / "file")
+    assert not flush(tmp_path)
 
 
 def test_a_fault_of_the_writer_is_not_blamed_on_the_disk(tmp_path):

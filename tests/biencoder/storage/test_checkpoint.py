@@ -1,6 +1,9 @@
 import contextlib
+import errno
 import hashlib
 import json
+import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -25,7 +28,7 @@ def save_epoch(tmp_path, model):
         state = State(version="9.8", run_id="run", config=Config(), progress=progress)
         training = {"negatives": torch.arange(3)}
         folder = checkpoint.folder(tmp_path / "run", progress)
-        save(folder, bi_encoder, writer, state, training, best=best)
+        save_one.left = save(folder, bi_encoder, writer, state, training, best=best)
         return folder
 
     return save_one
@@ -179,6 +182,27 @@ def test_without_the_best_checkpoint_there_is_nothing_to_go_on_from(tmp_path, sa
     (tmp_path / "run" / name(0) / "model.safetensors").unlink()
     assert newest(tmp_path / "run") == (None, [name(0)])
     assert name(1) in saved(tmp_path / "run")
+
+
+def test_a_former_checkpoint_that_cannot_be_removed_is_named_and_tried_again(
+    tmp_path, save_epoch, monkeypatch
+):
+    """On NFS a folder is not empty while one of its files is open somewhere."""
+    rmdir = os.rmdir
+
+    def refuse(path, **rest):
+        if Path(path).name.startswith("epoch-"):
+            raise OSError(errno.ENOTEMPTY, "Directory not empty")
+        return rmdir(path, **rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rmdir", refuse)
+        for epoch, best in enumerate([True, True, False]):
+            save_epoch(epoch, best=best)
+        assert save_epoch.left == [name(0)]
+    save_epoch(3)
+    assert save_epoch.left == []
+    assert saved(tmp_path / "run") == [name(1), name(2), name(3)]
 
 
 def test_a_damaged_checkpoint_is_written_anew_and_a_whole_one_is_not(save_epoch):

@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import os
@@ -96,6 +97,58 @@ def test_a_full_disk_leaves_whole_lines_and_one_clear_error(tmp_path, monkeypatc
             log.write(Any(step=2))
         monkeypatch.undo()
     assert [line["step"] for line in lines(log)] == [1]
+
+
+def refuse(number):
+    def call(*_):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_written_to_and_the_log_says_it_is_not_guarded(
+    tmp_path, monkeypatch, number
+):
+    monkeypatch.setattr("fcntl.flock", refuse(number))
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=1))
+        assert not log.is_locked
+    assert len(lines(log)) == 1
+
+
+def test_a_lock_that_fails_otherwise_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr("fcntl.flock", refuse(errno.EIO))
+    with pytest.raises(RunError, match=r"r1.jsonl: cannot be locked \(Input/output error\)"):
+        RunLog(tmp_path, "r1")
+
+
+def test_a_planted_link_is_not_written_through(tmp_path):
+    (tmp_path / "r1.jsonl").symlink_to(tmp_path / "victim")
+    with pytest.raises(RunError, match=r"r1.jsonl: cannot be written \(it is a link\)"):
+        RunLog(tmp_path, "r1")
+    assert not (tmp_path / "victim").exists()
+
+
+def test_a_log_that_was_removed_is_written_again_and_still_locked(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=1))
+        assert not log.synchronise()
+        log.path.unlink()
+        log.write(Any(step=2))
+        assert log.synchronise()
+        log.write(Any(step=3))
+        with pytest.raises(RunError, match="another process is writing"):
+            RunLog(tmp_path, "r1", resumed=True)
+    assert [line["step"] for line in lines(log)] == [1, 2, 3]
+
+
+def test_a_log_whose_place_another_file_took_is_named(tmp_path):
+    with RunLog(tmp_path, "r1") as log:
+        (tmp_path / "other").write_text("")
+        (tmp_path / "other").replace(log.path)
+        with pytest.raises(RunError, match="r1.jsonl: another file took its place"):
+            log.synchronise()
 
 
 MINE = {"corpus": "c", "lr": 0.1, "precision": "float32"}

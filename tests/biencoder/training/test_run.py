@@ -1,6 +1,8 @@
+import errno
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
 from biencoder.storage.progress import Best
+from biencoder.storage.run_log import RunLog
 from biencoder.training import trainer
 from biencoder.training.trainer import Trainer
 
@@ -121,6 +124,54 @@ def test_a_new_run_takes_over_no_checkpoint_of_another(settings, tmp_path):
     train(Config(**settings | {"epochs": 0}))
     with pytest.raises(RunError, match="run: holds checkpoints of another run; choose another"):
         train(Config(**settings | {"epochs": 0, "seed": 1, "log_dir": tmp_path / "other"}))
+
+
+def test_what_the_file_system_does_not_offer_is_warned_of_and_a_failing_clean_up_too(
+    settings, monkeypatch
+):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    def no_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+
+    save = checkpoint.save
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    monkeypatch.setattr("os.fsync", no_folders)
+    monkeypatch.setattr(checkpoint, "save", lambda *args, **best: save(*args, **best) or ["old"])
+    config = Config(**settings | {"epochs": 0})
+    assert train(config) == 0
+    assert [warning["message"] for warning in warnings_of(config)] == [
+        f"the file system of {config.log_dir} offers no locks (flock)",
+        f"the file system of {config.log_dir} cannot synchronise folders to disk (fsync)",
+        f"the file system of {config.checkpoint_dir} cannot synchronise folders to disk (fsync)",
+        "checkpoint old cannot be removed",
+    ]
+
+
+def test_the_log_is_on_the_disk_before_a_checkpoint_and_written_again_where_it_was_removed(
+    settings, monkeypatch
+):
+    config = Config(**settings)
+    done = []
+    synchronise, save = RunLog.synchronise, checkpoint.save
+
+    def synchronised(log):
+        if len(done) == 2:
+            log.path.unlink()
+        done.append("log")
+        return synchronise(log)
+
+    monkeypatch.setattr(RunLog, "synchronise", synchronised)
+    monkeypatch.setattr(
+        checkpoint, "save", lambda *args, **best: done.append("checkpoint") or save(*args, **best)
+    )
+    assert train(config) == 0
+    assert done == ["log", "checkpoint"] * 2
+    (warning,) = warnings_of(config)
+    assert warning["message"] == f"{config.log_dir / 'run.jsonl'} was removed"
+    assert [read_log(config)[place]["event"] for place in (0, -1)] == ["run_start", "run_end"]
 
 
 def test_a_run_whose_best_checkpoint_is_damaged_begins_anew(settings, monkeypatch):
