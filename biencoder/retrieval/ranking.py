@@ -1,5 +1,6 @@
 """Ranks candidates for every point: nearest by embedding, rescored by the pair head; top-1."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -53,13 +54,19 @@ class Ranking:
         return np.where(gold.any(1), gold.argmax(1) + 1, 0)
 
 
-def rank(split: Split, embeddings: Embeddings, model: Scorer, neighbors: str = "exact") -> Ranking:
+def rank(
+    split: Split,
+    embeddings: Embeddings,
+    model: Scorer,
+    neighbors: str = "exact",
+    heed: Callable[[], None] = lambda: None,
+) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them with the pair head.
 
     The pool of point i is the split's N counters and N points without the point's own texts, but
     for counter i itself: a text is not its own counter, and another counter of an equal point is
     no wrong answer. `embeddings` has a row for each of `split.texts`; `neighbors` names the engine
-    that searches.
+    that searches, `heed` is as for `nearest`.
     """
     pool, points = split.candidate_ids, split.point_ids
 
@@ -67,7 +74,7 @@ def rank(split: Split, embeddings: Embeddings, model: Scorer, neighbors: str = "
         return split.is_own(points[query], pool[candidate]) & (candidate != query)
 
     sim = embeddings.sim
-    candidates, _ = nearest(sim[pool], sim[points], K, excluded, neighbors, split.ties)
+    candidates, _ = nearest(sim[pool], sim[points], K, excluded, neighbors, split.ties, heed)
     query, place = np.nonzero(candidates >= 0)
     scores = np.full(candidates.shape, -np.inf, dtype=np.float32)
     scores[query, place] = pair_scores(split, embeddings, model, query, candidates[query, place])

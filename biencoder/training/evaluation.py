@@ -26,7 +26,7 @@ class Evaluator:
     """Embeds, ranks and scores the splits, and logs the figures.
 
     `with_unseen` adds the figures over points that training does not hold; `heed` is called
-    between batches, so that a signal can take effect.
+    between batches of texts and of queries, so that a signal can take effect.
     """
 
     data: Corpus
@@ -101,7 +101,7 @@ class Evaluator:
     def _score(
         self, split: Split, embeddings: Embeddings, scorer: Scorer
     ) -> tuple[Ranking, dict[str, float]]:
-        ranking = rank(split, embeddings, scorer, self.neighbors)
+        ranking = rank(split, embeddings, scorer, self.neighbors, self.heed)
         figures = metrics(ranking)
         if self.with_unseen:
             among_unseen = metrics(ranking, corpus.unseen(split, self.data.training))

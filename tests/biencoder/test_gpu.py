@@ -15,7 +15,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.model.initialization import start_from_pretrained
 from biencoder.retrieval.embedding import encode
-from biencoder.retrieval.neighbors import ExactSearch
+from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.objective import Objective, backward, plain_gradients
 from biencoder.training.state import average, make_optimizer
@@ -79,8 +79,9 @@ def test_texts_are_encoded_on_a_gpu_with_an_upload_a_group():
 def test_neighbours_are_searched_on_a_gpu_and_nothing_crosses_before_they_are_found(candidates):
     with fake_gpu() as device:
         vectors = torch.empty(candidates, 128, device=device)
+        search = ExactSearch(vectors, np.arange(candidates))
         with Crossings() as crossings:
-            found = ExactSearch(vectors).on_device(vectors[:7], 18)
+            found = search.on_device(vectors[:7], 18)
         assert crossings.found == []
         assert [values.device for values in found] == [device] * 3
         assert found[0].shape == found[1].shape == (7, 18)

@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biencoder.retrieval import neighbors
+from biencoder.retrieval import exact_search
 from biencoder.retrieval.neighbors import SEARCHES, nearest
 
 every_engine = pytest.mark.parametrize("engine", SEARCHES)
@@ -80,14 +80,6 @@ def test_an_outlier_hides_no_neighbour():
     np.testing.assert_array_equal(found[0][0], found[1][0])
 
 
-@pytest.mark.parametrize("columns", [5, 700, 705])
-def test_the_smallest_of_long_rows_are_those_of_a_sort(columns):
-    values = torch.randn(9, columns, generator=torch.Generator().manual_seed(0))
-    smallest, places = neighbors._smallest(values, 5)
-    assert torch.equal(smallest, values.sort(1).values[:, :5])
-    assert torch.equal(values.gather(1, places), smallest)
-
-
 @every_engine
 def test_collapsed_embeddings_give_the_first_candidates(engine):
     rows, distances = nearest(torch.ones(100, 3), torch.ones(2, 3), 4, nobody, engine)
@@ -100,8 +92,8 @@ def test_blocks_change_nothing(engine, monkeypatch):
     draw = torch.Generator().manual_seed(0)
     candidates, queries = torch.rand(200, 8, generator=draw), torch.rand(50, 8, generator=draw)
     at_once = nearest(candidates, queries, 5, nobody, engine)
-    monkeypatch.setattr(neighbors, "BLOCK", 1000)
-    monkeypatch.setattr(neighbors, "LEAST_QUERIES", 1)
+    monkeypatch.setattr(exact_search, "BLOCK", 1000)
+    monkeypatch.setattr(exact_search, "LEAST_QUERIES", 1)
     in_blocks = nearest(candidates, queries, 5, nobody, engine)
     np.testing.assert_array_equal(at_once[0], in_blocks[0])
 
