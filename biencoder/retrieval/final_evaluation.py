@@ -1,6 +1,6 @@
 """Evaluates a model in all eight pools, with the predictions for every point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +25,15 @@ class SplitResult:
     predictions: pl.DataFrame
 
 
-def evaluate(split: Split, data: Corpus, embeddings: Embeddings, model: Scorer) -> SplitResult:
+def evaluate(
+    split: Split,
+    data: Corpus,
+    embeddings: Embeddings,
+    model: Scorer,
+    heed: Callable[[], None] = lambda: None,
+) -> SplitResult:
     """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
-    retrieved = retrieve(split, embeddings, model)
+    retrieved = retrieve(split, embeddings, model, heed)
     return SplitResult(
         split=split.name,
         metrics=metrics(retrieved.rankings["epa"]),

@@ -1,19 +1,23 @@
-"""Ranks the eight candidate pools of the literature, as masks over one order by distance.
+"""Ranks the eight candidate pools of the literature.
 
 Relative to a point, a candidate's debate is the `same` debate and stance, the `oppo`site stance of
 the same debate, the same `theme` (domain) in another debate, or the rest of the `portal`. Names and
 pools are those of Wachsmuth, Syed, Stein: Retrieval of the Best Counterargument, ACL 2018, table 3.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 
 from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.neighbors import Indices, first_where, gather_numpy_rows
+from biencoder.retrieval.exact_search import ExactSearch, Indices, Pairs
+from biencoder.retrieval.neighbors import ROUND, find, gather_numpy_rows
 from biencoder.retrieval.ranking import K, Ranking, Scorer, pair_scores
 from biencoder.runtime import distributed
 
@@ -30,9 +34,6 @@ POOLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "epc": (GROUPS, ()),
     "epa": (GROUPS, GROUPS),
 }
-
-#: Queries ranked at a time; a block holds some 20 bytes for each of its query–candidate pairs.
-BLOCK = 256
 
 # A candidate's kind: its group, plus 4 for a point; or one of these.
 _GOLD, _OUTSIDE = 8, 9
@@ -51,63 +52,106 @@ class Retrieved:
     distances: npt.NDArray[np.float64]
 
 
-def kinds(split: Split, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    """Classify each candidate relative to the points `rows` [R]: shape [R, 2N], counters first.
+class Relations:
+    """How the candidates of a split stand to its points."""
 
-    The group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold counter, 9
-    for what the corpus counts in no pool: the point itself and copies of the gold counter's text.
-    """
-    pairs = split.pairs
-    domain = pairs.groupby("domain").ngroup().to_numpy()
-    debate = pairs.groupby(["domain", "title"]).ngroup().to_numpy()
-    stance = (pairs["stance"] == "pro").to_numpy()
-    in_debate = debate[rows, None] == debate
-    in_domain = domain[rows, None] == domain
-    opposite = stance[rows, None] != stance
-    group = np.where(in_debate, opposite, np.where(in_domain, 2, 3)).astype(np.uint8)
-    kind = np.concatenate([group, group + 4], axis=1)
-    kind[split.counter_ids[rows, None] == split.candidate_ids] = _OUTSIDE
-    places = np.arange(len(rows))
-    kind[places, rows] = _GOLD
-    kind[places, rows + len(split)] = _OUTSIDE
-    return kind
+    def __init__(self, split: Split) -> None:
+        pairs = split.pairs
+        self.split = split
+        self.texts = split.candidate_ids
+        self.domain = pairs.groupby("domain").ngroup().to_numpy()
+        self.debate = pairs.groupby(["domain", "title"]).ngroup().to_numpy()
+        self.stance = (pairs["stance"] == "pro").to_numpy()
+
+    def kinds(self, points: Indices, candidates: Indices) -> npt.NDArray[np.uint8]:
+        """Classify candidates relative to points: rows of the pool and of the split, in one shape.
+
+        The group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold counter, 9
+        for what the corpus counts in no pool: the point itself and copies of the gold counter's
+        text.
+        """
+        count = len(self.split)
+        other = candidates % count
+        in_debate = self.debate[points] == self.debate[other]
+        in_domain = self.domain[points] == self.domain[other]
+        opposite = self.stance[points] != self.stance[other]
+        group = np.where(in_debate, opposite, np.where(in_domain, 2, 3))
+        kind = np.where(candidates < count, group, group + 4).astype(np.uint8)
+        is_copy = self.texts[points] == self.texts[candidates]  # of the gold counter
+        kind[is_copy | (candidates == points + count)] = _OUTSIDE
+        kind[candidates == points] = _GOLD
+        return kind
+
+    def excluded(
+        self, pool: str, points: Indices, candidates: Indices, query: Indices, place: Indices
+    ) -> npt.NDArray[np.bool_]:
+        """Mark what a pool does not offer: `query` and `place` count in `points` and `candidates`.
+
+        That is what it does not hold, and the point's own texts but the gold counter.
+        """
+        point, candidate = points[query], candidates[place]
+        kind = self.kinds(point, candidate)
+        is_own = self.split.is_own(self.split.point_ids[point], self.texts[candidate])
+        return ~_members(pool)[kind] | (is_own & (kind != _GOLD))
+
+    def own(self, points: Indices) -> Pairs:
+        """List (place in `points`, candidate) of each point's own texts but the gold counter."""
+        place, text = self.split.own_texts(self.split.point_ids[points])
+        candidates = pd.DataFrame({"text": self.texts, "candidate": np.arange(len(self.texts))})
+        own = pd.DataFrame({"place": place, "text": text}).merge(candidates, on="text")
+        place, candidate = own["place"].to_numpy(), own["candidate"].to_numpy()
+        is_gold = candidate == points[place]
+        return place[~is_gold], candidate[~is_gold]
+
+    def searched_together(self, pool: str) -> list[Indices]:
+        """Divide the pairs into those among which a pool lies: a debate's, a domain's, or all."""
+        groups = {group for groups in POOLS[pool] for group in groups}
+        if "portal" in groups:
+            return [np.arange(len(self.split))]
+        number = self.domain if "theme" in groups else self.debate
+        ascending = np.argsort(number, kind="stable")
+        return np.split(ascending, np.flatnonzero(np.diff(number[ascending])) + 1)
 
 
 @torch.no_grad()
-def retrieve(split: Split, embeddings: Embeddings, model: Scorer) -> Retrieved:
+def retrieve(
+    split: Split,
+    embeddings: Embeddings,
+    model: Scorer,
+    heed: Callable[[], None] = lambda: None,
+) -> Retrieved:
     """Rank every pool of every point: its own K nearest, rescored by the pair head.
 
-    All candidates are sorted by distance once; a pool is the first K of a mask over that order,
-    which leaves out the point's own texts but the gold counter. The processes of a run share the
-    points, and each gets all answers.
+    A pool is searched in the debate, the domain or the whole split, and leaves out the point's own
+    texts but the gold counter. The processes of a run share the points, and each gets all answers;
+    `heed` is called again and again, equally often on all.
     """
-    sim = embeddings.sim.double()
-    tied = np.argsort(split.ties, kind="stable")  # candidates in the order of equal distances
-    pool_texts = torch.from_numpy(split.candidate_ids[tied]).to(sim.device)
+    sim, ties, relations = embeddings.sim, split.ties, Relations(split)
     found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in POOLS}
     nearest_rank = np.zeros(len(split), dtype=np.int64)
     distances = np.zeros((len(split), K))
-    blocks = _blocks(len(split))
-    own = [blocks[number] for number in distributed.shard(len(blocks))]
-    for rows in own:
-        points = torch.from_numpy(split.point_ids[rows]).to(sim.device)
-        # Copies of one text get one distance, so that their tie is exact and broken by order. By
-        # differences: a matrix product would lose what tells close embeddings apart.
-        to_texts = torch.cdist(sim[points], sim, compute_mode="donot_use_mm_for_euclid_dist")
-        by_distance, order_on_device = to_texts[:, pool_texts].sort(dim=1, stable=True)
-        order = tied[order_on_device.cpu().numpy()]
-        is_own = np.zeros((len(rows), len(split.texts)), dtype=bool)
-        is_own[split.own_texts(split.point_ids[rows])] = True
-        kind = kinds(split, rows)
-        kind[is_own[:, split.candidate_ids] & (kind != _GOLD)] = _OUTSIDE
-        kind = np.take_along_axis(kind, order, axis=1)
-        for pool in POOLS:
-            found[pool][rows] = first_where(_members(pool)[kind], order, K)
-        candidates = kind != _OUTSIDE
-        is_gold = kind == _GOLD
-        nearest_rank[rows] = (np.cumsum(candidates, axis=1) * is_gold).max(axis=1)
-        distances[rows] = first_where(candidates, by_distance.cpu().numpy(), K)
-    mine = np.concatenate([np.empty(0, np.int64), *own])
+    mine = distributed.shard(len(split))
+    is_mine = np.isin(np.arange(len(split)), mine)
+    asked = 0
+    for pool in POOLS:
+        for pairs in relations.searched_together(pool):
+            candidates = np.concatenate([pairs, pairs + len(split)]) if POOLS[pool][1] else pairs
+            order = np.argsort(ties[candidates], kind="stable")
+            search = ExactSearch(sim[relations.texts[candidates]], order)
+            for start in range(0, len(pairs), ROUND):
+                rows = pairs[start : start + ROUND]
+                own = rows[is_mine[rows]]
+                queries = sim[split.point_ids[own]]
+                excluded = partial(relations.excluded, pool, own, candidates)
+                near, far = find(search, queries, np.arange(len(own)), K, excluded)
+                found[pool][own] = np.where(near >= 0, candidates[near], -1)
+                if pool == "epa":
+                    distances[own] = far
+                    nearest_rank[own] = search.places(queries, own, relations.own(own))
+                asked += len(rows)
+                if asked >= ROUND:
+                    heed()
+                    asked = 0
     found = {pool: gather_numpy_rows(answers, mine) for pool, answers in found.items()}
     scored = _scored(split, embeddings, model, found)
     return Retrieved(
@@ -136,7 +180,3 @@ def _scored(
         pool: Ranking(found, scores_of_pool)
         for (pool, found), scores_of_pool in zip(candidates.items(), stacked_scores, strict=True)
     }
-
-
-def _blocks(count: int) -> list[npt.NDArray[np.int64]]:
-    return np.array_split(np.arange(count), -(-count // BLOCK))

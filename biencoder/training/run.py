@@ -291,7 +291,9 @@ def finish(
     """
     model, epoch = state.model, state.progress.epoch
     results = [
-        final_evaluation.evaluate(split, data, evaluator.embedded(split.name), model)
+        final_evaluation.evaluate(
+            split, data, evaluator.embedded(split.name), model, interruption.raise_if_signalled
+        )
         for split in data.splits
     ]
     for result in results:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from biencoder.data.corpus import Split, load, text_hash
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.pools import GROUPS, POOLS, kinds, retrieve
+from biencoder.retrieval.pools import GROUPS, POOLS, Relations, retrieve
 from biencoder.retrieval.ranking import K, metrics, rank
 
 #: Negatives of each kind, summed over all points, as the corpus's own pair files hold them:
@@ -126,8 +126,10 @@ def test_the_rank_by_distance_counts_all_candidates():
 def sizes(split):
     """The number of negatives in each pool, summed over all points."""
     counts = np.zeros(10, dtype=np.int64)
+    relations = Relations(split)
     for rows in np.array_split(np.arange(len(split)), 20):
-        counts += np.bincount(kinds(split, rows).ravel(), minlength=10)
+        kinds = relations.kinds(rows[:, None], np.arange(2 * len(split)))
+        counts += np.bincount(kinds.ravel(), minlength=10)
     of_counters, of_points = (dict(zip(GROUPS, counts[at : at + 4], strict=True)) for at in (0, 4))
     return {
         pool: sum(of_counters[group] for group in counters) + sum(of_points[g] for g in points)
