@@ -4,6 +4,7 @@
 as the weights of the last epoch answer it. `logs.read` reads them into `Log.predictions`.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -82,7 +83,11 @@ def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[
         run_id = ours["run_id"].item()
         logged = _logged(metrics.filter(run_id=run_id))
         try:
-            table = _answers(contents(path), run_id)
+            data = contents(path)
+            checksum = hashlib.sha256(data).hexdigest()
+            if ours["predictions_sha256"].item() not in (None, checksum):
+                raise ValueError("its checksum is not the log's: changed or damaged")
+            table = _answers(data, run_id)
             flaw = next(_flaws(table, logged), None)
         except AnalysisError as error:
             notes.append(f"{error}, passed over")

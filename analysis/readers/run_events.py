@@ -75,6 +75,7 @@ class _RunEnd(_Event):
     event: Literal["run_end"]
     status: Literal["completed", "interrupted", "failed"]
     reason: str | None = None
+    predictions_sha256: str | None = None
     seconds: Annotated[FiniteFloat, Field(ge=0)] | None = None
 
 
@@ -106,7 +107,7 @@ def read_run_events(
         if isinstance(event, _Warning):
             warnings.append(event.model_dump(exclude={"event"}))
         elif isinstance(event, _Resume):
-            run |= {"status": None, "reason": None, "seconds": None}  # it goes on: no end so far
+            run |= dict.fromkeys(_RunEnd.model_fields.keys() - {"event", "run_id"})  # it goes on
         elif isinstance(event, _RunEnd):
             run |= event.model_dump(exclude={"event"})
     return (

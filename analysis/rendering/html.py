@@ -172,7 +172,9 @@ def _noted(log: Log) -> str:
 def _run(run: dict[str, Any]) -> str:
     """Write one run, folded: what is known of it, and its whole config."""
     known = [
-        [name, _text(run[name])] for name in RUNS if name not in ("run_id", "config", "decides")
+        [name, _text(run[name])]
+        for name in RUNS
+        if name not in ("run_id", "config", "decides", "predictions_sha256")
     ]
     config = json.loads(run["config"]) if run["config"] else None
     settings = (

@@ -302,6 +302,9 @@ class RunEnd(Event):
         description="Best epoch by validation; null: none was evaluated."
     )
     top1: dict[SplitName, Number] = Field(description="top1 of each split at the best epoch.")
+    predictions_sha256: str = Field(
+        default="", description="Checksum of <run_id>.predictions.parquet; left out without one."
+    )
     seconds: float = Field(
         description="Wall seconds of all parts of the run, without work that was lost between the "
         "last checkpoint and a kill."

@@ -1,5 +1,6 @@
 """Writes predictions, see `retrieval.predictions`, as parquet and as TREC run and qrels files."""
 
+import hashlib
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,10 +12,11 @@ from biencoder.storage.atomic import whole_file
 
 
 @distributed.main_process_only
-def write_parquet(tables: list[pl.DataFrame], path: Path) -> None:
-    """Write the tables of several splits as one parquet file."""
+def write_parquet(tables: list[pl.DataFrame], path: Path) -> str:
+    """Write the tables of several splits as one parquet file; returns its SHA-256."""
     with whole_file(path) as unfinished:
         pl.concat(tables).write_parquet(unfinished)
+        return hashlib.sha256(unfinished.read_bytes()).hexdigest()
 
 
 def write_trec(predictions: pl.DataFrame, run_id: str, folder: Path) -> None:

@@ -125,8 +125,8 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 if state.progress == Progress():
                     prepare(config, state, evaluator, first_stage, log)
                 trainer.fit()
-                finish(config, state, data, evaluator, tokenizer, log, interruption)
-            end["status"] = "completed"
+                found = finish(config, state, data, evaluator, tokenizer, log, interruption)
+            end = {"status": "completed", "reason": None, "predictions_sha256": found}
         except Interrupted as signalled:
             end = {"status": "interrupted", "reason": str(signalled)}
             say(f"{signalled}; the same command goes on from here")
@@ -283,9 +283,9 @@ def finish(
     tokenizer: Any,
     log: RunLog,
     interruption: Interruption,
-) -> None:
+) -> str:
     """Log the last epoch's pools, write its predictions, export the best epoch's model, and remove
-    what only training needs.
+    what only training needs. Returns the predictions' SHA-256.
 
     Runs are compared at the last epoch, the same for all of them.
     """
@@ -300,7 +300,7 @@ def finish(
         for pool, figures in result.pools.items():
             place = {"epoch": epoch, "split": result.split, "pool": pool}
             log.write(events.Pools.model_validate(place | figures))
-    prediction_files.write_parquet(
+    checksum = prediction_files.write_parquet(
         [result.predictions.with_columns(epoch=pl.lit(epoch)) for result in results],
         config.log_dir / f"{log.run_id}.predictions.parquet",
     )
@@ -312,6 +312,7 @@ def finish(
         # Before the log says completed: what is killed until then does the same again.
         checkpoint.drop_training_state(config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
+    return checksum or ""  # of the other processes, which write neither it nor the log
 
 
 def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:

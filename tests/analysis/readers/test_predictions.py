@@ -1,6 +1,8 @@
 """`analysis.readers.predictions`: what runs answered, read beside their logs, whole or damaged."""
 
+import hashlib
 import io
+import json
 import os
 
 import polars as pl
@@ -185,6 +187,25 @@ def test_a_pipe_or_device_in_the_place_of_predictions_is_named(tmp_path, runlog_
         make(tmp_path / f"{name}.predictions.parquet")
     log = logs.read([tmp_path])
     assert [note.rpartition(": ")[2] for note in log.notes] == ["no regular file, passed over"] * 2
+
+
+def test_one_flipped_bit_anywhere_is_noticed_by_the_checksum_of_the_log(
+    tmp_path, runlog_text, predicted
+):
+    path = tmp_path / "a.predictions.parquet"
+    predicted(ANSWERS).write_parquet(path)
+    data = path.read_bytes()
+    lines = runlog_text(run_id="a", status="interrupted").splitlines()
+    end = json.loads(lines[-1]) | {"predictions_sha256": hashlib.sha256(data).hexdigest()}
+    (tmp_path / "a.jsonl").write_text("\n".join([*lines[:-1], json.dumps(end)]) + "\n", "utf-8")
+    assert logs.read([tmp_path]).predictions.height == 2
+    for place in range(0, len(data), 40):
+        flipped = bytearray(data)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        log = logs.read([tmp_path])
+        assert log.predictions.is_empty()
+        assert any("a.predictions.parquet" in note for note in log.notes)
 
 
 def test_runs_that_are_told_apart_by_folder_keep_their_own_predictions(
