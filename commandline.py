@@ -15,14 +15,29 @@ import textwrap
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import fire
-from fire.decorators import SetParseFn
-from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
+
+def _not_installed(missing: ModuleNotFoundError) -> str:
+    return (
+        f"{missing.name} is not installed for {sys.executable}: run `make setup` once, then "
+        "`source .venv/bin/activate`"
+    )
+
+
+try:
+    import fire
+    from fire.decorators import SetParseFn
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+    if find_spec("polars") is None:  # which both packages import first of all
+        raise ModuleNotFoundError(name="polars")
+except ModuleNotFoundError as missing:
+    sys.exit(_not_installed(missing))
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -74,6 +89,9 @@ def main(
     except OSError as error:
         _complain(prog, str(error))
         silence()  # it may be standard output that is full
+        sys.exit(1)
+    except ModuleNotFoundError as error:
+        _complain(prog, _not_installed(error))
         sys.exit(1)
     except KeyboardInterrupt:
         _complain(prog, "interrupted by SIGINT")

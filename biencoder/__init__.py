@@ -2,3 +2,8 @@
 
 Data flows one way: corpus → triplets → model → loss → mining → evaluation → run log.
 """
+
+import sys
+
+if sys.argv[:1] == ["-m"]:  # a command begins: what is not installed is one line
+    import commandline  # noqa: F401

@@ -165,6 +165,30 @@ def test_the_job_does_not_start_when_a_flag_is_wrong():
         )
 
 
+@pytest.mark.parametrize(
+    "command", ["-m analysis.plot logs/", "-m analysis.report", "-m biencoder", "train.py --help"]
+)
+def test_a_command_without_its_environment_is_one_line_that_says_what_to_activate(command):
+    answer = subprocess.run(
+        [sys.executable, "-S", *command.split()],  # without site-packages
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1), answer.stderr
+    assert "then `source .venv/bin/activate`" in answer.stderr
+
+
+def test_what_the_job_itself_lacks_is_one_line_too(capsys):
+    def job(_):
+        raise ModuleNotFoundError(name="torch")
+
+    with pytest.raises(SystemExit) as end:
+        commandline.main(job, Options, prog="tool", argv=[])
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("tool: torch is not installed for ")
+
+
 def test_nothing_is_suggested_where_nothing_is_near():
     assert closest("zzz", ["rate", "smooth"]) == ""
 

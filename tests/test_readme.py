@@ -28,6 +28,11 @@ def blocks(page, first_line):
     return [textwrap.dedent(block) for block in found]
 
 
+def test_commands_of_the_environment_come_after_the_line_that_activates_it():
+    first = re.search("^    (python|train|biencoder) ", README, re.MULTILINE)
+    assert README.index("    source .venv/bin/activate\n") < first.start()
+
+
 @pytest.mark.parametrize("script", blocks(JOB, "#!/bin/bash"))
 def test_each_slurm_script_is_one_that_bash_can_parse(script):
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
