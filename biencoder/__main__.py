@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
 from biencoder.config import Config
-from biencoder.errors import RunError
+from biencoder.errors import RunError, shortage_named
 from commandline import UsageError
 
 CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
 CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
 SPLIT: Any = Field(None, description="Score this split alone; unset: all three.")
+SHORTAGE = "use --device=cpu, a smaller corpus, or a machine with more memory"
 TRAIN: Any = Config.model_fields  # flags that mean the same as those of `train`
 
 
@@ -50,7 +51,9 @@ class RetrieveOptions(BaseModel):
 
     checkpoint: str = CHECKPOINT
     checkpoint_dir: Path = CHECKPOINT_DIR
-    text: str | None = Field(None, description="The point to counter; unset: standard input.")
+    text: str | None = Field(
+        None, description="The point to counter; unset: standard input, all of it as one text."
+    )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
     corpus: Path | None = Field(
         None, description="Corpus to search; unset: the one that the model was trained on."
@@ -58,6 +61,7 @@ class RetrieveOptions(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
+@shortage_named(SHORTAGE)
 def evaluate(options: EvaluateOptions) -> None:
     """The `evaluate` command."""
     from biencoder.retrieval import final_evaluation
@@ -76,6 +80,7 @@ def evaluate(options: EvaluateOptions) -> None:
         print(f"TREC run and qrels files are in {folder}")
 
 
+@shortage_named(SHORTAGE)
 def retrieve(options: RetrieveOptions) -> None:
     """The `retrieve` command."""
     text = _standard_input() if options.text is None else options.text
@@ -92,6 +97,12 @@ def retrieve(options: RetrieveOptions) -> None:
 
 
 def _standard_input() -> str:
+    """Read one text of any number of lines; a person at a terminal is told so."""
+    if sys.stdin and sys.stdin.isatty():
+        print(
+            "the point to counter, one text of any number of lines; Ctrl-D ends it:",
+            file=sys.stderr,
+        )
     try:
         text = sys.stdin.read() if sys.stdin else ""  # None: closed by the shell
         text.encode()

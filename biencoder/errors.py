@@ -10,6 +10,8 @@ RunError                 a run that failed for a reason the user can act on; exi
 
 import errno
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 #: What a file system answers that does not offer a call, as locks on some network ones.
@@ -43,6 +45,41 @@ class FileError(RunError):
 
 class NotFiniteError(RunError):
     """Embeddings that contain NaN or infinity."""
+
+
+@contextmanager
+def shortage_named(advice: str) -> Iterator[None]:
+    """Raise `RunError` with `advice` where the block asks for more memory than there is."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_shortage(error):
+            raise
+        raise RunError(f"out of memory: {advice}") from None
+
+
+@contextmanager
+def encoder_named(explain: Callable[[str], str]) -> Iterator[None]:
+    """Raise `EncoderError` for whatever a stranger's files make a library raise in the block.
+
+    That may be a panic of Rust code, which is no `Exception`. `explain` makes the message of the
+    error's type and first line.
+    """
+    try:
+        yield
+    except BaseException as error:
+        kind = type(error).__name__
+        is_of_library = isinstance(error, Exception) or kind == "PanicException"
+        if not is_of_library or isinstance(error, RunError) or _is_shortage(error):
+            raise
+        raise EncoderError(explain(": ".join([kind, *str(error).splitlines()[:1]]))) from None
+
+
+def _is_shortage(error: BaseException) -> bool:
+    """Whether memory ran out: of Python, of torch on a CPU, or on a GPU."""
+    words = ("out of memory", "not enough memory", "can't allocate memory")
+    is_told = isinstance(error, RuntimeError) and any(said in str(error) for said in words)
+    return isinstance(error, MemoryError) or is_told
 
 
 def errno_of(error: BaseException) -> int | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from biencoder.data.upload import upload
-from biencoder.errors import EncoderError
+from biencoder.errors import EncoderError, encoder_named
 
 Rows = npt.NDArray[np.int64]
 
@@ -43,7 +43,8 @@ class Tokens:
         self.pad_id = tokenizer.pad_token_id or 0
         self.longest = max_length * LONGEST_TOKEN
         begun = [text[: self.longest] for text in texts]
-        encoded = tokenizer(begun, truncation=True, max_length=max_length)
+        with encoder_named(lambda error: f"the encoder's tokenizer fails at these texts: {error}"):
+            encoded = tokenizer(begun, truncation=True, max_length=max_length)
         self.ids = [np.array(ids, np.int64) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
         self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length

@@ -13,7 +13,7 @@ from biencoder.config import Config
 from biencoder.data import corpus
 from biencoder.data.corpus import Corpus
 from biencoder.data.tokens import Tokens, check_vocabulary
-from biencoder.errors import RunError
+from biencoder.errors import RunError, shortage_named
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.model.initialization import start_from_pretrained
@@ -33,6 +33,9 @@ from biencoder.training.messages import closing_line, describe
 from biencoder.training.state import TrainingState, make_optimizer, take_up
 from biencoder.training.trainer import Trainer
 
+#: Where memory runs out.
+ADVICE = "take --gradient_cache=on, lower --max_length or --batch_size, or use a smaller encoder"
+
 
 def train(config: Config, interruption: Interruption) -> int:
     """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
@@ -40,7 +43,7 @@ def train(config: Config, interruption: Interruption) -> int:
     Raises `RunError` for a failure that the user can act on.
     """
     device = environment.device(config.device)
-    with distributed.joined(device):
+    with distributed.joined(device), shortage_named(ADVICE):
         if distributed.world_size() == 1:
             return train_process(config, device, interruption)
         with interruption.agreed(distributed.all_reduce_max):
@@ -131,11 +134,6 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
             end = {"status": "interrupted", "reason": str(signalled)}
             say(f"{signalled}; the same command goes on from here")
             return signalled.status
-        except torch.OutOfMemoryError:
-            end["reason"] = "out of device memory"
-            raise RunError(
-                f"{end['reason']}: take --gradient_cache=on, or lower --max_length"
-            ) from None
         except BaseException as error:
             end["reason"] = f"{type(error).__name__}: {error}"
             raise

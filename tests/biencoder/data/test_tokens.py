@@ -4,8 +4,11 @@ import numpy as np
 import pytest
 import torch
 from handmade import CharTokenizer
+from tokenizers import Regex, Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from biencoder.data.tokens import LONGEST_TOKEN, Tokens, group_tokens
+from biencoder.errors import EncoderError
 
 
 def test_a_batch_is_padded_to_its_longest_text_and_masked():
@@ -40,6 +43,15 @@ def test_what_no_token_could_reach_is_cut_off_before_tokenising(monkeypatch):
     assert max(seen) == 8 * LONGEST_TOKEN
     lost = tokens.truncation()["tokens_lost"]
     assert lost == pytest.approx(1 - 13 / 10_000_005, abs=1e-4)  # as if it went on as it began
+
+
+def test_a_regular_expression_that_panics_is_one_line():
+    tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("^(a|a|aa)+$"), "isolated")
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]")
+    Tokens(["b"], fast, 8)
+    with pytest.raises(EncoderError, match="tokenizer fails at these texts: Pan.*retry-limit"):
+        Tokens(["a" * 40 + "b"], fast, 8)
 
 
 def test_the_share_of_unknown_tokens_is_measured():

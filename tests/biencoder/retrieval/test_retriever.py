@@ -186,6 +186,15 @@ def test_retrieve_reads_standard_input_where_no_text_is_given(run, command, monk
     assert "\n12. probability" in printed
 
 
+def test_a_person_at_a_terminal_is_asked_for_one_text(command, monkeypatch):
+    terminal = io.StringIO("\n\n")
+    terminal.isatty = lambda: True
+    monkeypatch.setattr(sys, "stdin", terminal)
+    status, _, printed = command("retrieve", "--checkpoint=x")
+    assert status == 2
+    assert printed.startswith("the point to counter, one text of any number of lines; Ctrl-D ends")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "line"),
     [

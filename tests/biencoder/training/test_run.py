@@ -17,6 +17,7 @@ from biencoder.config import Config
 from biencoder.data import corpus, tokens
 from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
+from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
@@ -436,6 +437,17 @@ def test_a_first_stage_that_is_not_there_leaves_no_log(settings):
     with pytest.raises(RunError, match="nothing: no checkpoint there"):
         train(config)
     assert not config.log_dir.exists()
+
+
+def test_a_device_too_small_for_the_model_is_one_line_and_leaves_no_log(settings, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(BiEncoder, "to", full)
+    config = Config(**settings)
+    with pytest.raises(RunError, match="^out of memory: take --gradient_cache=on"):
+        train(config)
+    assert not list(config.log_dir.glob("*.jsonl"))
 
 
 def test_a_tokenizer_without_the_words_of_the_corpus_is_refused_before_any_file(
