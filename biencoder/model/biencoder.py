@@ -115,14 +115,14 @@ def pooled_vector(
 
 
 def ready_mask(config: Any, mask: Tensor) -> Tensor:
-    """Make of a mask [B, L] the one that an encoder's attention uses, [B, 1, 1, L]; `mask` itself
-    where it is not known which.
+    """Make of a mask [B, L] the one that an encoder's attention uses, [B, 1, 1, L]; 0 and 1 where
+    it is not known which.
 
     An encoder that has to make it looks first whether any token is masked, and a processor that
     looks waits for the GPU.
     """
     if getattr(config, "model_type", None) not in PLAIN_ATTENTION:
-        return mask
+        return mask.long()  # some compute with it
     places = mask[:, None, None, :]
     if config._attn_implementation == "sdpa":
         return places

@@ -1,5 +1,7 @@
 """Loads the pretrained encoder and its tokenizer: packaged, from a folder, or from the hub."""
 
+import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,11 @@ from huggingface_hub.utils import logging as hub_logging
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from biencoder.errors import EncoderError
+from biencoder.errors import EncoderError, encoder_named
 from biencoder.runtime.console import say
+
+#: More layers than these would take hours to make before any weight is looked at.
+MOST_LAYERS = 1_000
 
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
@@ -33,9 +38,9 @@ def load(
         if Path(name).is_absolute() or name.startswith("."):
             raise EncoderError(f"--encoder={name}: no such folder")
         say(f"asking the model hub for {name}")  # it may take a minute to fail
-    try:
+    with encoder_named(partial(_why_not, name)):
         tokenizer = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
-        config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        config = _config(source)
         if layers is not None:
             deepest = getattr(config, "num_hidden_layers", 0)
             config.num_hidden_layers = min(layers, deepest)
@@ -47,8 +52,6 @@ def load(
             use_safetensors=True,  # nor unpickle it
             output_loading_info=True,
         )
-    except Exception as error:  # whatever a stranger's files make the library raise
-        raise EncoderError(_why_not(name, error)) from None
     if not getattr(encoder.config, "hidden_size", None):
         raise EncoderError(f"--encoder={name}: not a BERT-type encoder (it has no hidden_size)")
     if layers is not None and layers > deepest:
@@ -56,44 +59,65 @@ def load(
             f"--layers={layers}: {name} has {deepest}; name fewer, or none to keep all"
         )
     longest = getattr(encoder.config, "max_position_embeddings", max_length)
-    if max_length > longest:
+    if 0 < longest < max_length:  # -1: it has no limit
         raise EncoderError(f"--max_length={max_length}: {name} reads at most {longest} tokens")
     _fit_pooler(encoder, name, pooling)
     if lacking := set(loading["missing_keys"]) & encoder.state_dict().keys():
         raise EncoderError(
             f"--encoder={name}: {len(lacking)} of its weights are missing, {min(lacking)} for one"
         )
-    _try_out(encoder, tokenizer, max_length, f"--encoder={name}")
+    _try_out(encoder, tokenizer, pooling, max_length, f"--encoder={name}")
     return encoder, tokenizer
 
 
 def from_folder(folder: Path, pooling: str, max_length: int) -> tuple[nn.Module, Any]:
     """Load (encoder with random weights, tokenizer) from a checkpoint's configuration."""
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    with encoder_named(lambda _: f"{folder}: holds no encoder configuration and tokenizer"):
+        config = _config(folder)
         encoder = AutoModel.from_config(config, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except Exception:  # whatever a stranger's files make the library raise
-        raise EncoderError(f"{folder}: holds no encoder configuration and tokenizer") from None
     _fit_pooler(encoder, str(folder), pooling)
-    _try_out(encoder, tokenizer, max_length, str(folder))
+    _try_out(encoder, tokenizer, pooling, max_length, str(folder))
     return encoder, tokenizer
 
 
-def _try_out(encoder: Any, tokenizer: Any, max_length: int, name: str) -> None:
+def pooler_layer(encoder: Any) -> nn.Linear:
+    """Return the dense layer of an encoder's pooler, as `_try_out` has tried it."""
+    layer: nn.Linear = getattr(encoder.pooler, "dense", encoder.pooler)
+    return layer
+
+
+def _config(source: str | Path) -> Any:
+    """Load an encoder's configuration. Raises `EncoderError` where following it does harm."""
+    for index in Path(source).glob("*.index.json"):
+        names = json.loads(index.read_text("utf-8"))["weight_map"].values()
+        if any(Path(name).name != name for name in names):
+            raise EncoderError(f"{index}: names weights outside of its folder; get it elsewhere")
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    if (layers := getattr(config, "num_hidden_layers", 0)) > MOST_LAYERS:
+        raise EncoderError(f"{source}: {layers:,} layers, more than any encoder has")
+    return config
+
+
+def _try_out(encoder: Any, tokenizer: Any, pooling: str, max_length: int, name: str) -> None:
     """Run the longest input with the highest token id, so that a misfit fails before training."""
     ids = torch.full((1, max_length), len(tokenizer) - 1)
-    try:
-        with torch.no_grad():
-            states = encoder(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-        fits = states.shape == (1, max_length, encoder.config.hidden_size)
-    except Exception:  # whatever a stranger's files make the library raise
-        fits = False
-    if not fits:
-        raise EncoderError(
-            f"{name}: cannot read {max_length} tokens of its tokenizer as a BERT encoder can; "
-            "lower --max_length, or use another encoder"
-        )
+    misfit = (
+        f"{name}: cannot read {max_length} tokens of its tokenizer as a BERT encoder can; "
+        "lower --max_length, or use another encoder"
+    )
+    with encoder_named(lambda _: misfit), torch.no_grad():
+        output = encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
+        if output.last_hidden_state.shape != (1, max_length, encoder.config.hidden_size):
+            raise EncoderError(misfit)
+    strange_pooler = (
+        f"--pooling=pooler: the pooler of {name} is no dense layer with tanh upon the first "
+        "token's state, as the exported model needs; use mean or cls"
+    )
+    with encoder_named(lambda _: strange_pooler), torch.no_grad():
+        if pooling == "pooler":
+            expected = torch.tanh(pooler_layer(encoder)(output.last_hidden_state[:, 0]))
+            torch.testing.assert_close(output.pooler_output, expected)
 
 
 def _fit_pooler(encoder: nn.Module, name: str, pooling: str) -> None:
@@ -113,18 +137,29 @@ def _source(name: str) -> str:
     return name
 
 
-def _why_not(name: str, error: Exception) -> str:
+def _why_not(name: str, error: str) -> str:
+    """Say why an encoder cannot be loaded, from its files or from the library's `error`."""
     folder = Path(name)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
             problem = "there is no config.json in it"
         elif not list(folder.glob("*.safetensors")):
             problem = "there are no weights as .safetensors in it (pickles are not loaded)"
+        elif pointer := next(filter(_is_pointer, sorted(folder.iterdir())), None):
+            problem = f"{pointer.name} only points to the real file: fetch it by `git lfs pull`"
         else:
-            problem = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            problem = error
         return f"--encoder={name}: this folder holds no model that can be loaded: {problem}"
     return (
         f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
         f"the name and the connection (HF_HUB_OFFLINE=1 where it is cached), or use the packaged "
         f"{PACKAGED[0]}"
     )
+
+
+def _is_pointer(path: Path) -> bool:
+    """Whether a file is what git has of one that git-lfs keeps."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(40).startswith(b"version https://git-lfs")

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder
+from biencoder.model.encoder import pooler_layer
 from biencoder.runtime import distributed
 from biencoder.storage import checkpoint, rescore
 from biencoder.storage.atomic import whole_folder
@@ -67,8 +68,8 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
             },
         )
         if config.pooling == "pooler":
-            pooler = model.encoder.pooler.dense
-            add("Dense", _dense(hidden, hidden, "torch.nn.modules.activation.Tanh"), pooler)
+            tanh = "torch.nn.modules.activation.Tanh"
+            add("Dense", _dense(hidden, hidden, tanh), pooler_layer(model.encoder))
         identity = "torch.nn.modules.linear.Identity"
         add("Dense", _dense(hidden, SIMILARITY_SIZE, identity), model.similarity)
         if config.layernorm:

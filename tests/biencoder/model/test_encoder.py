@@ -105,6 +105,26 @@ def test_torn_weights_are_named(damaged):
     refused(damaged, "holds no model that can be loaded: ")
 
 
+def test_a_pointer_of_git_lfs_is_named(damaged):
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
+    (damaged / "model.safetensors").write_text(pointer)
+    refused(damaged, "model.safetensors only points to the real file: fetch it by `git lfs pull`")
+
+
+def test_an_index_that_leads_out_of_the_folder_is_refused(damaged):
+    index = {"metadata": {}, "weight_map": {"embeddings.LayerNorm.bias": "../../secret"}}
+    (damaged / "model.safetensors.index.json").write_text(json.dumps(index))
+    refused(damaged, "index.json: names weights outside of its folder")
+
+
+def test_more_layers_than_any_encoder_has_are_refused_before_they_are_made(damaged):
+    config = json.loads((damaged / "config.json").read_text()) | {"num_hidden_layers": 10**6}
+    (damaged / "config.json").write_text(json.dumps(config))
+    refused(damaged, "1,000,000 layers, more than any encoder has")
+    with pytest.raises(EncoderError, match="1,000,000 layers"):
+        from_folder(damaged, "mean", 64)
+
+
 def test_a_strangers_code_is_neither_run_nor_asked_about(damaged, monkeypatch):
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("asked"))
     config = json.loads((damaged / "config.json").read_text())
