@@ -36,11 +36,16 @@ class Objective(nn.Module):
         self.in_batch_weight = config.in_batch_weight
         self.listwise_weight = config.listwise_weight
 
-    @property
-    def uses_all_parameters(self) -> bool:
-        """Whether it is sure that every parameter gets a gradient."""
+    def uses_all_parameters(self, group: Group) -> bool:
+        """Whether it is sure that every parameter gets a gradient, the encoder's by a trial.
+
+        Some encoders have parameters that take no part, as Longformer's for global attention.
+        """
         trains_head = self.triplet_weight or self.listwise_weight
-        return self.model.fusion == "concatenated" and bool(trains_head)
+        self.encode([group]).sum().backward()
+        is_reached = all(p.grad is not None for p in self.model.encoder.parameters())
+        self.zero_grad(set_to_none=True)
+        return is_reached and self.model.fusion == "concatenated" and bool(trains_head)
 
     def forward(self, batch: Batch) -> Loss:
         """Compute the loss of the batch, which holds negatives where triplets have a weight."""

@@ -74,9 +74,9 @@ class Trainer:
         if self.gradient_cache:
             gradients = cached_gradients(objective)
         else:
-            parallel = distributed.data_parallel(
-                objective, self.device, all_used=objective.uses_all_parameters
-            )
+            one_text = self.tokens.batch(np.zeros(1, np.int64), self.device)
+            all_used = objective.uses_all_parameters(one_text)
+            parallel = distributed.data_parallel(objective, self.device, all_used=all_used)
             gradients = plain_gradients(parallel)
         try:
             self.throughput = Throughput(model.encoder, self.device, model.precision)

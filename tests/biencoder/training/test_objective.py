@@ -2,10 +2,11 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from handmade import CharTokenizer, make_split
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertModel, LongformerConfig, LongformerModel
 
 from biencoder.config import Config
 from biencoder.data import tokens
@@ -37,6 +38,22 @@ class Casts(TorchDispatchMode):
         if function is torch.ops.aten._to_copy.default and args[0].data_ptr() in self.of:
             self.found[args[0].data_ptr()] += 1
         return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "uses_all"),
+    [
+        (BertModel, BertConfig(**SMALL), True),
+        (LongformerModel, LongformerConfig(**SMALL, attention_window=[4]), False),
+    ],
+)
+def test_parameters_of_an_encoder_that_take_no_part_are_found_by_a_trial(kind, settings, uses_all):
+    model = build(Config(), kind(settings, add_pooling_layer=False), "float32")
+    known = Tokens(["a text"], CharTokenizer(), 16)
+    objective = Objective(model, Config(), margin=1.0)
+    group = known.batch(np.zeros(1, np.int64), torch.device("cpu"))
+    assert objective.uses_all_parameters(group) == uses_all
+    assert all(parameter.grad is None for parameter in model.parameters())
 
 
 def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups(monkeypatch):
