@@ -1,25 +1,38 @@
-"""Use a trained model: `evaluate` scores it, `retrieve` asks it.
+"""Use a trained model: `evaluate` scores it, `index` embeds texts, `retrieve` asks for them.
 
 python -m biencoder evaluate --checkpoint=RUN_ID --split=test
 python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abolished."
+python -m biencoder index --checkpoint=RUN_ID --corpus=texts.csv --out=texts.index
+python -m biencoder retrieve --checkpoint=RUN_ID --index=texts.index --queries=questions.jsonl
 """
 
+import json
 import sys
 import textwrap
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
 from biencoder.config import Config
 from biencoder.errors import RunError, shortage_named
+from biencoder.runtime.signals import Interrupted, Interruption
 from commandline import UsageError
+
+if TYPE_CHECKING:
+    from biencoder.data.sources import Texts
 
 CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
 CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
 SPLIT: Any = Field(None, description="Score this split alone; unset: all three.")
 SHORTAGE = "use --device=cpu, a smaller corpus, or a machine with more memory"
+CORPUS: Any = Field(
+    None,
+    description="What to search: a table with a column text (CSV, TSV, JSONL, Parquet), a folder "
+    "of .txt files, or a corpus of pairs; unset: what the model was trained on.",
+)
 TRAIN: Any = Config.model_fields  # flags that mean the same as those of `train`
 
 
@@ -41,10 +54,27 @@ class EvaluateOptions(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
-class RetrieveOptions(BaseModel):
-    """Print the best counter-arguments to a point.
+class IndexOptions(BaseModel):
+    """Embed the texts of a corpus once, so that they can be searched often."""
 
-    The nearest texts of the corpus by embedding are rescored by the pair head, best first.
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    checkpoint: str = CHECKPOINT
+    checkpoint_dir: Path = CHECKPOINT_DIR
+    corpus: Path | None = CORPUS
+    out: Path | None = Field(
+        None,
+        description="Folder of the index; unset: where retrieve looks for it, beside the "
+        "checkpoint, or in the user's cache where that is for reading alone.",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+
+
+class RetrieveOptions(BaseModel):
+    """Print the best counter-arguments to a point, or to each of many.
+
+    The nearest texts of the corpus by embedding are rescored by the pair head, best first. An index
+    of the corpus is made the first time, and used again until corpus or model change.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,9 +84,18 @@ class RetrieveOptions(BaseModel):
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
+    queries: str | None = Field(
+        None,
+        description="Many points: a table with a column text, and perhaps id, or '-' for lines of "
+        "JSON on standard input. Each is answered by a line of JSON, in order.",
+    )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
-    corpus: Path | None = Field(
-        None, description="Corpus to search; unset: the one that the model was trained on."
+    corpus: Path | None = CORPUS
+    index: Path | None = Field(
+        None, description="Folder of an index by `biencoder index`; with it no corpus is needed."
+    )
+    out: Path | None = Field(
+        None, description="File for the answers, a line of JSON each; unset: standard output."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
@@ -81,19 +120,71 @@ def evaluate(options: EvaluateOptions) -> None:
 
 
 @shortage_named(SHORTAGE)
-def retrieve(options: RetrieveOptions) -> None:
-    """The `retrieve` command."""
-    text = _standard_input() if options.text is None else options.text
-    if not text.strip():
-        raise UsageError("--text: there is no point to counter; give one, or pipe one in")
+def index(options: IndexOptions) -> None:
+    """The `index` command."""
     from biencoder.retrieval.retriever import Retriever
 
-    saved = Retriever.load(options.checkpoint, options.checkpoint_dir, options.device)
-    for place, hit in enumerate(saved.retrieve(text.strip(), options.top, options.corpus), start=1):
-        print(
-            f"{place}. probability {hit.probability:.3f}, distance {hit.distance:.3f}  {hit.name}"
-        )
-        print(textwrap.indent(textwrap.fill(hit.text, 96), "   "))
+    saved = Retriever.load(
+        options.checkpoint, options.checkpoint_dir, options.device, options.corpus
+    )
+    made = saved.make_index(options.out)
+    print(f"{made.folder}: an index of {len(made.rows):,} distinct texts")
+
+
+@shortage_named(SHORTAGE)
+def retrieve(options: RetrieveOptions) -> None:
+    """The `retrieve` command."""
+    asked = _questions(options)
+    if options.out is None:
+        for line in _answers(options, asked):
+            print(line)
+        return
+    from biencoder.storage.atomic import whole_file
+
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    # Opened before the work begins, which a file that cannot be written would waste.
+    with whole_file(options.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in _answers(options, asked))
+    print(f"{options.out}: {len(asked):,} answers")
+
+
+def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
+    """Yield the lines of the answers: for a person to one question, else one of JSON to each."""
+    from biencoder.retrieval.retriever import Retriever
+
+    saved = Retriever.load(
+        options.checkpoint,
+        options.checkpoint_dir,
+        options.device,
+        options.corpus,
+        options.index,
+    )
+    answers = saved.retrieve(asked.texts, options.top)
+    if options.queries is None and options.out is None:
+        for place, hit in enumerate(answers[0], start=1):
+            scores = f"probability {hit.probability:.3f}, distance {hit.distance:.3f}"
+            yield f"{place}. {scores}  {hit.id}"
+            yield textwrap.indent(textwrap.fill(hit.text, 96), "   ")
+        return
+    for name, text, hits in zip(asked.ids, asked.texts, answers, strict=True):
+        answer = {"id": name, "text": text, "answers": [vars(hit) for hit in hits]}
+        yield json.dumps(answer, ensure_ascii=False)
+
+
+def _questions(options: RetrieveOptions) -> "Texts":
+    """Read what is asked: one text by flag or from standard input, or many."""
+    from biencoder.data import sources
+
+    if options.queries is None:
+        text = _standard_input() if options.text is None else options.text
+        if not text.strip():
+            raise UsageError("--text: there is no point to counter; give one, or pipe one in")
+        return sources.Texts(["1"], [text.strip()])
+    if options.text is not None:
+        raise UsageError("--text and --queries: give one of them")
+    if options.queries == "-":
+        return sources.json_lines(_standard_input().split("\n"), "--queries=-")
+    return sources.table(Path(options.queries))
 
 
 def _standard_input() -> str:
@@ -111,12 +202,28 @@ def _standard_input() -> str:
     return text
 
 
+def _heeding_signals(job: Callable[[Any], None]) -> Callable[[Any], int]:
+    """Let a signal end `job` by an exception, so that it leaves no unfinished file."""
+
+    def run(options: BaseModel) -> int:
+        try:
+            with Interruption().handled():
+                job(options)
+        except Interrupted as signalled:
+            print(f"biencoder: {signalled}", file=sys.stderr)
+            return signalled.status
+        return 0
+
+    return run
+
+
 def main() -> None:
     """The console script `biencoder`."""
     commandline.commands(
         {
-            "evaluate": (evaluate, EvaluateOptions),
-            "retrieve": (retrieve, RetrieveOptions),
+            "evaluate": (_heeding_signals(evaluate), EvaluateOptions),
+            "index": (_heeding_signals(index), IndexOptions),
+            "retrieve": (_heeding_signals(retrieve), RetrieveOptions),
         },
         prog="biencoder",
         failures=(RunError,),

@@ -4,6 +4,7 @@ RunError                 a run that failed for a reason the user can act on; exi
 ├── CorpusError          a corpus that cannot be read
 ├── EncoderError         a pretrained encoder that cannot be loaded
 ├── CheckpointError      a checkpoint that cannot be read
+├── IndexFolderError     an index of texts that cannot be used
 ├── FileError            a file that cannot be written
 └── NotFiniteError       embeddings that contain NaN or infinity
 """
@@ -32,6 +33,10 @@ class EncoderError(RunError):
 
 class CheckpointError(RunError):
     """A checkpoint that cannot be read; the message names the path and what to do."""
+
+
+class IndexFolderError(RunError):
+    """An index of texts that cannot be used; the message names the folder or file and why."""
 
 
 class FileError(RunError):

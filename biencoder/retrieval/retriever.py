@@ -1,22 +1,30 @@
-"""Uses a saved model: evaluates it on a corpus, or retrieves counter-arguments to a point."""
+"""Uses a saved model: evaluates it on a corpus, or retrieves counter-arguments to points."""
 
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
 
-from biencoder.data import corpus
-from biencoder.data.corpus import Corpus
+from biencoder.data import corpus, sources
 from biencoder.data.tokens import Tokens
+from biencoder.errors import IndexFolderError
 from biencoder.model.biencoder import BiEncoder
-from biencoder.retrieval import final_evaluation
-from biencoder.retrieval.embedding import embed
+from biencoder.retrieval import final_evaluation, text_index
+from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.final_evaluation import SplitResult
-from biencoder.retrieval.neighbors import nearest
-from biencoder.retrieval.ranking import K
+from biencoder.retrieval.neighbors import Floats, Indices
+from biencoder.retrieval.ranking import BLOCK, K
+from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
+from biencoder.runtime.console import progress
 from biencoder.storage import checkpoint
 from biencoder.storage.progress import State
 
@@ -25,75 +33,146 @@ from biencoder.storage.progress import State
 class Hit:
     """A retrieved counter-argument."""
 
+    id: str  # as its source names it; of a corpus 'split/domain/title/stance/number/role'
     text: str
-    name: str  # 'split/domain/title/stance/number/role'
     probability: float  # of being the counter, by the pair head
     distance: float  # Euclidean, between the similarity embeddings
 
 
 @dataclass(frozen=True)
 class Retriever:
-    """A trained model, loaded from a checkpoint onto a device."""
+    """A trained model, loaded from a checkpoint onto a device, and the texts that it searches.
 
-    model: BiEncoder
-    tokenizer: Any
-    state: State
+    `source` is where these are read from, see `sources.load`; None: what the model was trained on.
+    `index_folder` is an index made before; None: one that is made when it is first needed.
+    """
+
+    folder: Path
+    model: BiEncoder = field(repr=False)
+    tokenizer: Any = field(repr=False)
+    state: State = field(repr=False)
     device: torch.device
+    source: Path | None = None
+    index_folder: Path | None = None
 
     @classmethod
-    def load(cls, reference: str, checkpoint_dir: Path, device_name: str) -> "Retriever":
+    def load(
+        cls,
+        reference: str,
+        checkpoint_dir: Path,
+        device_name: str,
+        source: Path | None = None,
+        index_folder: Path | None = None,
+    ) -> "Retriever":
         """Load the best weights of a run. Raises `RunError` for a missing checkpoint or device."""
         device = environment.device(device_name)
         folder = checkpoint.find(reference, checkpoint_dir)
-        return cls(*checkpoint.load(folder, device), device)
+        return cls(folder, *checkpoint.load(folder, device), device, source, index_folder)
 
-    def evaluate(self, data_dir: Path | None, split: str | None) -> list[SplitResult]:
+    def evaluate(self, data_dir: Path | None = None, split: str | None = None) -> list[SplitResult]:
         """Evaluate one split of a corpus or all, in all eight pools. Raises `CorpusError`."""
-        data = self._corpus(data_dir)
+        config = self.state.config
+        data = corpus.load(data_dir or config.data_dir, config.leaked_pairs)
         results = []
         for one in data.splits:
             if split in (None, one.name):
-                embeddings = embed(self.model, self._tokens(one.texts), self.device, one.name)
+                embeddings = self._embed(one.texts, one.name)
                 results.append(final_evaluation.evaluate(one, data, embeddings, self.model))
         return results
 
     @torch.no_grad()
-    def retrieve(self, text: str, top: int, data_dir: Path | None) -> list[Hit]:
-        """Retrieve the `top` counter-arguments to `text` from a corpus, best first."""
-        where: dict[str, tuple[str, str]] = {}
-        for split in self._corpus(data_dir).splits:
-            candidates = [*split.pairs["counter"], *split.pairs["point"]]
-            for name, candidate in zip(split.candidate_names, candidates, strict=True):
-                where.setdefault(corpus.text_key(candidate), (candidate, f"{split.name}/{name}"))
-        where.pop(corpus.text_key(text), None)  # the point itself counters nothing
-        texts, names = zip((text, ""), *where.values(), strict=True)
-        ties = np.array([corpus.text_hash(key) for key in ("", *where)])
-        found = embed(self.model, self._tokens([*texts]), self.device, "corpus")
-        rows, distances = nearest(
-            found.sim,
-            found.sim[:1],
-            max(K, top),
-            lambda _, candidate: candidate == 0,
-            ties=ties,
-        )
-        kept = rows[0][rows[0] >= 0]
-        rows_of_texts = torch.from_numpy(kept).to(self.device)
+    def retrieve(self, texts: Sequence[str], top: int = 5) -> list[list[Hit]]:
+        """Retrieve up to `top` counter-arguments to each of the texts, best first.
+
+        The nearest by embedding, ten or `top` of them, are rescored by the pair head. Raises
+        `RunError` for an index or a corpus that cannot be used.
+        """
+        if isinstance(texts, str):
+            raise TypeError("retrieve takes a list of texts: write [text]")
+        if top < 1:
+            raise ValueError(f"top={top}: must be 1 or more")
+        if len(texts) == 0:
+            return []
+        index, nearest = self.index, max(K, top)
+        asked = self._embed(texts, "questions")
+        answers: list[list[Hit]] = []
+        together = max(1, BLOCK // nearest)
+        with progress("searching", len(texts), "question") as bar:
+            for start in range(0, len(texts), together):
+                block = slice(start, start + together)
+                of_block = Embeddings(asked.sim[block], asked.h[block])
+                found = index.nearest(texts[block], of_block.sim, nearest)
+                answers += [hits[:top] for hits in self._rescored(of_block, *found)]
+                bar.update(len(of_block.sim))
+        return answers
+
+    @cached_property
+    def index(self) -> TextIndex:
+        """The index that is searched. Raises `RunError`."""
+        if self.index_folder is None:
+            return self.make_index()
+        texts = sources.load(self.source).digest if self.source else None
+        try:
+            return TextIndex.open(self.index_folder, self._digest, texts, self.device)
+        except IndexFolderError as error:
+            raise IndexFolderError(
+                f"{error}; biencoder index --out={self.index_folder} makes one there"
+            ) from None
+
+    def make_index(self, out: Path | None = None) -> TextIndex:
+        """Open the index of the texts in `out`, made now where it is not whole or not of them.
+
+        Unset, `out` is a folder beside the checkpoint, or in the user's cache where that is for
+        reading alone. Raises `RunError`.
+        """
+        source = self.source or self.state.config.data_dir
+        texts = sources.load(source)
+        folder = out or self._place(source, texts)
+        return text_index.ensure(folder, self._digest, texts, self._embed, self.device)
+
+    def _place(self, source: Path | None, texts: sources.Texts) -> Path:
+        run_dir = self.folder.parent
+        paths = f"{run_dir.resolve()}\0{source and source.resolve()}"
+        number = hashlib.sha256(paths.encode()).hexdigest()[:8]
+        name = f"{source.stem if source else 'sample_corpus'}-{number}"
+        beside = run_dir / "indexes" / name
+        if os.access(beside.parent if beside.parent.exists() else run_dir, os.W_OK):
+            return beside
+        with suppress(IndexFolderError):  # one that was made there before is good
+            return TextIndex.open(beside, self._digest, texts.digest, self.device).folder
+        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(caches) / "counterargument-biencoder" / "indexes" / name
+
+    @cached_property
+    def _digest(self) -> str:
+        return checkpoint.embedding_digest(self.folder, self.state.config)
+
+    def _embed(self, texts: Sequence[str], label: str) -> Embeddings:
+        tokens = Tokens(texts, self.tokenizer, self.state.config.max_length)
+        return embed(self.model, tokens, self.device, label)
+
+    def _rescored(self, asked: Embeddings, rows: Indices, distances: Floats) -> list[list[Hit]]:
+        """Make the hits of Q questions from their nearest texts, [Q, k] each, best first."""
+        question, place = np.nonzero(rows >= 0)
+        found = torch.from_numpy(rows[question, place])
+        index, asking = self.index, torch.from_numpy(question).to(self.device)
         scores = self.model.pair_score(
-            found.sim[:1].expand(len(kept), -1),
-            found.h[:1].expand(len(kept), -1),
-            found.sim[rows_of_texts],
-            found.h[rows_of_texts],
+            asked.sim[asking],
+            asked.h[asking],
+            index.sim[found.to(self.device)],
+            index.h[found].to(self.device),
         )
-        probabilities = torch.sigmoid(scores).tolist()
-        order = np.argsort(-scores.cpu().numpy(), kind="stable")[:top]
-        return [
-            Hit(texts[kept[n]], names[kept[n]], probabilities[n], float(distances[0][n]))
-            for n in order
-        ]
-
-    def _corpus(self, data_dir: Path | None) -> Corpus:
-        config = self.state.config
-        return corpus.load(data_dir or config.data_dir, config.leaked_pairs)
-
-    def _tokens(self, texts: list[str]) -> Tokens:
-        return Tokens(texts, self.tokenizer, self.state.config.max_length)
+        # Equal scores keep the order of distance.
+        pairs = index.rows[found.numpy()].select(
+            pl.Series("question", question),
+            pl.Series("score", scores.cpu().numpy()),
+            "id",
+            "text",
+            pl.Series("probability", torch.sigmoid(scores).cpu().numpy()),
+            pl.Series("distance", distances[question, place]),
+        )
+        pairs = pairs.sort("question", "score", descending=[False, True], maintain_order=True)
+        hits: list[list[Hit]] = [[] for _ in rows]
+        for of_question, _, *hit in pairs.iter_rows():
+            hits[of_question].append(Hit(*hit))
+        return hits

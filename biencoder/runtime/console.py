@@ -22,6 +22,12 @@ def say(line: str) -> None:
         discard_output()
 
 
+@main_process_only
+def note(line: str) -> None:
+    """Print a line to standard error, for commands whose standard output is their answer."""
+    tqdm.write(line, file=sys.stderr)
+
+
 def progress(label: str, total: int, unit: str, done: int = 0) -> "tqdm[Any]":
     """Return a progress bar of the main process; the others show nothing.
 

@@ -25,11 +25,13 @@ from pydantic import ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from biencoder.config import Config
 from biencoder.errors import CheckpointError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.runtime import distributed, environment
 from biencoder.storage.atomic import whole_file, whole_folder
+from biencoder.storage.identity import identity
 from biencoder.storage.progress import Progress, State
 
 INDEX = "checkpoints.json"
@@ -232,6 +234,17 @@ def read_index(run_dir: Path) -> dict[str, str]:
 def digest(folder: Path) -> str:
     """Hash a checkpoint's weights, 16 hexadecimal digits."""
     return _digest(folder / MODEL)[:16]
+
+
+def embedding_digest(folder: Path, config: Config) -> str:
+    """Hash what decides the vectors of a text: weights, encoder, tokenizer and how they are used.
+
+    The checkpoint is one that was verified.
+    """
+    checksums = json.loads((folder / CHECKSUMS).read_text("utf-8"))
+    files = {name: checksums[name] for name in checksums if name not in (STATE, TRAINING)}
+    used = {name: getattr(config, name) for name in ("pooling", "max_length", "layernorm")}
+    return identity(files | used)
 
 
 @distributed.main_process_only

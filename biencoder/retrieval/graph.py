@@ -1,0 +1,88 @@
+"""Approximate nearest neighbours by a graph of near texts, where faiss is installed.
+
+Hierarchical navigable small worlds: Malkov and Yashunin, 2016. The graph proposes candidates; their
+distances are computed as the exact search does.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from biencoder.retrieval.exact_search import BLOCK, ExactSearch, Floats, Indices
+from biencoder.retrieval.neighbors import find
+
+#: Texts from which an index gets a graph: there exact search takes as long as embedding a question
+#: of one sentence. Measured by `tests/benchmarks/bench_index.py`.
+LEAST_TEXTS = 500_000
+
+#: Edges of a text; candidates looked at when the graph is searched.
+EDGES, SEARCH_WIDTH = 32, 256
+
+#: Texts whose neighbours are searched both ways to measure recall.
+SAMPLE = 500
+
+#: What to do where it is not installed.
+HOW = (
+    "with faiss (pip install 'counterargument-biencoder[faiss]') the index gets a graph, which is "
+    "faster, when it is next used"
+)
+
+
+def is_installed() -> bool:
+    """Return whether faiss, an optional dependency, is there."""
+    return find_spec("faiss") is not None
+
+
+def build(vectors: np.ndarray, path: Path) -> None:
+    """Build the graph of vectors [T, D] and write it to `path`. Raises `OSError`."""
+    import faiss
+
+    built = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
+    built.add(vectors)
+    try:
+        faiss.write_index(built, str(path))
+    except RuntimeError as error:  # a full disk, say
+        raise OSError(str(error)) from None
+
+
+class GraphSearch:
+    """Searches a graph; an engine as those of `neighbors`, but that it may miss some."""
+
+    def __init__(self, path: Path, candidates: Tensor, order: Indices) -> None:
+        import faiss
+
+        self.candidates = candidates
+        self.order, self.position = order, np.argsort(order)
+        self.graph: Any = faiss.read_index(str(path))
+
+    def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+        self.graph.hnsw.efSearch = max(SEARCH_WIDTH, fetch)
+        rows = self.graph.search(queries.cpu().numpy(), fetch)[1]
+        found = self.candidates[torch.from_numpy(rows)]
+        offsets = found.double() - queries.double()[:, None]
+        distances = offsets.square().sum(2).sqrt().cpu().numpy()
+        # −1 stands for a place that the graph found nothing for.
+        return rows, np.where(rows < 0, np.inf, distances), np.full(len(rows), np.inf)
+
+    def together(self, fetch: int) -> int:
+        return max(1, BLOCK // (4 * fetch * self.candidates.shape[1]))
+
+
+def recall(search: GraphSearch, k: int) -> float:
+    """Measure the share of the k nearest texts of a text that the graph finds, over a sample."""
+    candidates = search.candidates
+    asked = np.linspace(0, len(candidates) - 1, min(SAMPLE, len(candidates))).astype(np.int64)
+
+    def itself(question: Indices, text: Indices) -> Any:
+        return asked[question] == text
+
+    questions = candidates[torch.from_numpy(asked)]
+    ways = (search, ExactSearch(candidates, search.order))
+    numbers = np.arange(len(asked))
+    found, true = (find(way, questions, numbers, k, itself)[0] for way in ways)
+    shares = [np.isin(one, other).mean() for one, other in zip(true, found, strict=True)]
+    return float(np.mean(shares))

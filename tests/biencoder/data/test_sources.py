@@ -1,0 +1,106 @@
+"""What can be searched, and what is said of what cannot."""
+
+import polars as pl
+import pytest
+
+from biencoder.data import corpus, sources
+from biencoder.errors import CorpusError
+
+ROWS = {"id": ["a", "b"], "text": ["One, two\nthree.", "Four."], "more": [1, 2]}
+
+
+def write(path, frame):
+    kinds = {
+        ".csv": frame.write_csv,
+        ".tsv": lambda place: frame.write_csv(place, separator="\t"),
+        ".jsonl": frame.write_ndjson,
+        ".parquet": frame.write_parquet,
+    }
+    kinds[path.suffix](path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_a_table_is_read_by_the_names_of_its_columns(tmp_path, ending):
+    path = write(tmp_path / f"texts{ending}", pl.DataFrame(ROWS).select("more", "text", "id"))
+    assert sources.load(path) == sources.Texts(["a", "b"], ROWS["text"])
+
+
+def test_rows_without_an_id_have_their_number_and_those_without_a_text_are_left_out(tmp_path):
+    path = write(tmp_path / "texts.csv", pl.DataFrame({"text": ["One.", None, "  ", "Four."]}))
+    assert sources.load(path) == sources.Texts(["1", "4"], ["One.", "Four."])
+
+
+def test_the_ids_of_a_beir_corpus_are_read(tmp_path):
+    path = write(tmp_path / "corpus.jsonl", pl.DataFrame({"_id": [7], "text": ["One."]}))
+    assert sources.load(path).ids == ["7"]
+
+
+def test_a_folder_of_texts_is_read_in_order_without_hidden_files(tmp_path):
+    for name in ("b.txt", "a/c.txt", ".hidden/d.txt", "e.md"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"{name} says so", "utf-8")
+    assert sources.load(tmp_path).ids == ["a/c.txt", "b.txt"]
+
+
+def test_a_corpus_gives_every_counter_and_point_those_of_leaked_pairs_too(write_corpus):
+    files = {
+        f"{split}/sport/running/pro/pro01{part}.txt": text
+        for split, text in (("training", "Same."), ("validation", "Same."), ("test", "Other."))
+        for part in ("a-point", "b-counter")
+    }
+    files |= {"training/sport/running/pro/pro02a-point.txt": "Point."}
+    files |= {"training/sport/running/pro/pro02b-counter.txt": "Counter."}
+    texts = sources.load(write_corpus(files))
+    assert texts.ids[0] == "training/sport/running/pro/01/counter"
+    assert texts.texts.count("Same.") == 4
+
+
+def test_without_a_source_the_sample_corpus_is_read():
+    pairs = sum(len(split) for split in corpus.load(None, "keep").splits)
+    assert len(sources.load(None)) == 2 * pairs
+
+
+def test_the_digest_tells_other_texts_and_other_names():
+    digests = {
+        sources.Texts(ids, texts).digest
+        for ids, texts in (
+            (["a", "b"], ["x", "y"]),
+            (["a", "b"], ["x", "z"]),
+            (["a", "c"], ["x", "y"]),
+            (["b", "a"], ["x", "y"]),
+        )
+    }
+    assert len(digests) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("none.csv", None, "none.csv: no such file or folder"),
+        ("texts.xlsx", b"x", "texts.xlsx: no table; one ends in .csv"),
+        ("a.csv", b"id,words\n1,One\n", "a table has it in a column text (here: id, words)"),
+        ("a.csv", b"", "a.csv: cannot be read"),
+        ("a.csv", b"text\n\xff\xfe\n", "a.csv: cannot be read"),
+        ("a.parquet", b"PAR1", "a.parquet: cannot be read"),
+        ("a.jsonl", b"", "a.jsonl: holds no text"),
+        ("a.jsonl", b'{"text": "One"}\n{"text": "tw', "a.jsonl: line 2 is no JSON object"),
+        ("a.jsonl", b'"One"\n', "a.jsonl: line 1 is no JSON object"),
+        ("a.jsonl", b'{"text": "\xe4"}', "a.jsonl: cannot be read"),
+        ("a.jsonl", b'{"text": "\\ud83d"}', "a.jsonl: row 1 holds half a character"),
+        ("a.jsonl", b'{"text": ' + b"[" * 100_000, "a.jsonl: line 1 is no JSON object"),
+        ("folder/a.md", b"One", "folder: nothing to search; name a table"),
+        ("folder/a.txt", b"\xff", "a.txt: not UTF-8 at byte 0"),
+        ("folder/a.txt", b" \n", "folder: holds no text"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_is_one_line(tmp_path, name, content, line):
+    path = tmp_path / name
+    if content is not None:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+    with pytest.raises(CorpusError) as raised:
+        sources.load(path.parent if path.parent != tmp_path else path)
+    assert line in str(raised.value)
+    assert "\n" not in str(raised.value)
