@@ -27,7 +27,7 @@ def train(config: Config) -> int:
             # and a signal is heeded from the first moment.
             from biencoder.training import run
 
-            return run.train(config, interruption)
+            return run.train(config, interruption).status
     except Interrupted as signalled:
         print(f"train: {signalled} before the run began", file=sys.stderr)
         return signalled.status

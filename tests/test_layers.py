@@ -18,6 +18,7 @@ LAYERS = {
         ("storage",),
         ("retrieval",),
         ("training",),
+        ("api",),
         ("__main__",),
     ),
     "analysis": (
@@ -26,6 +27,7 @@ LAYERS = {
         ("readers",),
         ("statistics",),
         ("rendering",),
+        ("api",),
         ("plot", "summary", "report", "to_legacy", "to_tensorboard"),
     ),
 }

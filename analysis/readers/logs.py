@@ -38,6 +38,10 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
 
     Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
     or no run can be read.
+
+    >>> log = read(["logs/reference/*.jsonl"])
+    >>> log.runs["run_id"].len()
+    12
     """
     notes: list[str] = []
     formats = find_logs(paths, notes)

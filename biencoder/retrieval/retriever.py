@@ -31,7 +31,11 @@ from biencoder.storage.progress import State
 
 @dataclass(frozen=True)
 class Hit:
-    """A retrieved counter-argument."""
+    """A retrieved counter-argument.
+
+    >>> Hit("t1", "Trains are paid for by fares.", probability=0.9, distance=8.5).id
+    't1'
+    """
 
     id: str  # as its source names it; of a corpus 'split/domain/title/stance/number/role'
     text: str
@@ -45,6 +49,12 @@ class Retriever:
 
     `source` is where these are read from, see `sources.load`; None: what the model was trained on.
     `index_folder` is an index made before; None: one that is made when it is first needed.
+
+    >>> from biencoder import load
+    >>> retriever = load("first")
+    >>> (hits,) = retriever.retrieve(["Homework should be abolished."], top=3)
+    >>> [hit.probability for hit in hits] == sorted((hit.probability for hit in hits), reverse=True)
+    True
     """
 
     folder: Path
@@ -69,10 +79,22 @@ class Retriever:
         folder = checkpoint.find(reference, checkpoint_dir)
         return cls(folder, *checkpoint.load(folder, device), device, source, index_folder)
 
-    def evaluate(self, data_dir: Path | None = None, split: str | None = None) -> list[SplitResult]:
-        """Evaluate one split of a corpus or all, in all eight pools. Raises `CorpusError`."""
+    def evaluate(
+        self, data_dir: str | Path | None = None, split: str | None = None
+    ) -> list[SplitResult]:
+        """Evaluate one split of a corpus or all, in all eight pools. Raises `CorpusError`.
+
+        Unset, `data_dir` is the corpus that the model was trained on.
+
+        >>> from biencoder import load
+        >>> (result,) = load("first").evaluate(split="test")
+        >>> result.metrics["n"], result.pools["epa"]["n"]
+        (36, 36)
+        """
+        if split not in (None, *corpus.SPLITS):
+            raise ValueError(f"split={split!r}: must be one of {', '.join(corpus.SPLITS)}")
         config = self.state.config
-        data = corpus.load(data_dir or config.data_dir, config.leaked_pairs)
+        data = corpus.load(Path(data_dir) if data_dir else config.data_dir, config.leaked_pairs)
         results = []
         for one in data.splits:
             if split in (None, one.name):
@@ -86,6 +108,11 @@ class Retriever:
 
         The nearest by embedding, ten or `top` of them, are rescored by the pair head. Raises
         `RunError` for an index or a corpus that cannot be used.
+
+        >>> from biencoder import load
+        >>> answers = load("first").retrieve(["Trains should be free.", "Ban cars."], top=2)
+        >>> [len(hits) for hits in answers]
+        [2, 2]
         """
         if isinstance(texts, str):
             raise TypeError("retrieve takes a list of texts: write [text]")

@@ -4,7 +4,7 @@ import json
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 import torch
@@ -37,8 +37,15 @@ from biencoder.training.trainer import Trainer
 ADVICE = "take --gradient_cache=on, lower --max_length or --batch_size, or use a smaller encoder"
 
 
-def train(config: Config, interruption: Interruption) -> int:
-    """Run the whole job and return its exit status: 0, or 128 + the signal that interrupted it.
+class Ended(NamedTuple):
+    """How a run ended: its name, and 0 or 128 + the signal that interrupted it."""
+
+    run_id: str
+    status: int
+
+
+def train(config: Config, interruption: Interruption) -> Ended:
+    """Run the whole job.
 
     Raises `RunError` for a failure that the user can act on.
     """
@@ -50,7 +57,7 @@ def train(config: Config, interruption: Interruption) -> int:
             return train_process(config, device, interruption)
 
 
-def train_process(config: Config, device: torch.device, interruption: Interruption) -> int:
+def train_process(config: Config, device: torch.device, interruption: Interruption) -> Ended:
     """Run the job on one of its processes."""
     started = time.monotonic()
     data = corpus.load(config.data_dir, config.leaked_pairs)
@@ -70,7 +77,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     former, run_id = choose_run(config, decides)
     if former and former.completed:
         say(f"run {run_id} is completed already; choose another --run_id for a new one")
-        return 0
+        return Ended(run_id, 0)
     if former:  # goes on in the precision that it was started in
         decides = former.start["decides"]
     corpus.check_negatives(config.data_dir, data.training)
@@ -133,7 +140,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
         except Interrupted as signalled:
             end = {"status": "interrupted", "reason": str(signalled)}
             say(f"{signalled}; the same command goes on from here")
-            return signalled.status
+            return Ended(run_id, signalled.status)
         except BaseException as error:
             end["reason"] = f"{type(error).__name__}: {error}"
             raise
@@ -144,7 +151,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 end["seconds"] = time.monotonic() - state.started
                 log.write(events.RunEnd.model_validate(end))
     say(closing_line(state.progress))
-    return 0
+    return Ended(run_id, 0)
 
 
 def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | None, str]:

@@ -12,7 +12,7 @@ OF_THE_MOMENT = ("time", "seconds", "path", *OF_SPEED)
 
 
 def train(config):
-    return run.train(config, Interruption())
+    return run.train(config, Interruption()).status
 
 
 def read_log(config):

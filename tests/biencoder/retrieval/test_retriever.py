@@ -322,6 +322,11 @@ def test_one_text_in_the_place_of_a_list_is_no_list_of_letters(saved):
         saved.retrieve("Trains should be free.")
 
 
+def test_a_split_that_there_is_not_is_answered_by_those_there_are(saved):
+    with pytest.raises(ValueError, match="split='tets': must be one of training, validation, test"):
+        saved.evaluate(split="tets")
+
+
 def test_nothing_asked_is_nothing_answered(saved):
     assert saved.retrieve([]) == []
     with pytest.raises(ValueError, match="top=0: must be 1 or more"):

@@ -1,0 +1,139 @@
+"""What a Python program uses: tables and pictures of a log that `read` has read.
+
+A log may hold several studies, whose runs answer different questions: tables have a column `study`,
+and a picture is of one of them.
+"""
+
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from analysis.errors import AnalysisError
+from analysis.rendering.figures import convergence, curves, loss
+from analysis.rendering.figures import effects as effects_picture
+from analysis.rendering.style import Style, styles
+from analysis.schema import SPLITS, Log
+from analysis.statistics.measures import MEASURES
+from analysis.statistics.results import Results, of_studies
+from analysis.statistics.study_effects import MEASURED
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def summarise(log: Log) -> pl.DataFrame:
+    """Measure each configuration of each study: a row each, study and then the columns of
+    `configuration_measures.per_configuration`. Shares lie in 0 to 1.
+
+    >>> table = summarise(read(["logs/reference"]))
+    >>> table["configuration", "runs", "last_test", "last_test_low", "last_test_high"].shape
+    (4, 5)
+    """
+    return _tables(log, lambda results: results.by_configuration)
+
+
+def effects(log: Log) -> pl.DataFrame:
+    """Estimate what LayerNorm and ReLU do in each study: study and the columns of
+    `study_effects.EFFECTS`. Shares: 0.01 is a point.
+
+    >>> found = effects(read(["logs/reference"])).filter(measure="test")
+    >>> found["effect"].to_list()
+    ['LayerNorm', 'ReLU', 'interaction']
+    """
+    return _tables(log, lambda results: results.effects)
+
+
+def plot_effects(
+    log: Log, measure: str = "test", *, study: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the effects on 'validation', 'test' or 'area' of a study, in points; returns the axes.
+
+    Raises `AnalysisError` where there are several studies and none is named.
+
+    >>> ax = plot_effects(read(["logs/reference"]))
+    >>> ax.get_xlabel()
+    'points of top-1'
+    """
+    _check(measure, MEASURED)
+    found = _of(log, study).effects.filter(measure=measure)
+    return effects_picture.plot_effects(found, found["effect"].to_list(), ax)
+
+
+def plot_curves(
+    log: Log, split: str = "test", *, study: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw top-1 of one split against epochs, a line a configuration; returns the axes.
+
+    Raises `AnalysisError` as `plot_effects` does.
+
+    >>> ax = plot_curves(read(["logs/reference"]), "validation")
+    >>> len(ax.get_legend_handles_labels()[1])
+    4
+    """
+    _check(split, SPLITS)
+    results = _of(log, study)
+    return curves.plot_curves(results.bands.filter(split=split), _styles(results), ax)
+
+
+def plot_measure(
+    log: Log, measure: str = "last_test", *, study: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw one of `measures.MEASURES`, a row a configuration with its interval; returns the axes.
+
+    Raises `AnalysisError` as `plot_effects` does.
+
+    >>> ax = plot_measure(read(["logs/reference"]), "area")
+    >>> len(ax.get_yticks())
+    4
+    """
+    _check(measure, MEASURES)
+    results = _of(log, study)
+    tables = results.by_configuration, results.by_run
+    return convergence.plot_measure(*tables, measure, _styles(results), ax)
+
+
+def plot_loss(
+    log: Log, configuration: str, *, study: str | None = None, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw the loss of one configuration and its parts; returns the axes.
+
+    Raises `AnalysisError` as `plot_effects` does.
+
+    >>> ax = plot_loss(read(["logs/reference"]), "with_layernorm_relu")
+    >>> ax.get_legend_handles_labels()[1][0]
+    'loss'
+    """
+    results = _of(log, study)
+    looks = _styles(results)
+    _check(configuration, looks)
+    of_one = results.losses.filter(configuration=configuration)
+    return loss.plot_loss(of_one, looks[configuration], ax)
+
+
+def _tables(log: Log, table: Callable[[Results], pl.DataFrame]) -> pl.DataFrame:
+    """Stack a table of every study, with the study's name before it."""
+    named = [
+        table(results).select(pl.lit(results.study.name).alias("study"), pl.all())
+        for results in of_studies(log)
+    ]
+    return pl.concat(named, how="diagonal")
+
+
+def _of(log: Log, study: str | None) -> Results:
+    found = {results.study.name: results for results in of_studies(log)}
+    if study is None and len(found) == 1:
+        return next(iter(found.values()))
+    if study not in found:
+        names = ", ".join(repr(name) for name in found)
+        raise AnalysisError(f"study={study!r}: name one of {names}")
+    return found[study]
+
+
+def _styles(results: Results) -> dict[str, Style]:
+    return styles(results.by_configuration)
+
+
+def _check(value: str, names: Collection[str]) -> None:
+    if value not in names:
+        raise AnalysisError(f"{value!r}: name one of {', '.join(names)}")
