@@ -174,6 +174,7 @@ METRIC_COLUMNS = (
     Column("n", pl.Int64, "points the value is a share of: logged, or recovered for legacy"),
 )
 METRICS = types(METRIC_COLUMNS)
+METRIC_KEY = [name for name in METRICS if name not in ("value", "n")]
 
 #: One row a line that looked like a log line and could not be read.
 REJECTED_COLUMNS = (

@@ -7,7 +7,7 @@ passed over is told in notes, sentences that name the file.
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -37,14 +37,20 @@ class _File(NamedTuple):
     named: bool  # by the user, rather than met in a folder or by a pattern
 
 
-def find_logs(paths: Sequence[str | Path], notes: list[str]) -> dict[Path, Format]:
+def find_logs(
+    paths: Sequence[str | Path],
+    notes: list[str],
+    known: Mapping[Path, Format] | None = None,
+) -> dict[Path, Format]:
     """Map each run log under `paths` to its format, in order of path within each of `paths`.
+
+    Of `known` ones the content is not looked at again.
 
     `paths` are files, folders (walked) and glob patterns. Appends to `notes` a sentence for each
     file that was passed over. Raises `AnalysisError` where a path does not exist or cannot be read,
     and where no log is found.
     """
-    formats = _formats(_find(paths, notes), notes)
+    formats = _formats(_find(paths, notes), notes, known or {})
     if not formats:
         shown, why = ", ".join(map(str, paths)), f" ({notes[0]})" if notes else ""
         raise AnalysisError(
@@ -123,7 +129,9 @@ def _context_note(folder: Path) -> str:
     return f"{folder}: runs for context, passed over; name it to read them"
 
 
-def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
+def _formats(
+    files: Sequence[_File], notes: list[str], known: Mapping[Path, Format]
+) -> dict[Path, Format]:
     """Map each log among `files` to its format."""
     formats: dict[Path, Format] = {}
     for path, named in files:
@@ -132,7 +140,7 @@ def _formats(files: Sequence[_File], notes: list[str]) -> dict[Path, Format]:
         if not named and (path.suffix == ".md" or path.name == "schema.json"):
             continue  # the contract of the logs, whose examples are no runs
         try:
-            content = _content(path)
+            content = known.get(path) or _content(path)
             reason = None if content == "other" else fault(path)
         except OSError as error:
             reason = f"cannot be read ({error.strerror})"

@@ -21,6 +21,7 @@ from analysis.readers.run_events import RUN_EVENTS, read_run_events
 from analysis.schema import (
     FORMAT_OF_SCHEMA,
     LOG_FIELDS,
+    METRIC_KEY,
     METRICS,
     POOLS,
     REJECTED,
@@ -98,7 +99,6 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
     table = pl.concat(metrics).sort("line", maintain_order=True)
     if events is not None:
         table = table.filter(pl.col("event").is_in(events))
-    key = [name for name in METRICS if name not in ("value", "n")]
     return Log(
         runs=conform(
             runs.with_columns(
@@ -106,7 +106,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
             ),
             RUNS,
         ),
-        metrics=conform(table, METRICS).unique(key, keep="last", maintain_order=True),
+        metrics=conform(table, METRICS).unique(METRIC_KEY, keep="last", maintain_order=True),
         rejected=conform(
             pl.DataFrame(rejections, schema=["line", "reason"], orient="row").with_columns(
                 source=pl.lit(source)

@@ -21,6 +21,7 @@ from analysis.errors import AnalysisError
 from analysis.readers import jsonl, legacy, predictions
 from analysis.readers.discovery import find_logs
 from analysis.readers.files import contents
+from analysis.readers.kept import Kept
 from analysis.readers.merging import legacy_names, rename_apart, without_copies
 from analysis.readers.unfinished import locked_files, with_state
 from analysis.schema import Log
@@ -30,10 +31,15 @@ _WORKERS = min(4, os.cpu_count() or 1)  # each holds one batch
 _MANY = 30  # pieces of work that are worth a progress bar
 
 
-def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> Log:
+def read(
+    paths: Sequence[str | Path],
+    events: Collection[str] | None = None,
+    kept: Kept | None = None,
+) -> Log:
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
     `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
+    With `kept` of an earlier call of the same arguments, what is new is read, and nothing else.
     Notes name the files that were passed over, and runs of one name in several files.
 
     Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
@@ -44,31 +50,40 @@ def read(paths: Sequence[str | Path], events: Collection[str] | None = None) -> 
     12
     """
     notes: list[str] = []
-    formats = find_logs(paths, notes)
-    kept = without_copies(list(formats), notes)
-    of_train = [path for path in kept if formats[path] == "jsonl"]
-    batches = _batches([path for path in kept if formats[path] == "legacy"])
+    formats = find_logs(paths, notes, kept.formats if kept else {})
+    originals = without_copies(list(formats), notes)
+    of_train = [path for path in originals if formats[path] == "jsonl"]
+    batches = _batches([path for path in originals if formats[path] == "legacy"])
 
     locked = locked_files()  # before the logs: a run that ends meanwhile did not stop
 
     def read_jsonl(path: Path) -> Log:
-        data = contents(path)
-        return with_state(jsonl.read(str(path), data, events), path, data, locked)
+        if kept:
+            log, data = kept.jsonl(path, events)
+        else:
+            data = contents(path)
+            log = jsonl.read(str(path), data, events)
+        return with_state(log, path, data, locked)
 
     def read_legacy(batch: Sequence[Path]) -> Log:
         files = [legacy.LegacyFile(str(path), names[path], contents(path)) for path in batch]
         return legacy.read(files, events)
 
+    def read_batch(batch: Sequence[Path]) -> Log:
+        return kept.batch(batch, read_legacy) if kept else read_legacy(batch)
+
     with ThreadPoolExecutor(_WORKERS) as pool:  # polars works outside Python's lock
-        logs = rename_apart(list(_shown(pool.map(read_jsonl, of_train), len(of_train))), notes)
+        read_ones = _shown(pool.map(read_jsonl, of_train), 0 if kept else len(of_train))
+        logs = rename_apart(list(read_ones), notes)
         taken = {run_id for log in logs for run_id in log.runs["run_id"]}
         names = legacy_names([path for batch in batches for path in batch], taken, notes)
-        logs += _shown(pool.map(read_legacy, batches), len(batches))
+        logs += _shown(pool.map(read_batch, batches), 0 if kept else len(batches))
     runs = pl.concat([log.runs for log in logs])
     if runs.is_empty():
         raise AnalysisError(f"{', '.join(map(str, paths))}: no run can be read: {_fault(logs)}")
     metrics = pl.concat([log.metrics for log in logs])
-    answers, passed_over = predictions.read(runs, metrics)
+    read_file = kept.answers if kept else predictions.read_file
+    answers, passed_over = predictions.read(runs, metrics, read_file)
     return Log(
         runs=runs,
         metrics=metrics,

@@ -53,7 +53,7 @@ def rename_apart(logs: Sequence[Log], notes: list[str]) -> list[Log]:
     """
     homes = defaultdict(list)
     for index, log in enumerate(logs):
-        for run_id, source in log.runs.select("run_id", "source").iter_rows():
+        for run_id, source in zip(log.runs["run_id"], log.runs["source"], strict=True):
             homes[run_id].append((index, Path(source)))
     renamed: dict[int, dict[str, str]] = defaultdict(dict)
     for run_id, places in homes.items():

@@ -6,8 +6,9 @@ as the weights of the last epoch answer it. `logs.read` reads them into `Log.pre
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -61,46 +62,72 @@ _FLAWS = {
 }
 
 
-def read(runs: pl.DataFrame, metrics: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+class Answers(NamedTuple):
+    """What was read of one file."""
+
+    table: pl.DataFrame  # columns PREDICTIONS; without rows where the file is passed over
+    note: str | None = None
+
+
+def read(
+    runs: pl.DataFrame,
+    metrics: pl.DataFrame,
+    read_file: Callable[[Path, str, str | None, pl.DataFrame], Answers],
+) -> tuple[pl.DataFrame, list[str]]:
     """Read the predictions of these runs (columns RUNS, METRICS): PREDICTIONS, and notes on files.
 
-    Noted are the completed runs beside whose log no such file lies, and files that are left out:
-    damaged ones, those that do not hold what `train` writes, or that are of another run, or of
-    another state of it, than the log.
+    Each file is read by `read_file`: the one below, or what keeps its answers. Noted are the
+    completed runs beside whose log no such file lies, and what `read_file` notes.
     """
     found = [pl.DataFrame(schema=PREDICTIONS)]
     notes: list[str] = []
     missing: list[str] = []
+    logged = _logged(metrics)
+    counted = logged.partition_by("run_id", as_dict=True)
     of_train = runs.filter(pl.col("format") != "legacy")
-    for (source,), ours in of_train.group_by("source", maintain_order=True):
-        path = beside(str(source))
+    by_source = of_train.group_by("source", maintain_order=True).agg(
+        "run_id", "status", "predictions_sha256"
+    )
+    for source, run_ids, states, checksums in by_source.rows():
+        path = beside(source)
         if not os.path.lexists(path):
-            missing.extend(ours.filter(status="completed")["run_id"])
+            missing += [r for r, s in zip(run_ids, states, strict=True) if s == "completed"]
             continue
-        if ours.height > 1:
+        if len(run_ids) > 1:
             notes.append(f"{path}: of one run, but its log holds several, passed over")
             continue
-        run_id = ours["run_id"].item()
-        logged = _logged(metrics.filter(run_id=run_id))
-        try:
-            data = contents(path)
-            checksum = hashlib.sha256(data).hexdigest()
-            if ours["predictions_sha256"].item() not in (None, checksum):
-                raise ValueError("its checksum is not the log's: changed or damaged")
-            table = _answers(data, run_id)
-            flaw = next(_flaws(table, logged), None)
-        except AnalysisError as error:
-            notes.append(f"{error}, passed over")
-            continue
-        except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-            flaw = str(error).split("\n")[0]
-        if flaw:
-            notes.append(f"{path}: not the predictions of this run ({flaw}), passed over")
-            continue
-        if logged.is_empty():
-            notes.append(f"{path}: used, though its log has no final evaluation to check it by")
-        found.append(conform(table, PREDICTIONS))
+        (run_id,), (checksum,) = run_ids, checksums
+        counts = counted.get((run_id,), logged.clear())
+        table, note = read_file(path, run_id, checksum, counts)
+        found.append(table)
+        notes += [note] if note else []
     return pl.concat(found), [*_missing_note(missing), *notes]
+
+
+def read_file(path: Path, run_id: str, checksum: str | None, logged: pl.DataFrame) -> Answers:
+    """Read the predictions of one run, and check them by what its log says and counts of them.
+
+    `checksum` is the SHA-256 of the file (None: not known), `logged` are those rows of METRICS that
+    count the same answers: top-1 in the widest pool. Left out, with a note, are damaged
+    files, those that do not hold what `train` writes, or that are of another run, or of another
+    state of it, than the log.
+    """
+    nothing = pl.DataFrame(schema=PREDICTIONS)
+    try:
+        data = contents(path)
+        if checksum not in (None, hashlib.sha256(data).hexdigest()):
+            raise ValueError("its checksum is not the log's: changed or damaged")
+        table = _answers(data, run_id)
+        flaw = next(_flaws(table, logged), None)
+    except AnalysisError as error:
+        return Answers(nothing, f"{error}, passed over")
+    except (ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        flaw = str(error).split("\n")[0]
+    if flaw:
+        note = f"{path}: not the predictions of this run ({flaw}), passed over"
+        return Answers(nothing, note)
+    unchecked = f"{path}: used, though its log has no final evaluation to check it by"
+    return Answers(conform(table, PREDICTIONS), unchecked if logged.is_empty() else None)
 
 
 def _missing_note(run_ids: Sequence[str]) -> Iterator[str]:
@@ -140,17 +167,17 @@ def _answers(data: bytes, run_id: str) -> pl.DataFrame:
 
 
 def _logged(metrics: pl.DataFrame) -> pl.DataFrame:
-    """Select what the log of one run counts of the same answers: its widest pool, epa.
+    """Select what logs count of the same answers: the widest pool, epa.
 
     A run that went on after its end has counted twice, the second time at its new last epoch.
     """
     return metrics.filter(event="pools", metric="top1_epa").filter(
-        pl.col("epoch") == pl.col("epoch").max()
+        pl.col("epoch") == pl.col("epoch").max().over("run_id")
     )
 
 
 def _flaws(table: pl.DataFrame, logged: pl.DataFrame) -> Iterator[str]:
-    """Yield each reason why a table of `_answers` cannot be used; `logged` is that of `_logged`."""
+    """Yield each reason why a table of `_answers` cannot be used; `logged` as in `read_file`."""
     for flaw, expression in _FLAWS.items():
         if table.select(expression.any()).item():
             yield flaw
