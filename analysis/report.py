@@ -11,13 +11,12 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import html, output, text
-from analysis.rendering.image import draw_by_agg
 from analysis.statistics.results import of_studies
 
 
 class Options(BaseModel):
-    """Write report.html: effects, pictures, tables, health notes and configs in one file that
-    needs nothing else.
+    """Write report.html: effects, charts, tables, health notes and configs in one file to explore
+    that needs nothing else.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,7 +37,6 @@ def _report(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.report`."""
-    draw_by_agg()
     commandline.main(_report, Options, prog="report", failures=(AnalysisError,), positional="paths")
 
 

@@ -14,6 +14,7 @@ import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import output, text
+from analysis.rendering.labels import counted
 from analysis.rendering.tensorboard_events import event_file
 from analysis.statistics.scalars import scalars
 from analysis.statistics.studies import Study, studies
@@ -46,8 +47,7 @@ def _convert(options: Options) -> None:
             folder = output.folder([], out / study.slug / name)
             data = event_file(f"{study.slug}/{name}", run, series)
             output.grow(folder / "events.out.tfevents.0.analysis", data)
-    count = f"{log.runs.height:,} run{'s' * (log.runs.height != 1)}"
-    print(f"wrote {count} to {out}: tensorboard --logdir={out}")
+    print(f"wrote {counted(log.runs.height, 'run')} to {out}: tensorboard --logdir={out}")
 
 
 def _names(study: Study) -> list[str]:

@@ -1,141 +1,210 @@
-"""Writes report.html: effects, pictures, tables and configs in one file.
+"""Writes report.html: effects, charts, tables and configs in one file to explore.
 
-The file holds everything it shows: no script, no font, no picture from elsewhere. Every text from a
-log is escaped, and a content security policy forbids what might slip through.
+The file holds everything it shows, plotly.js included. A content security policy allows its two
+scripts by their hashes, and nothing from elsewhere.
 """
 
+import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
-from html import escape
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from analysis.printable import printable
 from analysis.rendering import effect_text, notes, table_rows
-from analysis.rendering.figures.collection import figures
-from analysis.rendering.image import rendered
-from analysis.rendering.style import INK, MUTED
+from analysis.rendering.charts.chart import OTHER, Key, legend, variants
+from analysis.rendering.charts.collection import charts
+from analysis.rendering.html_parts import (
+    Marks,
+    attributes,
+    box,
+    bullets,
+    chart,
+    folded,
+    glyph,
+    paragraph,
+    safe,
+    table,
+)
+from analysis.rendering.labels import counted
+from analysis.rendering.style import styles
 from analysis.schema import RUNS, Log
 from analysis.statistics.comparisons import comparisons
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-CAPTIONS = {
-    "runs": "Each run: top-1 on training, validation and test after each epoch.",
-    "effects": "What LayerNorm and ReLU do.",
-    "curves": "Configurations compared: top-1 by split.",
-    "convergence": "How fast a configuration converges, and where it ends.",
-    "loss": "Loss with its parts, and the share of hard negatives.",
-    "diagnosis": "Which points are answered, and what the wrong answers are.",
-}
+ASSETS = Path(__file__).with_name("assets")
 
 STUDY = (
     "The runs of a study share all that decides a result but LayerNorm, ReLU and the seed; its "
-    "figures are its own. Studies that differ in one setting are compared in it below."
+    "figures are its own. Studies that differ in one setting are compared in it here."
 )
 
-PAGE = """<!doctype html>
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; script-src"
+)
+
+HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<link rel="icon" href="data:,">
 <title>Training runs compared</title>
 <style>
-:root {{ color-scheme: light dark;
-  --ink: #1b1b1b; --muted: #6b6b6b; --paper: #fff; --line: #d4d4d4; --soft: #f4f4f4; }}
-@media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #e8e8e8; --muted: #a3a7ad; --paper: #15171a; --line: #3d4148; --soft: #1f2226; }}
-}}
-body {{ margin: 0 auto; padding: 1rem; max-width: 72rem; color: var(--ink);
-  background: var(--paper); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
-h1, h2, h3 {{ line-height: 1.25; }}
-h2 {{ margin-top: 2.5rem; border-bottom: 1px solid var(--line); }}
-figure {{ margin: 1.5rem 0; }}
-figcaption {{ font-weight: 600; margin-bottom: .5rem; }}
-.scroll {{ overflow-x: auto; }}
-.scroll svg {{ display: block; width: 100%; min-width: 44rem; height: auto; }}
-table {{ border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }}
-th, td {{ padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right;
-  vertical-align: top; white-space: nowrap; overflow-wrap: normal; }}
-th {{ background: var(--soft); }}
-th:first-child, td:first-child, .text td, .text th {{ text-align: left; }}
-.text td:last-child {{ white-space: normal; min-width: 16rem; overflow-wrap: anywhere; }}
-details {{ border-bottom: 1px solid var(--line); padding: .4rem 0; }}
-summary {{ cursor: pointer; }}
-.small {{ font-size: .875rem; color: var(--muted); }}
-</style>
+{style}</style>
 </head>
 <body>
-{body}
-</body>
-</html>
+<div class="page">
 """
 
+CONTROLS = """<aside aria-label="What is shown"><details id="controls" open>
+<summary>Show</summary>
+<fieldset><legend>Variants</legend>{variants}</fieldset>
+<fieldset><legend>Studies</legend>{studies}</fieldset>
+<p><label>Theme <select id="theme"><option value="">as the system's</option>
+<option value="light">light</option><option value="dark">dark</option></select></label></p>
+<p><button id="everything">Show everything</button></p>
+</details></aside>
+"""
 
-def page(log: Log, every: Sequence[Results]) -> str:
-    """Write the whole report: a part a study, then what concerns all of them."""
+NOSCRIPT = (
+    "<noscript><p>The charts need JavaScript; their sentences and the tables do not.</p></noscript>"
+)
+
+
+def page(log: Log, every: Sequence[Results]) -> bytes:
+    """Write the whole report."""
+    return document(opening(every), [*map(study, every), rest(log, every)])
+
+
+def document(opening_of_page: str, parts: Sequence[str], live: str = "") -> bytes:
+    """Put a page together: its `opening`, what is said of runs that go on, and further parts."""
+    head, tail = _frame()
+    body = "\n".join([opening_of_page, live, *parts, "</main>"])
+    return b"".join([head, body.encode(), tail])
+
+
+def opening(every: Sequence[Results]) -> str:
+    """Write the controls and the heading."""
     runs = sum(results.by_run.height for results in every)
-    parts = [
-        "<h1>Training runs compared</h1>",
-        _paragraph(f"{runs:,} runs in {len(every):,} studies. {STUDY}"),
-        *(line for results in every for line in _study(results)),
-        "<h2>How studies differ</h2>",
-        _differences(every),
-        _list(effect_text.comparison_lines(comparisons(every))),
-        "<h2>What the runs and the readers noted</h2>",
-        _noted(log),
-        "<h2>Runs</h2>",
-        *(_run(run) for results in every for run in results.log.runs.iter_rows(named=True)),
-        "<h2>Columns</h2>",
-        _list([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True),
-    ]
-    return PAGE.format(body="\n".join(parts))
+    count = f"{counted(runs, 'run')} in {counted(len(every), 'study', 'studies')}"
+    head = ["<main>", "<h1>Training runs compared</h1>", paragraph(count, small=True), NOSCRIPT]
+    return "\n".join([_controls(every), *head])
+
+
+@cache
+def _frame() -> tuple[bytes, bytes]:
+    """Return what stands before and after the body of every report."""
+    from plotly.offline import get_plotlyjs
+
+    scripts = [get_plotlyjs(), (ASSETS / "page.js").read_text("utf-8")]
+    hashes = [b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
+    policy = " ".join([POLICY, *(f"'sha256-{digest}'" for digest in hashes)])
+    head = HEAD.format(policy=policy, style=(ASSETS / "page.css").read_text("utf-8"))
+    tail = "".join(f"<script>{script}</script>\n" for script in scripts)
+    return head.encode(), f"\n</div>\n{tail}</body>\n</html>\n".encode()
+
+
+def _controls(every: Sequence[Results]) -> str:
+    """Write the boxes that switch variants and studies on and off."""
+    keys: dict[str, Key] = {}
+    for results in every:
+        of = variants(results.by_configuration)
+        for key in legend(styles(results.by_configuration), of):
+            keys.setdefault(str(key.variant), key)
+    of_variants = (
+        box("variant", variant, f"{glyph(key)} {safe(variant)}") for variant, key in keys.items()
+    )
+    of_studies = (
+        box("study", r.study.slug, f'<a href="#{safe(r.study.slug)}">{safe(r.study.name)}</a>')
+        for r in every
+    )
+    return CONTROLS.format(variants="\n".join(of_variants), studies="\n".join(of_studies))
+
+
+def study(results: Results) -> str:
+    """Write one study: its answer, its charts, its tables, its notes."""
+    slug = results.study.slug
+    head = f'<section id="{safe(slug)}"{attributes({"study": slug})}>'
+    head += f"<h2>{safe(results.study.name)}</h2>"
+    return "\n".join([head, *_study(results), "</section>"])
 
 
 def _study(results: Results) -> Iterator[str]:
-    """Write one study: its answer, its pictures, its tables, its notes."""
-    yield f"<h2>{_safe(results.study.name)}</h2>"
-    if results.study.format != "legacy":
-        yield f"<p><strong>{_safe(effect_text.answer(results.effects))}</strong></p>"
-        yield _list(effect_text.sentences(results.effects))
-    yield _paragraph(table_rows.heading(results))
-    yield _paragraph(table_rows.untrained(results))
-    yield from (_figure(name, figure) for name, figure in figures(results).items())
+    slug, of = results.study.slug, variants(results.by_configuration)
+    sentences = effect_text.sentences(results.effects)
+    for drawn in charts(results):
+        yield chart(drawn, f"{slug}-{drawn.name}")
+        if drawn.name == "effects" and sentences:
+            yield folded("Each effect in words", bullets(sentences), f"{slug}-sentences")
     yield "<h3>Configurations</h3>"
-    yield _table(table_rows.configuration_rows(results))
+    yield paragraph(table_rows.heading(results))
+    yield paragraph(table_rows.untrained(results))
+    names = results.by_configuration["configuration"]
+    marks: list[Marks] = [{"variant": of[name]} for name in names]
+    yield table(table_rows.configuration_rows(results), name=f"{slug}-configurations", marks=marks)
     yield "<h3>Runs</h3>"
-    yield _table(table_rows.run_rows(results.by_run))
+    yield table(
+        table_rows.run_rows(results.by_run), name=f"{slug}-runs", marks=_run_marks(results.by_run)
+    )
     if results.pools.height:
-        yield f"<h3>{escape(table_rows.POOLS_HEADING)}</h3>"
-        yield _table(table_rows.pool_rows(results.pools))
-    yield _paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
-    yield from _errors(results.shown_errors)
+        yield f"<h3>{safe(table_rows.POOLS_HEADING)}</h3>"
+        marks = [{"variant": of.get(name, OTHER)} for name in results.pools["configuration"]]
+        yield table(table_rows.pool_rows(results.pools), name=f"{slug}-pools", marks=marks)
+    yield paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
+    yield from _errors(results, of)
     yield "<h3>Health</h3>"
-    yield _checks(results.curve_checks)
-    yield _list(notes.of_study(results), small=True)
+    yield _checks(results.curve_checks, f"{slug}-health")
+    yield bullets(notes.of_study(results), small=True)
 
 
-def _figure(name: str, figure: "Figure") -> str:
-    """Write a picture as inline SVG in the page's ink, so that it is legible on dark paper."""
-    kind, _, number = name.partition("-")
-    caption = CAPTIONS[kind] + (f" Part {number}." if number else "")
-    svg = rendered(figure, "svg", transparent=True).decode()
-    svg = svg[svg.index("<svg") :].replace("<svg", f'<svg role="img" aria-label="{caption}"', 1)
-    svg = svg.replace(f": {INK}", ": var(--ink)").replace(f": {MUTED}", ": var(--muted)")
-    return f"<figure><figcaption>{caption}</figcaption>{_scroll(svg)}</figure>"
+def _run_marks(runs: pl.DataFrame) -> list[Marks]:
+    """Say of each row of a table of runs which variant and run it is of."""
+    rows = runs.select("variant", "run_id").rows()
+    return [{"variant": variant or OTHER, "run": run} for variant, run in rows]
 
 
-def _errors(shown: pl.DataFrame) -> Iterator[str]:
+def _errors(results: Results, of: dict[str, str]) -> Iterator[str]:
     """Write the table of right and wrong answers; nothing where no run left predictions."""
+    shown = results.shown_errors
     if shown.height:
-        yield f"<h3>{escape(table_rows.ERRORS_HEADING)}</h3>"
-        yield _table(table_rows.error_rows(shown))
-        yield _paragraph(table_rows.ERRORS_NOTATION, small=True)
+        rows = table_rows.error_rows(shown)
+        columns: list[Marks] = [{}] * 3 + [{"variant": of.get(n, OTHER)} for n in rows[0][3:]]
+        yield f"<h3>{safe(table_rows.ERRORS_HEADING)}</h3>"
+        yield table(rows, name=f"{results.study.slug}-answers", columns=columns)
+        yield paragraph(table_rows.ERRORS_NOTATION, small=True)
+
+
+def _checks(found: pl.DataFrame, name: str) -> str:
+    """Write the findings of `curve_checks.check`."""
+    if found.is_empty():
+        return paragraph("Nothing to note.")
+    rows = [["run", "note", "finding"], *found.select("run_id", "note", "text").rows()]
+    return table(rows, name=name, text=True)
+
+
+def rest(log: Log, every: Sequence[Results]) -> str:
+    """Write what concerns all studies: their differences, notes, the runs, the columns."""
+    compared = effect_text.comparison_lines(comparisons(every))
+    parts = [
+        "<h2>How studies differ</h2>",
+        *([paragraph(STUDY), _differences(every)] if len(every) > 1 else []),
+        paragraph("There is one study.") if len(every) == 1 else "",
+        bullets(compared),
+        "<h2>What the runs and the readers noted</h2>",
+        _noted(log),
+        "<h2>Config of each run</h2>",
+        *(_run(run) for results in every for run in results.log.runs.iter_rows(named=True)),
+        "<h2>Columns</h2>",
+        bullets([f"{m.heading}: {m.definition}" for m in MEASURES.values()], small=True),
+    ]
+    return "\n".join(filter(None, parts))
 
 
 def _differences(every: Sequence[Results]) -> str:
@@ -145,16 +214,7 @@ def _differences(every: Sequence[Results]) -> str:
     varying = [f for f in fields if len({own.get(f) for own in settings}) > 1]
     heads = ["setting", *(results.study.name for results in every)]
     rows = [[field, *(own.get(field) or "unset" for own in settings)] for field in varying]
-    return _table([heads, *rows], text=True) if rows else _paragraph("There is one study.")
-
-
-def _checks(notes: pl.DataFrame) -> str:
-    """Write the findings of `curve_checks.check`."""
-    if notes.is_empty():
-        return _paragraph("Nothing to note.")
-    return _table(
-        [["run", "note", "finding"], *notes.select("run_id", "note", "text").rows()], text=True
-    )
+    return table([heads, *rows], text=True)
 
 
 def _noted(log: Log) -> str:
@@ -166,7 +226,7 @@ def _noted(log: Log) -> str:
         f"{row['run_id']}, epoch {row['epoch']}: {row['message']}; {row['action']}"
         for row in log.warnings.iter_rows(named=True)
     ]
-    return _list([*log.notes, *broken, *warned] or ["Nothing."])
+    return bullets([*log.notes, *broken, *warned] or ["Nothing."])
 
 
 def _run(run: dict[str, Any]) -> str:
@@ -180,41 +240,15 @@ def _run(run: dict[str, Any]) -> str:
     settings = (
         [[name, _text(value)] for name, value in config.items()] if isinstance(config, dict) else []
     )
-    body = _table([["", "run"], *known], text=True)
+    body = table([["", "run"], *known], text=True)
     body += (
-        _table([["", "config"], *settings], text=True)
+        table([["", "config"], *settings], text=True)
         if settings
-        else _paragraph("No config in the log.")
+        else paragraph("No config in the log.")
     )
-    heading = f'{_safe(run["run_id"])} <span class="small">{_safe(run["configuration"])}</span>'
-    return f"<details><summary>{heading}</summary>{body}</details>"
-
-
-def _table(cells: Sequence[Sequence[str]], text: bool = False) -> str:
-    """Write rows of text, headings first; `text`: words, to the left, the last column wrapped."""
-    head = "".join(f"<th>{_safe(cell)}</th>" for cell in cells[0])
-    body = "".join(
-        f"<tr>{''.join(f'<td>{_safe(cell)}</td>' for cell in row)}</tr>" for row in cells[1:]
-    )
-    kind = ' class="text"' if text else ""
-    return _scroll(f"<table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
-
-
-def _scroll(content: str) -> str:
-    """Wrap content so that it scrolls by itself; focusable, so that the keyboard scrolls it too."""
-    return f'<div class="scroll" tabindex="0">{content}</div>'
-
-
-def _list(items: Sequence[str], small: bool = False) -> str:
-    """Write a list of plain texts."""
-    kind = ' class="small"' if small else ""
-    return f"<ul{kind}>{''.join(f'<li>{_safe(item)}</li>' for item in items)}</ul>"
-
-
-def _paragraph(text: str, small: bool = False) -> str:
-    """Write a paragraph of plain text."""
-    kind = ' class="small"' if small else ""
-    return f"<p{kind}>{_safe(text)}</p>"
+    heading = f'{safe(run["run_id"])} <span class="small">{safe(run["configuration"])}</span>'
+    mark = attributes({"variant": run["variant"] or OTHER})
+    return f"<div{mark}>{folded(heading, body, 'run-' + run['run_id'])}</div>"
 
 
 def _text(value: Any) -> str:
@@ -222,8 +256,3 @@ def _text(value: Any) -> str:
     if value is None:
         return "–"
     return str(value) if not isinstance(value, list | dict | bool) else json.dumps(value)
-
-
-def _safe(text: str) -> str:
-    """Strip control characters from text and escape it."""
-    return escape(printable(text))

@@ -19,12 +19,12 @@ def draw_by_agg() -> None:
     os.environ["MPLBACKEND"] = "agg"
 
 
-def rendered(figure: "Figure", file_format: str, transparent: bool = False) -> bytes:
+def rendered(figure: "Figure", file_format: str) -> bytes:
     """Render the figure as a 'png' or 'svg' file; the same figure gives the same bytes."""
     buffer = io.BytesIO()
     with house_style(), warnings.catch_warnings():
         # Names in a log may hold letters that the font lacks: a box in their place is no news.
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         metadata = {"Date": None} if file_format == "svg" else None
-        figure.savefig(buffer, format=file_format, metadata=metadata, transparent=transparent)
+        figure.savefig(buffer, format=file_format, metadata=metadata)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""Shortens and breaks the names that stand in a picture, and counts points."""
+"""Shortens and breaks the names that stand in a picture, and counts points and other things."""
 
 from collections.abc import Sequence
 
@@ -18,3 +18,8 @@ def wrapped(text: str, characters: int) -> str:
     first, comma, rest = text.partition(", ")
     lines = [first + comma.rstrip(), rest] if comma else [first]
     return "\n".join(short(line, characters) for line in lines)
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """Write a number of things, '1 run' or '2 runs'; `many` is the plural that is no -s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

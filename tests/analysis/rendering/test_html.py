@@ -1,5 +1,7 @@
+import hashlib
 import json
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -16,7 +18,11 @@ from analysis.statistics.results import of_studies
 
 
 def page_of(log: Log) -> str:
-    return html.page(log, of_studies(log))
+    return html.page(log, of_studies(log)).decode()
+
+
+def without_scripts(page: str) -> str:
+    return re.sub("<script>.*?</script>", "", page, flags=re.DOTALL)
 
 
 HOSTILE = (
@@ -60,15 +66,20 @@ class Tags(HTMLParser):
         self.text += data
 
 
-def test_the_page_holds_effects_pictures_tables_and_configs(read: Callable[..., Log]) -> None:
+def test_the_page_holds_effects_charts_tables_and_configs(read: Callable[..., Log]) -> None:
     tags = Tags(page_of(read({"seed": 0}, {"seed": 1}, {"relu": True, "seed": 0})))
     names = [tag for tag, _ in tags.found]
-    assert names.count("svg") == names.count("figure") == 5
-    assert names.count("details") == 3
+    assert names.count("figure") == names.count("figcaption") == 4
+    charts = [dict(a) for tag, a in tags.found if a.get("class") == "chart"]
+    assert len(charts) == 3 + 3 + 3 + 3
+    assert all(chart["tabindex"] == "0" and chart["aria-label"] for chart in charts)
+    assert len({chart["aria-label"] for chart in charts}) == len(charts)
+    configs = [a for tag, a in tags.found if tag == "details" and "run-" in (a["id"] or "")]
+    assert [config["id"] for config in configs] == ["run-r0", "run-r1", "run-r2"]
     for words in (
         "3 runs of 2 configurations",
         "No effect on test can be estimated",
-        "How studies differ",
+        "There is one study.",
         "Nothing to note.",
         "hard_ratio_start",
         "sdoc %",
@@ -78,19 +89,48 @@ def test_the_page_holds_effects_pictures_tables_and_configs(read: Callable[..., 
     assert '"init_from": null' not in tags.text  # the config says in words what decides
 
 
-def test_the_answer_of_each_study_comes_first_and_in_bold(read: Callable[..., Log]) -> None:
-    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}})
+def test_a_study_opens_with_its_answer_then_come_the_curves_then_tables(
+    read: Callable[..., Log],
+) -> None:
+    log = read(
+        *({"relu": relu, "config": {"data_dir": d}} for d in ("a", "b") for relu in (True, False))
+    )
     page = page_of(log)
-    for name in ("here", "there"):
+    for name in ("a", "b"):
         part = page[page.index(f"<h2>{name}</h2>") :]
-        assert part.index("<strong>No effect") < part.index("<figure>") < part.index("<table")
-    assert "<td>corpus</td><td>here</td><td>there</td>" in page
+        places = [part.index(f'id="{name}-{chart}"') for chart in ("effects", "curves", "loss")]
+        assert places == sorted(places)
+        assert places[0] < part.index("<figcaption>No effect on test") < places[1]
+        assert places[-1] < part.index("<table")
+    assert "<td>corpus</td><td>a</td><td>b</td>" in page
     differences = page[page.index("How studies differ") : page.index("What the runs and")]
     assert differences.count("<tr>") == 2  # the heading and the corpus alone
 
 
-def test_one_study_differs_from_no_other(read: Callable[..., Log]) -> None:
-    assert "There is one study." in page_of(read({}, {"relu": True}))
+def test_a_study_of_one_configuration_says_nothing_of_effects(read: Callable[..., Log]) -> None:
+    log = read({"config": {"data_dir": "here"}}, {"config": {"data_dir": "there"}})
+    assert "No effect" not in without_scripts(page_of(log))
+
+
+def test_variants_studies_and_runs_have_boxes_and_what_they_switch_is_marked(
+    read: Callable[..., Log],
+) -> None:
+    tags = Tags(page_of(read({}, {"relu": True, "config": {"data_dir": "there"}})))
+    boxes = [
+        (str(a["data-switch"]), str(a["value"]))
+        for tag, a in tags.found
+        if tag == "input" and "data-switch" in a
+    ]
+    assert sorted(boxes) == [
+        ("run", "r0"),
+        ("run", "r1"),
+        ("study", "sample-corpus"),
+        ("study", "there"),
+        ("variant", "with_layernorm"),
+        ("variant", "with_layernorm_relu"),
+    ]
+    marked = {(kind, a.get(f"data-{kind}")) for kind, _ in boxes for _, a in tags.found}
+    assert set(boxes) <= marked
 
 
 def test_studies_that_differ_in_one_setting_are_compared(
@@ -123,15 +163,15 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
     page = page_of(read({"status": "failed"}, {"status": "failed", "relu": True}))
     tags = Tags(page)
     for words in (
-        "Which points are answered, and what the wrong answers are.",
+        "Which points are answered, and what the wrong answers are",
         table_rows.ERRORS_HEADING,
         "wrong answer from",
         "effects are described and not tested",
     ):
         assert words in tags.text, words
-    assert "<td>domain</td><td>law</td><td>1</td><td>100.0 [" in page
-    assert [tag for tag, _ in tags.found].count("figure") == 6
-    assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
+    row = "<td>domain</td><td>law</td><td>1</td>"
+    assert f'{row}<td data-variant="with_layernorm">100.0 [' in page
+    assert [tag for tag, _ in tags.found].count("figure") == 5
 
 
 def test_without_predictions_nothing_is_said_of_answers(read: Callable[..., Log]) -> None:
@@ -146,21 +186,48 @@ def test_no_name_of_a_folder_becomes_markup(
     answered(hostile)
     tags = Tags(page_of(read({"status": "failed"}, {"status": "failed", "relu": True})))
     assert hostile in tags.text
-    assert not {tag for tag, _ in tags.found} & {"script", "img"}
+    assert_harmless(tags)
+
+
+def assert_harmless(tags: Tags) -> None:
+    """No element but the page's own, which run nothing that its policy does not name."""
+    names = [tag for tag, _ in tags.found]
+    assert not set(names) & {"img", "iframe", "object", "embed", "base", "svg"}
+    scripts = [attributes for tag, attributes in tags.found if tag == "script"]
+    own = [attributes for attributes in scripts if attributes != {"type": "application/json"}]
+    assert own == [{}, {}]
+    for _, attributes in tags.found:
+        assert not any(name.startswith("on") for name in attributes)
 
 
 def test_nothing_is_loaded_from_elsewhere(read: Callable[..., Log]) -> None:
-    tags = Tags(page_of(read({})))
-    names = {tag for tag, _ in tags.found}
-    assert not names & {"script", "link", "img", "iframe", "object", "embed", "base"}
+    page = page_of(read({}))
+    tags = Tags(page)
+    assert_harmless(tags)
     for _, attributes in tags.found:
         for name, value in attributes.items():
             if name in ("src", "href", "xlink:href"):
-                assert str(value).startswith("#"), (name, value)
-            assert not name.startswith("on")
-    assert "@import" not in html.PAGE
-    policy = [a["content"] for tag, a in tags.found if a.get("http-equiv")]
-    assert policy == ["default-src 'none'; style-src 'unsafe-inline'"]
+                assert str(value).startswith(("#", "data:,")), (name, value)
+    assert "@import" not in without_scripts(page)
+    assert "url(" not in without_scripts(page)
+
+
+def test_the_policy_allows_the_two_scripts_by_their_hashes_and_no_eval(
+    read: Callable[..., Log],
+) -> None:
+    page = page_of(read({}))
+    (policy,) = [a["content"] for tag, a in Tags(page).found if a.get("http-equiv")]
+    rules = {rule.split()[0]: rule.split()[1:] for rule in str(policy).split("; ")}
+    assert rules["default-src"] == rules["base-uri"] == rules["form-action"] == ["'none'"]
+    scripts = re.findall("<script>(.*?)</script>", page, re.DOTALL)
+    assert rules["script-src"] == [
+        f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    ]
+
+
+def test_the_page_is_below_six_megabytes(read: Callable[..., Log]) -> None:
+    assert len(page_of(read({}, {"relu": True})).encode()) < 6_000_000
 
 
 def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
@@ -175,25 +242,18 @@ def test_no_text_of_a_log_becomes_markup(read: Callable[..., Log]) -> None:
     log = Log(log.runs, log.metrics, log.rejected, log.warnings, (HOSTILE,))
     page = page_of(log)
     tags = Tags(page)
-    names = {tag for tag, _ in tags.found}
-    assert not names & {"script", "img"}
-    assert not any(name.startswith("on") for _, attributes in tags.found for name in attributes)
+    assert_harmless(tags)
     # Configuration, warning, note, reason, config: what is not drawn stands there word for word.
     assert tags.text.count(HOSTILE) >= 8
-    assert "<!--" not in re.sub(r"<!-- [^<>]* -->", "", page)
+    assert "<!--" not in without_scripts(page)
+    for data in re.findall('<script type="application/json">(.*?)</script>', page, re.DOTALL):
+        json.loads(data)
+        assert "<" not in data
 
 
-def test_pictures_take_the_ink_of_the_page(read: Callable[..., Log]) -> None:
-    page = page_of(read({}))
-    figures = page[page.index("<figure>") :]
-    assert "var(--ink)" in figures
-    assert "#1b1b1b" not in figures
-    assert "fill: #ffffff" not in figures  # no sheet of white paper under them
-
-
-def test_every_table_and_picture_scrolls_within_its_own_container(read: Callable[..., Log]) -> None:
-    page = page_of(read({}))
-    assert page.count("<table") + page.count("<svg") == page.count('<div class="scroll"')
+def test_every_table_scrolls_within_its_own_container(read: Callable[..., Log]) -> None:
+    page = without_scripts(page_of(read({})))
+    assert page.count("<table") == page.count('<div class="scroll" tabindex="0">')
 
 
 def test_broken_lines_and_notes_of_the_readers_are_told(
@@ -213,6 +273,6 @@ def test_legacy_logs_have_no_config_and_say_so(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
     (tmp_path / "with_relu_logs.txt").write_text(legacy_text(), encoding="utf-8")
-    text = Tags(page_of(logs.read([tmp_path]))).text
+    text = Tags(without_scripts(page_of(logs.read([tmp_path])))).text
     assert "No config in the log." in text
     assert "No effect" not in text

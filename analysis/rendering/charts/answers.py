@@ -1,0 +1,112 @@
+"""Charts which points are answered, and what the wrong answers are."""
+
+from html import escape
+from typing import Any
+
+import polars as pl
+
+from analysis.rendering.axes import UNTRAINED_NOTE
+from analysis.rendering.charts.chart import (
+    SYMBOLS,
+    Chart,
+    Panel,
+    error_bars,
+    label,
+    layout,
+    legend,
+    numbers,
+    trace,
+    upright,
+    variants,
+)
+from analysis.rendering.figures.error_analysis import MOST_GROUPS, WRONG, large_groups
+from analysis.rendering.labels import point_count, wrapped
+from analysis.rendering.layout import crowd
+from analysis.rendering.style import Style
+from analysis.statistics.results import Results
+
+#: Panel → the aspects of ERROR_ANALYSIS in it.
+PANELS = {
+    "top-1 by domain": ["domain"],
+    "top-1 by kind of point": ["all points", "length of the point", "leakage"],
+    WRONG: ["wrong answer from", "wrong answer is"],
+}
+
+
+def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
+    """Chart a row a group of points, a mark with its 95 % interval a configuration."""
+    errors, of = large_groups(results), variants(results.drawn)
+    size = pl.col("n").max().over("aspect", "group")
+    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
+    untrained = results.untrained.filter(split=errors["split"][0])["value"].drop_nulls()
+    panels = []
+    for title, aspects in PANELS.items():
+        ours = errors.filter(large, pl.col("aspect").is_in(aspects))
+        if ours.height:
+            line = {} if title == WRONG else upright(untrained)
+            panels.append(_panel(ours, title, looks, of, line))
+    every = errors.filter(aspect="all points")
+    said = ", ".join(f"{n} {100 * s:.1f} %" for n, s in every["configuration", "share"].rows())
+    sentence = f"Answered on {errors['split'][0]}: {said}."
+    note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
+    if not errors.select(large.all()).item():
+        note += f" Of more than {MOST_GROUPS} domains the largest are drawn."
+    note += UNTRAINED_NOTE.replace(".", ", on all points.") * (not untrained.is_empty())
+    heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
+    return Chart("answers", heading, sentence, note, panels, legend(looks, of))
+
+
+def _panel(
+    shares: pl.DataFrame,
+    title: str,
+    looks: dict[str, Style],
+    of: dict[str, str],
+    line: dict[str, Any],
+) -> Panel:
+    """Chart some groups: each is one high, its configurations share the middle 0.7 of it."""
+    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n")
+    places = groups.select("aspect", "group").with_row_index("row")
+    names = [name for name in looks if name in shares["configuration"]]
+    traces = []
+    for number, name in enumerate(names):
+        ours = shares.filter(configuration=name).join(
+            places, on=["aspect", "group"], maintain_order="left"
+        )
+        shift = 0.7 * ((number + 0.5) / len(names) - 0.5)
+        bars = error_bars(ours["share"], ours["low"], ours["high"], thickness=1.5, width=0)
+        look = looks[name]
+        traces.append(
+            trace(
+                name,
+                numbers(ours["share"]),
+                numbers(ours["row"] + shift),
+                mode="markers",
+                marker={"color": look.color, "symbol": SYMBOLS[look.marker], "size": 8},
+                error_x=bars,
+                customdata=[
+                    [label(group), round(n), round(low, 5), round(high, 5)]
+                    for group, n, low, high in ours["group", "n", "low", "high"].rows()
+                ],
+                hovertemplate="%{fullData.name}, %{customdata[0]}: %{x:.1%}<br>95 % interval "
+                "%{customdata[2]:.1%} to %{customdata[3]:.1%}, n = %{customdata[1]:,}"
+                "<extra></extra>",
+                meta={"variant": of[name]},
+            )
+        )
+    ticks = [
+        f"{escape(wrapped(group, 24), quote=False)}\nn = {point_count(n)}".replace("\n", "<br>")
+        for group, n in groups.select("group", "n").iter_rows()
+    ]
+    y: dict[str, Any] = {
+        "tickvals": list(range(groups.height)),
+        "ticktext": ticks,
+        "range": [groups.height - 0.5, -0.5],
+        "showgrid": False,
+    }
+    row = max(54, 18 + 11 * len(names))  # room for three lines of text, or for the marks
+    return Panel(
+        title,
+        traces,
+        layout({"tickformat": ".3~p", "rangemode": "tozero"}, y, **line),
+        60 + row * groups.height,
+    )

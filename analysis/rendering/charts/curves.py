@@ -1,0 +1,166 @@
+"""Charts top-1 against epochs by split: configurations, and their single runs."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import polars as pl
+
+from analysis.rendering.charts.chart import (
+    LINES,
+    SYMBOLS,
+    Chart,
+    Panel,
+    Trace,
+    layout,
+    legend,
+    numbers,
+    percent,
+    titled,
+    trace,
+    variants,
+)
+from analysis.rendering.labels import point_count
+from analysis.rendering.layout import crowd
+from analysis.rendering.style import MUTED, Style
+from analysis.schema import SPLITS
+from analysis.statistics.results import Results
+
+#: Runs of a study up to which each has a line of its own.
+MOST_LINES = 60
+
+#: Evaluations beyond which a line has no markers.
+DENSE = 60
+
+AFTER = " after %{x:.3~g} epochs<extra></extra>"
+
+
+def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
+    """Chart a panel a split: a line a configuration, a thin one a run, the untrained encoder."""
+    of = variants(results.drawn)
+    panels = []
+    for split in SPLITS:
+        sizes = results.drawn[f"n_{split}"].drop_nulls().to_list()
+        title = f"{split}, n = {point_count(sizes)}" if sizes else split
+        traces = [*_untrained(results, split), *_runs(results, split, looks, of)]
+        traces += _configurations(results, split, looks, of)
+        x = titled("epochs completed", rangemode="tozero")
+        y = {"range": _ends(results, split), "tickformat": ".3~p"}
+        panels.append(Panel(title, traces, layout(x, y)))
+    said = ", ".join(
+        f"{row['configuration']} {percent(row['last_validation'])} ({percent(row['last_test'])})"
+        for row in results.drawn.to_dicts()
+    )
+    sentence = f"At the end on validation (test): {said}."
+    note = (
+        "Line: mean over runs. Shade: 95 % interval, of a single run."
+        + " Thin lines: single runs." * (not _several(results).is_empty())
+        + " Dashes: the untrained encoder." * (not results.untrained.is_empty())
+    )
+    return Chart(
+        "curves", f"Top-1 by split{crowd(results)}", sentence, note, panels, legend(looks, of)
+    )
+
+
+def _ends(results: Results, split: str) -> list[float]:
+    """Return the lowest and the highest share of the axis: held-out splits have one scale."""
+    together = pl.col("split").is_in([split] if split == "training" else SPLITS[1:])
+    bands, untrained = results.bands.filter(together), results.untrained.filter(together)
+    heights = pl.concat([bands["value"], bands["low"], bands["high"], untrained["value"]])
+    shown = heights.drop_nulls().to_list() or [0.0, 1.0]
+    return [0.95 * min(shown), min(1.02, 1.03 * max(shown) + 0.001)]
+
+
+def _untrained(results: Results, split: str) -> Iterator[Trace]:
+    """Yield the untrained encoder as a level line."""
+    values = results.untrained.filter(split=split)["value"].drop_nulls().unique(maintain_order=True)
+    end = results.bands["epoch"].max() or 1
+    for value in values:
+        look: dict[str, Any] = {"color": MUTED, "dash": "dash", "width": 1.5}
+        over = "%{fullData.name}: %{y:.1%}<extra></extra>"
+        yield trace(
+            "untrained encoder",
+            [0, float(str(end))],
+            [round(value, 5)] * 2,
+            mode="lines",
+            line=look,
+            hovertemplate=over,
+        )
+
+
+def _several(results: Results) -> pl.DataFrame:
+    """Select the runs that have lines of their own: of configurations with several."""
+    drawn = pl.col("configuration").is_in(results.drawn["configuration"].implode())
+    several = results.by_run.filter(drawn, pl.len().over("configuration") > 1)
+    return several if results.by_run.height <= MOST_LINES else several.clear()
+
+
+def _runs(
+    results: Results, split: str, looks: dict[str, Style], of: dict[str, str]
+) -> Iterator[Trace]:
+    """Yield a thin line for each run of a configuration that has several."""
+    for run, configuration in _several(results).select("run_id", "configuration").rows():
+        line = results.curves.filter(run_id=run).drop_nulls(split)
+        yield trace(
+            run,
+            numbers(line["epoch"].cast(pl.Float64)),
+            numbers(line[split]),
+            mode="lines",
+            line={"color": looks[configuration].color, "width": 1},
+            opacity=0.55,
+            hovertemplate="run %{fullData.name}: %{y:.1%}" + AFTER,
+            meta={"variant": of[configuration], "run": run},
+        )
+
+
+def _configurations(
+    results: Results, split: str, looks: dict[str, Style], of: dict[str, str]
+) -> Iterator[Trace]:
+    """Yield a thick line a configuration, and the interval of a single run as a shade."""
+    drawn = results.bands.join(results.drawn, on="configuration", how="semi", maintain_order="left")
+    bands = drawn.filter(split=split)
+    alone = dict(
+        results.by_run.filter(pl.len().over("configuration") == 1)
+        .select("configuration", "run_id")
+        .rows()
+    )
+    for (name,), line in bands.group_by("configuration", maintain_order=True):
+        look, run = looks[str(name)], alone.get(str(name))
+        meta = {"variant": of[str(name)], "run": run}
+        epochs = numbers(line["epoch"].cast(pl.Float64))
+        low, high = numbers(line["low"]), numbers(line["high"])
+        if run and not line["low"].null_count():
+            yield trace(
+                str(name),
+                epochs + epochs[::-1],
+                high + low[::-1],
+                fill="toself",
+                fillcolor=f"rgba({_rgb(look.color)},0.14)",
+                line={"width": 0},
+                mode="lines",
+                hoverinfo="skip",
+                meta=meta,
+            )
+        mean = f", mean of {line['runs'][0]} runs" if not run else ""
+        ends = "95 % interval" if run else "runs"
+        yield trace(
+            str(name),
+            epochs,
+            numbers(line["value"]),
+            mode="lines" if line.height > DENSE else "lines+markers",
+            line={"color": look.color, "dash": LINES[look.dash], "width": 2.5},
+            marker={"color": look.color, "symbol": SYMBOLS[look.marker], "size": 8},
+            cliponaxis=False,
+            customdata=[list(pair) for pair in zip(low, high, strict=True)],
+            hovertemplate="%{fullData.name}"
+            + mean
+            + ": %{y:.1%}"
+            + AFTER.replace(
+                "<extra>",
+                f"<br>{ends} " + "%{customdata[0]:.1%} to %{customdata[1]:.1%}<extra>",
+            ),
+            meta=meta,
+        )
+
+
+def _rgb(color: str) -> str:
+    return ",".join(str(int(color[i : i + 2], 16)) for i in (1, 3, 5))

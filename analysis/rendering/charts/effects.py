@@ -1,0 +1,62 @@
+"""Charts what LayerNorm and ReLU do, with intervals: the answer."""
+
+from typing import Any
+
+import polars as pl
+
+from analysis.rendering import effect_text
+from analysis.rendering.charts.chart import (
+    Chart,
+    Key,
+    Panel,
+    error_bars,
+    layout,
+    numbers,
+    titled,
+    trace,
+)
+from analysis.rendering.figures.effects import NOT_SHOWN, SHOWN, TITLES
+from analysis.statistics.results import Results
+from analysis.statistics.study_effects import MEASURED
+
+LEGEND = [
+    Key("●", SHOWN, "shown on test"),
+    Key("●", NOT_SHOWN, "not shown, or described alone"),
+]
+
+
+def effects_chart(results: Results) -> Chart:
+    """Chart a panel for validation, test and area, a row an effect, in points of top-1."""
+    effects = results.effects
+    names = effects["effect"].unique(maintain_order=True).to_list()
+    rows: dict[str, Any] = {
+        "type": "category",
+        "categoryarray": [name.replace(" (", "<br>(") for name in names],
+        "range": [len(names) - 0.5, -0.5],
+    }
+    ends = effects.select(
+        pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
+    )
+    reach = 108 * max(0.01, *ends.to_series())
+    x = titled("points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
+    panels = []
+    for measure in MEASURED:
+        ours = effects.filter(measure=measure)
+        if ours.is_empty():
+            continue
+        estimate, low, high = (100 * ours[name] for name in ("estimate", "low", "high"))
+        shown = [SHOWN if effect_text.is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]
+        dots = trace(
+            TITLES[measure],
+            numbers(estimate),
+            [name.replace(" (", "<br>(") for name in ours["effect"]],
+            mode="markers",
+            marker={"color": shown, "size": 12},
+            error_x=error_bars(estimate, low, high, color="#767676", thickness=2, width=5),
+            hovertext=[f"{row['effect']}: {effect_text.points(row)}" for row in ours.to_dicts()],
+            hoverinfo="text",
+        )
+        panels.append(Panel(TITLES[measure], [dots], layout(x, rows), 80 + 46 * len(names)))
+    sentence = effect_text.answer(effects)
+    note = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval."
+    return Chart("effects", "What LayerNorm and ReLU do", sentence, note, panels, LEGEND)

@@ -1,0 +1,38 @@
+from collections.abc import Callable
+
+from chart_reading import checked, points
+from single_study import one_study
+
+from analysis.rendering import effect_text
+from analysis.rendering.charts.effects import effects_chart
+from analysis.rendering.figures.effects import NOT_SHOWN, SHOWN, TITLES
+from analysis.schema import Log
+
+BETTER, WORSE = [1, 1, 1, 1, 1, 1, 1, 0] * 4, [0, 1, 0, 0, 0, 1, 0, 0] * 4
+
+
+def test_an_effect_is_a_dot_with_its_interval_and_a_shown_one_is_orange(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment(
+        {
+            (layernorm, relu): dict.fromkeys(range(4), BETTER if relu else WORSE)
+            for layernorm in (False, True)
+            for relu in (False, True)
+        },
+        clusters=range(32),
+        status="failed",
+    )
+    results = one_study(log)
+    chart = effects_chart(results)
+    assert chart.sentence == effect_text.answer(results.effects)
+    panels = checked(chart)
+    assert list(panels) == [TITLES["test"], TITLES["area"]]  # nothing was answered on validation
+    (dots,) = panels["test"].traces
+    assert points(dots) == [(0.0, "LayerNorm"), (62.5, "ReLU"), (0.0, "interaction")]
+    assert dots["marker"]["color"] == [NOT_SHOWN, SHOWN, NOT_SHOWN]
+    (relu,) = results.effects.filter(measure="test", effect="ReLU").to_dicts()
+    assert dots["error_x"]["array"][1] == round(100 * (relu["high"] - relu["estimate"]), 5)
+    assert dots["hovertext"][1] == f"ReLU: {effect_text.points(relu)}"
+    (scale,) = {tuple(panel.layout["xaxis"]["range"]) for panel in panels.values()}
+    assert scale[0] == -scale[1]
