@@ -1,8 +1,10 @@
 """Writes one HTML file that says all that the logs say, to pass on.
 
 python -m analysis.report logs/               # logs/plots/report.html
+python -m analysis.report logs/ --watch       # again every few seconds, while runs go on
 """
 
+import time
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +14,7 @@ from analysis.errors import AnalysisError
 from analysis.readers import logs
 from analysis.rendering import html, output, text
 from analysis.statistics.results import of_studies
+from analysis.watching import EVERY, Watcher
 
 
 class Options(BaseModel):
@@ -25,14 +28,37 @@ class Options(BaseModel):
     out: Path | None = Field(
         None, description="Folder for report.html; unset: plots/ beside the logs."
     )
+    watch: bool = Field(
+        False,
+        description="Write the page again every few seconds, with the progress of the runs that "
+        "go on; it refreshes itself. Ctrl-C ends it with a whole page.",
+    )
 
 
 def _report(options: Options) -> None:
     """Read, write the report, say where."""
+    if options.watch:
+        return _watch(options)
     log = logs.read(options.paths)
     output.warn(text.reader_notes(log))
     folder = output.folder(options.paths, options.out)
     print(f"wrote {output.write(folder / 'report.html', html.page(log, of_studies(log)))}")
+
+
+def _watch(options: Options) -> None:
+    """Write the report every few seconds, until Ctrl-C; the last one is whole."""
+    watcher = Watcher(options.paths)
+    page = watcher.page()
+    path = output.folder(options.paths, options.out) / "report.html"
+    print(f"{path.resolve().as_uri()} follows the runs; Ctrl-C ends it", flush=True)
+    try:
+        while True:
+            if page:
+                output.write(path, page)
+            time.sleep(EVERY)
+            page = watcher.page()
+    except KeyboardInterrupt:
+        print(f"\nwrote {output.write(path, watcher.last_page())}")
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ LAYERS = {
         ("readers",),
         ("statistics",),
         ("rendering",),
-        ("api",),
+        ("api", "watching"),
         ("plot", "summary", "report", "to_legacy", "to_tensorboard"),
     ),
 }

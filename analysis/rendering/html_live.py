@@ -1,0 +1,71 @@
+"""Writes what the report says of runs that are going on, while it is written again and again."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import polars as pl
+
+from analysis.printable import printable
+from analysis.rendering.charts.chart import OTHER
+from analysis.rendering.charts.going_on import going_on_chart
+from analysis.rendering.html_parts import Marks, chart, table
+from analysis.rendering.labels import counted
+
+HEADS = (
+    *("run", "variant", "seed", "epoch", "step", "time to go", "done about"),
+    *("loss", "validation %", "pairs/s"),
+)
+
+
+def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every: int) -> str:
+    """Write the runs of PROGRESS as a table and a chart.
+
+    `metrics` is the table of `epochs.with_fractions`, `now` the local time, `every` the seconds
+    between two pages.
+    """
+    if progress.is_empty():
+        return section("No run is going on", "", now, every)
+    rows = [_row(run, now) for run in progress.to_dicts()]
+    marks: list[Marks] = [{"variant": variant or OTHER} for variant in progress["variant"]]
+    body = table([list(HEADS), *rows], name="going-on-runs", marks=marks)
+    body += chart(going_on_chart(progress, metrics), "going-on")
+    return section(f"{counted(progress.height, 'run')} going on", body, now, every)
+
+
+def section(heading: str, body: str, now: datetime, every: int) -> str:
+    """Write the part of the page that is new at each turn, and that the page refreshes itself."""
+    return (
+        f'<section class="live" aria-label="Now"><h2>{heading}</h2>'
+        f'<p class="small">Written at {now:%H:%M:%S}. <label><input type="checkbox" id="follow" '
+        f'value="{every}" checked> read it again every {every} seconds</label></p>{body}</section>'
+    )
+
+
+def _row(run: dict[str, Any], now: datetime) -> list[str]:
+    """Write a row of PROGRESS as text."""
+    left = run["seconds_left"]
+    end = now + timedelta(seconds=left) if left is not None else None
+    return [
+        printable(run["run_id"]),
+        run["variant"] or "–",
+        _number(run["seed"]),
+        f"{_number(run['epoch'])} of {_number(run['epochs'])}",
+        f"{_number(run['step'])} of {_number(run['steps'])}",
+        "–" if left is None else duration(left),
+        "–" if end is None else f"{end:%a %H:%M}",
+        "–" if run["loss"] is None else f"{run['loss']:.3f}",
+        "–" if run["validation"] is None else f"{100 * run['validation']:.1f}",
+        "–" if run["rate"] is None else f"{run['rate']:,.1f}",
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time to go: '45 s', '12 min', '3 h 05 min'."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _number(value: int | None) -> str:
+    return "–" if value is None else f"{value:,}"

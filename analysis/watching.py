@@ -1,0 +1,119 @@
+"""Makes the report's page again and again while runs go on, at little cost.
+
+What is new is read, and of the page only what can have changed is made anew: at each turn what is
+said of the runs that go on; a study where a run of it has evaluated, begun or ended.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+
+from analysis.errors import AnalysisError
+from analysis.readers import logs
+from analysis.readers.kept import Kept
+from analysis.rendering import html, html_live
+from analysis.rendering.html_parts import paragraph
+from analysis.schema import Log
+from analysis.statistics.epochs import with_fractions
+from analysis.statistics.progress import progress
+from analysis.statistics.results import Results, of_studies
+from analysis.statistics.studies import Study, studies
+
+#: Seconds between two pages.
+EVERY = 5
+
+#: While runs go on, studies that were made anew rest for so many times the CPU time that it took:
+#: their share of a core stays below one percent, however many runs there are and however fast.
+REST = 150
+
+
+@dataclass
+class Watcher:
+    """The page of some paths, and what of it is kept from turn to turn."""
+
+    paths: Sequence[str]
+    _kept: Kept = field(default_factory=Kept)
+    _seen: object = None  # what the page was made of
+    _stale: bool = True  # whether the studies may be older than that
+    _signature: object = None  # of the runs that they were made of
+    _rests_until: float = 0.0
+    _opening: str = ""
+    _rest: str = ""
+    _studies: dict[object, tuple[Results, str]] = field(default_factory=dict)
+
+    def page(self) -> bytes | None:
+        """Read what is new, and make the page of it; None where it would be as before.
+
+        Raises `AnalysisError` as `logs.read` does; a folder may hold no log yet.
+        """
+        try:
+            log = logs.read(self.paths, kept=self._kept)
+        except AnalysisError as error:
+            if not all(Path(path).is_dir() for path in self.paths):
+                raise
+            return self._waiting(str(error))
+        seen = (self._kept.pieces, _states(log))
+        goes_on = "running" in log.runs["status"]
+        rests = goes_on and time.monotonic() < self._rests_until
+        if seen == self._seen and (rests or not self._stale):
+            return None
+        self._seen, self._stale = seen, rests
+        if not rests:
+            self._renew(log)
+        parts = [*(part for _, part in self._studies.values()), self._rest]
+        return html.document(self._opening, parts, _going_on(log))
+
+    def last_page(self) -> bytes:
+        """Make the whole page once more, as a report that is not written again."""
+        log = logs.read(self.paths)
+        return html.page(log, of_studies(log))
+
+    def _waiting(self, reason: str) -> bytes | None:
+        """Make the page that says why there is nothing to show."""
+        if reason == self._seen:
+            return None
+        self._seen = reason
+        live = html_live.section("No run yet", paragraph(reason), datetime.now(), EVERY)
+        return html.document(html.opening([]), [], live)
+
+    def _renew(self, log: Log) -> None:
+        """Make anew the studies that have changed, and what stands around them."""
+        began, former = time.process_time(), self._studies
+        signature = _signature(log)
+        if signature == self._signature:
+            return
+        self._signature = signature
+        every = {(s.name, _signature(s.log)): s for s in studies(log)}
+        self._studies = {known: former.get(known) or _made(study) for known, study in every.items()}
+        results = [results for results, _ in self._studies.values()]
+        self._opening, self._rest = html.opening(results), html.rest(log, results)
+        if former:
+            self._rests_until = time.monotonic() + REST * (time.process_time() - began)
+
+
+def _made(study: Study) -> tuple[Results, str]:
+    results = Results(study)
+    return results, html.study(results)
+
+
+def _going_on(log: Log) -> str:
+    """Write what is said of the runs that go on."""
+    runs = log.runs.filter(status="running")
+    metrics = log.metrics.join(runs, on="run_id", how="semi", maintain_order="left")
+    placed = with_fractions(runs, metrics)
+    return html_live.going_on(progress(runs, metrics), placed, datetime.now(), EVERY)
+
+
+def _states(log: Log) -> object:
+    return tuple(log.runs.select("run_id", "status").rows())
+
+
+def _signature(log: Log) -> object:
+    """Return what tells whether runs are as before: losses and mining alone do not count."""
+    counted = log.metrics.filter(~pl.col("event").is_in(["step", "mine"])).height
+    rest = log.predictions.height, log.warnings.height, log.rejected.height, log.notes
+    return _states(log), counted, *rest
