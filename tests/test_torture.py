@@ -20,7 +20,7 @@ from biencoder.data import corpus
 from biencoder.storage import checkpoint
 
 ROOT = Path(__file__).parents[1]
-KILLS = int(os.environ.get("TORTURE_KILLS", "4"))
+KILLS = int(os.environ.get("TORTURE_KILLS", "2"))
 
 OF_SPEED = {"triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory"}
 #: What differs between two runs of one seed: when, and how fast.
@@ -138,7 +138,7 @@ def test_a_run_killed_at_any_file_operation_ends_bit_for_bit_as_if_it_had_not_be
         untouched = tmp_path / "untouched"
         assert jobs.run(untouched) == 0
         names, expected = moments(untouched), left(untouched)
-        every = 1 if KILLS > 20 else len(names) // KILLS
+        every = 1 if KILLS > 20 else len(names) // 4
         for number in range(0, len(names), every):
             folder = tmp_path / f"killed{number}"
             assert jobs.run(folder, kill_at=number) == -signal.SIGKILL
