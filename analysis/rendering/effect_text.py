@@ -24,7 +24,8 @@ def answer(effects: pl.DataFrame) -> str:
     if all(effect["p_holm"] is None for effect in on_test):
         return f"On test, effects are described and not tested: {_why_not(on_test[0])}."
     shown = [effect for effect in on_test if is_shown(effect)]
-    rest = [effect["effect"] for effect in on_test if not is_shown(effect)]
+    tested = [effect for effect in on_test if effect["p_holm"] is not None]
+    rest = [effect["effect"] for effect in tested if not is_shown(effect)]
     nor = ", nor an interaction" if "interaction" in rest and len(rest) > 1 else ""
     rest = [name for name in rest if not nor or name != "interaction"]
     found = [
@@ -39,6 +40,11 @@ def answer(effects: pl.DataFrame) -> str:
     if rest:
         what = "no interaction" if rest == ["interaction"] else f"no effect of {_listed(rest)}"
         found.append(f"{what} is shown{nor}")
+    found += [
+        f"{effect['effect']} is not tested: {_why_not(effect)}"
+        for effect in on_test
+        if effect not in tested
+    ]
     return f"On test, {'; '.join(found)}."
 
 

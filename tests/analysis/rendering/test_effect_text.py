@@ -71,6 +71,17 @@ def test_simple_effects_are_answered_by_their_names() -> None:
     assert effect_text.answer(effects) == f"On test, no effect of {' or '.join(names)} is shown."
 
 
+def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
+    effects = table(
+        effect("LayerNorm (ReLU on)", 0.01, None, seeds=1),
+        effect("ReLU (LayerNorm on)", 0.02, 0.01, seeds=2),
+    )
+    assert effect_text.answer(effects) == (
+        "On test, ReLU (LayerNorm on) raises top-1 by 2.0 points; LayerNorm (ReLU on) is not "
+        "tested: there is one seed."
+    )
+
+
 def test_the_answer_does_not_speak_of_validation_or_area() -> None:
     only = table(effect("LayerNorm", 0.5, None, measure="validation", p=0.001))
     assert effect_text.answer(only) == effect_text.answer(table()) == effect_text.NOTHING
