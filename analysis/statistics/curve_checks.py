@@ -12,7 +12,7 @@ OF_LEVELS         between two levels, by the scatter
 OF_BEST           from the best of a few values to the last, by the number of points
 OF_VALUES         between two values, by the number of points, or by the scatter where that is more
 
-`log_checks` has the checks that need no curve.
+`log_checks` has the checks that judge no curve.
 
 note              is given where
 over-fitting      the validation level falls from its peak to its end, while the training level ends
@@ -77,7 +77,7 @@ def check(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         _collapse(levels),
         log_checks.not_finite(metrics),
         log_checks.schedule_stands(runs, metrics),
-        *(_missing_split(runs, by_epoch, split) for split in SPLITS),
+        *(log_checks.missing_split(runs, by_epoch, split) for split in SPLITS),
         log_checks.did_not_end(runs, by_epoch),
         log_checks.legacy_did_not_end(runs, metrics, by_epoch),
     ]
@@ -289,35 +289,6 @@ def _collapse(levels: pl.DataFrame) -> pl.DataFrame:
                 percent("figure"),
                 "epoch",
                 percent("best"),
-            ),
-        )
-    )
-
-
-def _missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Note runs of which an evaluation lacks `split`."""
-    missing = pl.col(split).is_null()
-    return (
-        runs.select("run_id")
-        .join(curves, on="run_id", how="left")
-        .group_by("run_id")
-        .agg(
-            epoch=pl.col("epoch").filter(missing).first(),
-            figure=missing.sum(),
-            evaluations=pl.len(),
-        )
-        .filter(pl.col("figure") > 0)
-        .with_columns(
-            note=pl.lit("missing split"),
-            text=pl.when(pl.col("figure") == pl.col("evaluations"))
-            .then(pl.lit(f"{split} was never evaluated"))
-            .otherwise(
-                pl.format(
-                    f"{split} is missing from {{}} of {{}} evaluations, first at epoch {{}}",
-                    "figure",
-                    "evaluations",
-                    "epoch",
-                )
             ),
         )
     )

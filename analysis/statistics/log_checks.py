@@ -1,4 +1,4 @@
-"""Checks what a log says beside its curves: its losses, its schedule, its end.
+"""Checks what a log says beside its curves: its losses, its schedule, its gaps and its end.
 
 `curve_checks` defines the notes and takes these checks with its own. Each returns a table with the
 columns of `curve_checks.CURVE_CHECKS` among others.
@@ -71,6 +71,35 @@ def schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
                 "rounds",
                 "epoch",
                 "hard_ratio_step",
+            ),
+        )
+    )
+
+
+def missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Note runs of which an evaluation lacks `split`."""
+    missing = pl.col(split).is_null()
+    return (
+        runs.select("run_id")
+        .join(curves, on="run_id", how="left")
+        .group_by("run_id")
+        .agg(
+            epoch=pl.col("epoch").filter(missing).first(),
+            figure=missing.sum(),
+            evaluations=pl.len(),
+        )
+        .filter(pl.col("figure") > 0)
+        .with_columns(
+            note=pl.lit("missing split"),
+            text=pl.when(pl.col("figure") == pl.col("evaluations"))
+            .then(pl.lit(f"{split} was never evaluated"))
+            .otherwise(
+                pl.format(
+                    f"{split} is missing from {{}} of {{}} evaluations, first at epoch {{}}",
+                    "figure",
+                    "evaluations",
+                    "epoch",
+                )
             ),
         )
     )

@@ -1,7 +1,7 @@
 import numpy as np
 import polars as pl
 import pytest
-from checked_runs import RISING, evaluations, logged, notes, only, runs
+from checked_runs import evaluations, logged, notes, only, runs
 
 from analysis.schema import METRICS
 from analysis.statistics import curve_checks
@@ -171,19 +171,6 @@ def test_collapse_is_validation_that_ends_below_half_its_best() -> None:
     found = notes(evaluations(validation=falling, training=falling))
     note = only([n for n in found if n["note"] == "collapse"])
     assert note["text"] == "validation ends at 10.0 % at epoch 9, its best was 40.0 %"
-
-
-def test_a_split_that_an_evaluation_lacks_is_noted_with_its_epoch() -> None:
-    note = only(notes(evaluations(test=[*RISING[:8], None, None])))
-    assert (note["note"], note["epoch"], note["figure"]) == ("missing split", 8, 2)
-    assert note["text"] == "test is missing from 2 of 10 evaluations, first at epoch 8"
-
-
-def test_a_split_that_was_never_evaluated_is_said_to_be() -> None:
-    assert only(notes(evaluations(test=[])))["text"] == "test was never evaluated"
-    assert [n["text"] for n in notes([])] == [
-        f"{split} was never evaluated" for split in ("training", "validation", "test")
-    ]
 
 
 def test_notes_come_in_the_order_of_the_runs() -> None:

@@ -1,5 +1,5 @@
 import pytest
-from checked_runs import evaluations, logged, notes, only
+from checked_runs import RISING, evaluations, logged, notes, only
 
 
 def test_divergence_is_a_loss_that_grows_beyond_the_first_epochs() -> None:
@@ -24,6 +24,19 @@ def test_a_schedule_that_stands_though_it_has_a_step_is_noted() -> None:
 @pytest.mark.parametrize("step", [0.0, None])
 def test_a_schedule_that_is_constant_by_config_is_not(step: float | None) -> None:
     assert notes(evaluations(), logged("mine", "hard_ratio", 0.8, 0.8), hard_ratio_step=step) == []
+
+
+def test_a_split_that_an_evaluation_lacks_is_noted_with_its_epoch() -> None:
+    note = only(notes(evaluations(test=[*RISING[:8], None, None])))
+    assert (note["note"], note["epoch"], note["figure"]) == ("missing split", 8, 2)
+    assert note["text"] == "test is missing from 2 of 10 evaluations, first at epoch 8"
+
+
+def test_a_split_that_was_never_evaluated_is_said_to_be() -> None:
+    assert only(notes(evaluations(test=[])))["text"] == "test was never evaluated"
+    assert [n["text"] for n in notes([])] == [
+        f"{split} was never evaluated" for split in ("training", "validation", "test")
+    ]
 
 
 @pytest.mark.parametrize("name", ["jsonl", "jsonl schema 1"])
