@@ -4,6 +4,7 @@ import fcntl
 import json
 import math
 import os
+import re
 import secrets
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from biencoder.config import RUN_ID
 from biencoder.errors import NOT_OFFERED, RunError
 from biencoder.runtime import distributed
 from biencoder.runtime.console import say
@@ -183,8 +185,8 @@ def find_run(
     logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
     found = []
     for path in logs:
-        if not path.is_file():
-            continue
+        if not path.is_file() or not re.fullmatch(RUN_ID, path.stem):
+            continue  # '...jsonl' would be the run '..', with checkpoints outside their folder
         start, end = _first_and_last_record(path)
         former = FormerRun(path.stem, _is_completed(end), start)
         decided = start.get("decides")

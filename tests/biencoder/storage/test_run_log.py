@@ -177,6 +177,13 @@ def test_the_newest_unfinished_run_that_the_same_things_decide_is_found(tmp_path
     assert find_run(tmp_path / "absent", MINE, None) is None
 
 
+@pytest.mark.parametrize("name", ["..", ".", "-a", "a b", "a\n"])
+def test_a_file_whose_name_is_no_run_id_is_no_run(tmp_path, name):
+    run_of(tmp_path, "a", MINE)
+    (tmp_path / "a.jsonl").rename(tmp_path / f"{name}.jsonl")
+    assert find_run(tmp_path, MINE, None) is None
+
+
 def test_an_unfinished_run_of_the_name_that_something_else_decides_is_refused(tmp_path):
     run_of(tmp_path, "a", MINE)
     with pytest.raises(RunError, match="a.jsonl was started with --lr=0.1; go on with it as"):
