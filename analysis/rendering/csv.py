@@ -1,5 +1,6 @@
 """Writes tables of all studies as CSV: summary.csv, effects.csv and diagnosis.csv."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -36,6 +37,9 @@ def _csv(tables: Iterable[tuple[Results, pl.DataFrame]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Strip control characters, and mark as text what a spreadsheet would take for a formula."""
+    """Strip control characters, and mark as text what a spreadsheet would take for a formula.
+
+    In some languages that is what begins with the full-width form of such a sign, too.
+    """
     text = printable(text)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+    return f"'{text}" if unicodedata.normalize("NFKC", text[:1]) in {*"=+-@"} else text

@@ -24,6 +24,7 @@ def test_no_cell_is_a_formula_or_holds_a_control_character(
     runlog_lines: Callable[..., list[dict[str, Any]]], tmp_path: Path
 ) -> None:
     names = ("=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\x1b[31m\u202e=x", "plain", "1=2")
+    names += ("\uff1d1", "\uff0b1", "\uff0d1", "\uff20SUM(A1)", "")
     for number, name in enumerate(names):
         lines = runlog_lines(run_id=name, seed=number)
         lines[0] |= {"config": {"data_dir": "=1+1"}, "variant": None}
@@ -34,7 +35,7 @@ def test_no_cell_is_a_formula_or_holds_a_control_character(
     table = pl.read_csv(io.StringIO(text), infer_schema=False)
     cells = {cell for row in table.rows() for cell in row if cell}
     assert {"'=cmd|' /C calc'!A0", "'+1", "'-1", "'@SUM(A1)", "\ufffd[31m\ufffd=x", "1=2"} <= cells
-    assert not [cell for cell in cells if cell[0] in "=+@\t\r"]
+    assert not [cell for cell in cells if cell[0] in "=+@\t\r\uff1d\uff0b\uff0d\uff20"]
     assert table["study"][0] == "'=1+1"
 
 
