@@ -254,6 +254,11 @@ class Config(BaseModel):
                 "--triplet_weight, --in_batch_weight and --listwise_weight are all 0: nothing is "
                 "left to train by"
             )
+        if self.batch_size == 1 and not self.triplet_weight:
+            raise ValueError(
+                "--batch_size=1 without --triplet_weight: a batch would hold nothing to tell the "
+                "counter from; take 2 or more"
+            )
         return self
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:

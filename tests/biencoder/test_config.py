@@ -85,6 +85,12 @@ def test_a_run_without_any_loss_is_refused():
         Config(triplet_weight=0, in_batch_weight=0, listwise_weight=0)
 
 
+def test_a_batch_of_one_pair_without_triplets_is_refused():
+    with pytest.raises(ValidationError, match="--batch_size=1 .* nothing to tell the counter from"):
+        Config(batch_size=1, triplet_weight=0, in_batch_weight=1)
+    assert Config(batch_size=1, triplet_weight=1).batch_size == 1
+
+
 def test_a_number_that_contradicts_the_preset_is_named():
     with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
         Config(negatives="rising", hard_ratio_step=-0.1)
