@@ -4,7 +4,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biencoder.retrieval import exact_search
+from biencoder.retrieval import exact_search, neighbors
 from biencoder.retrieval.neighbors import SEARCHES, nearest
 
 every_engine = pytest.mark.parametrize("engine", SEARCHES)
@@ -71,6 +71,14 @@ def test_the_engines_agree_however_close_and_far_off_the_candidates_lie(spread, 
     ]
     np.testing.assert_array_equal(found[0][0], found[1][0])
     np.testing.assert_allclose(found[0][1], found[1][1], rtol=1e-12)
+
+
+def test_signals_are_heeded_between_rounds_of_queries(monkeypatch):
+    monkeypatch.setattr(neighbors, "ROUND", 16)
+    draw, heeded = torch.rand(50, 3), []
+    in_rounds = nearest(draw, draw, 4, nobody, heed=lambda: heeded.append(True))
+    assert len(heeded) == 4
+    np.testing.assert_array_equal(in_rounds[0], nearest(draw, draw, 4, nobody)[0])
 
 
 def test_an_outlier_hides_no_neighbour():

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from biencoder.data.corpus import Split, load, text_hash
+from biencoder.retrieval import pools
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.pools import GROUPS, POOLS, Relations, retrieve
 from biencoder.retrieval.ranking import K, metrics, rank
@@ -111,6 +112,19 @@ def test_the_widest_pool_is_the_one_that_every_epoch_is_evaluated_on(model):
     )
     np.testing.assert_array_equal(every_epoch.candidates, retrieved.rankings["epa"].candidates)
     assert metrics(every_epoch) == metrics(retrieved.rankings["epa"])
+
+
+def test_signals_are_heeded_between_rounds_of_points(split, model, monkeypatch):
+    torch.manual_seed(1)
+    embeddings, heeded = Embeddings(torch.randn(60, 128), torch.randn(60, 6)), []
+    at_once = retrieve(split, embeddings, model())
+    monkeypatch.setattr(pools, "ROUND", 10)
+    in_rounds = retrieve(split, embeddings, model(), lambda: heeded.append(True))
+    assert len(heeded) == 3 * len(POOLS)
+    for pool in POOLS:
+        np.testing.assert_array_equal(
+            in_rounds.rankings[pool].candidates, at_once.rankings[pool].candidates
+        )
 
 
 def test_the_rank_by_distance_counts_all_candidates():
