@@ -30,6 +30,7 @@ from sidebyside import in_turns, line, ratios  # noqa: E402 - the paths must be 
 from biencoder.data.corpus import Split  # noqa: E402
 from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder  # noqa: E402
 from biencoder.retrieval.embedding import Embeddings  # noqa: E402
+from biencoder.retrieval.pools import retrieve  # noqa: E402
 from biencoder.retrieval.ranking import K, rank  # noqa: E402
 from biencoder.training.negatives import mine  # noqa: E402
 
@@ -41,10 +42,11 @@ ALL = {1_000: 5, 4_000: 5, 16_000: 1, 64_000: 0, 250_000: 0}
 
 def make(pairs: int) -> tuple[Split, Embeddings, BiEncoder]:
     """A split of distinct texts, their embeddings, eight to a debate, and an untrained head."""
+    debate = np.arange(pairs) // 8
     frame = pd.DataFrame(
         {
-            "domain": "sport",
-            "title": "running",
+            "domain": debate % 15,
+            "title": debate,
             "stance": "pro",
             "number": np.arange(pairs),
             "point": [f"point {number}" for number in range(pairs)],
@@ -114,10 +116,14 @@ def measure(pairs: int, turns: int) -> None:
 
     peers = {"reference": timed(reference)} if turns else {}
     found = in_turns({**peers, "ours": timed(ours)}, max(turns, 1))
+    clock = time.perf_counter()
+    retrieve(*made)
+    pools = time.perf_counter() - clock
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{pairs:,} pairs; peak of the whole process {megabytes:,.0f} MB")
     for name, seconds in found.items():
         print(line(name, seconds, " s"))
+    print(f"  {'the eight pools, once':34}{pools:>10.1f} s")
     if turns:
         print(line("times as fast", ratios(found["reference"], found["ours"])))
         same = all(map(np.array_equal, answers[reference], answers[ours]))
