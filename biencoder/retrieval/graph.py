@@ -14,6 +14,7 @@ from torch import Tensor
 
 from biencoder.retrieval.exact_search import BLOCK, ExactSearch, Floats, Indices
 from biencoder.retrieval.neighbors import find
+from biencoder.runtime.console import progress
 
 #: Texts from which an index gets a graph: there exact search takes as long as embedding a question
 #: of one sentence. Measured by `tests/benchmarks/bench_index.py`.
@@ -22,14 +23,8 @@ LEAST_TEXTS = 500_000
 #: Edges of a text; candidates looked at when the graph is searched.
 EDGES, SEARCH_WIDTH = 32, 256
 
-#: Texts whose neighbours are searched both ways to measure recall.
-SAMPLE = 500
-
-#: What to do where it is not installed.
-HOW = (
-    "with faiss (pip install 'counterargument-biencoder[faiss]') the index gets a graph, which is "
-    "faster, when it is next used"
-)
+#: Texts added to it at a time; those whose neighbours are searched both ways to measure recall.
+TURN, SAMPLE = 10_000, 500
 
 
 def is_installed() -> bool:
@@ -42,7 +37,10 @@ def build(vectors: np.ndarray, path: Path) -> None:
     import faiss
 
     built = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
-    built.add(vectors)
+    with progress("building the graph", len(vectors), "text") as bar:
+        for start in range(0, len(vectors), TURN):
+            built.add(vectors[start : start + TURN])
+            bar.update(len(vectors[start : start + TURN]))
     try:
         faiss.write_index(built, str(path))
     except RuntimeError as error:  # a full disk, say

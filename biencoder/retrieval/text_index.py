@@ -119,7 +119,10 @@ def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.d
             add_graph(index)
             index = opened()
         elif index.lacks_graph:
-            note(f"{len(index.rows):,} texts are searched one by one; {graph.HOW}")
+            note(
+                f"{len(index.rows):,} texts are searched one by one; with faiss (pip install "
+                "faiss-cpu) the index gets a graph, which is faster, when it is next used"
+            )
     return index
 
 
@@ -136,11 +139,10 @@ def make(folder: Path, model: str, texts: Texts, embed: Embed) -> None:
 
 def add_graph(index: TextIndex) -> None:
     """Add a graph to an index that stands already, so that a kill costs the graph alone."""
-    note(f"building a graph of {len(index.rows):,} texts")
     with whole_file(index.folder / GRAPH) as unfinished:
         graph.build(index.sim.cpu().numpy(), unfinished)
         recall = graph.recall(graph.GraphSearch(unfinished, index.sim, index.order), K)
-    note(f"it finds {recall:.1%} of the {K} nearest texts")
+    note(f"{index.folder}: a graph finds {recall:.1%} of the {K} nearest texts")
     index_files.write(index.folder, index.manifest.model_copy(update={"recall": recall}))
 
 

@@ -156,7 +156,7 @@ def test_a_large_index_gets_a_graph_without_embedding_again(tmp_path, embed, mon
     monkeypatch.setattr(graph, "LEAST_TEXTS", 40)
     embed.count = 0
     ensure(folder, embed, texts=texts)
-    assert "it finds 100.0% of the 10 nearest texts" in capsys.readouterr().err
+    assert "a graph finds 100.0% of the 10 nearest texts" in capsys.readouterr().err
     assert embed.count == 0
     assert isinstance(opened(folder, texts=texts.digest).search, graph.GraphSearch)
     made = (folder / MANIFEST).stat().st_mtime_ns
