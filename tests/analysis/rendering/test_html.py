@@ -71,7 +71,7 @@ def test_the_page_holds_effects_charts_tables_and_configs(read: Callable[..., Lo
     names = [tag for tag, _ in tags.found]
     assert names.count("figure") == names.count("figcaption") == 4
     charts = [dict(a) for tag, a in tags.found if a.get("class") == "chart"]
-    assert len(charts) == 3 + 3 + 3 + 3
+    assert len(charts) == 1 + 3 + 3 + 3
     assert all(chart["tabindex"] == "0" and chart["aria-label"] for chart in charts)
     assert len({chart["aria-label"] for chart in charts}) == len(charts)
     configs = [a for tag, a in tags.found if tag == "details" and "run-" in (a["id"] or "")]

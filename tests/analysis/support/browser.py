@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ FLAGS = (
 )
 
 ARROWS = {"ArrowRight": "\ue014", "ArrowLeft": "\ue012", "ArrowUp": "\ue013", "ArrowDown": "\ue015"}
+
+
+class ScriptFailed(Exception):
+    """What the browser was asked for, it could not do."""
 
 
 class Browser:
@@ -69,12 +74,17 @@ class Browser:
         return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})
 
     def wait(self, script: str, *arguments: Any, seconds: float = 60) -> Any:
-        """Run a script again and again until its value is true; returns it."""
+        """Run a script again and again until its value is true; returns it.
+
+        Meanwhile the page may be read again, which ends a script without a value.
+        """
         end = time.monotonic() + seconds
-        while not (value := self.run(script, *arguments)):
-            assert time.monotonic() < end, f"never true: {script}"
+        while time.monotonic() < end:
+            with suppress(ScriptFailed):
+                if value := self.run(script, *arguments):
+                    return value
             time.sleep(0.05)
-        return value
+        raise AssertionError(f"never true: {script}")
 
     def point(self, x: float, y: float) -> None:
         """Move the mouse to a point of the window."""
@@ -107,5 +117,6 @@ class Browser:
         self._connection.request(method, self._path + path, data)
         answer = self._connection.getresponse()
         content = json.load(answer)["value"]
-        assert answer.status == 200, content
+        if answer.status != 200:
+            raise ScriptFailed(content)
         return content
