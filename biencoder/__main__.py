@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from biencoder.config import Config
+from biencoder.config import Config, GivenPath
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
 from commandline import UsageError
@@ -42,15 +42,15 @@ class EvaluateOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: Path = CHECKPOINT_DIR
-    data_dir: Path | None = Field(
+    checkpoint_dir: GivenPath = CHECKPOINT_DIR
+    data_dir: GivenPath | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
     split: Literal["training", "validation", "test"] | None = SPLIT
     trec: bool = Field(
         False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
     )
-    log_dir: Path = Field(Path("logs"), description="Folder for the TREC files.")
+    log_dir: GivenPath = Field(Path("logs"), description="Folder for the TREC files.")
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
@@ -60,9 +60,9 @@ class IndexOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: Path = CHECKPOINT_DIR
-    corpus: Path | None = CORPUS
-    out: Path | None = Field(
+    checkpoint_dir: GivenPath = CHECKPOINT_DIR
+    corpus: GivenPath | None = CORPUS
+    out: GivenPath | None = Field(
         None,
         description="Folder of the index; unset: where retrieve looks for it, beside the "
         "checkpoint, or in the user's cache where that is for reading alone.",
@@ -80,7 +80,7 @@ class RetrieveOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: Path = CHECKPOINT_DIR
+    checkpoint_dir: GivenPath = CHECKPOINT_DIR
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
@@ -90,11 +90,11 @@ class RetrieveOptions(BaseModel):
         "JSON on standard input. Each is answered by a line of JSON, in order.",
     )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
-    corpus: Path | None = CORPUS
-    index: Path | None = Field(
+    corpus: GivenPath | None = CORPUS
+    index: GivenPath | None = Field(
         None, description="Folder of an index by `biencoder index`; with it no corpus is needed."
     )
-    out: Path | None = Field(
+    out: GivenPath | None = Field(
         None, description="File for the answers, a line of JSON each; unset: standard output."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]

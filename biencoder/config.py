@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
 
 from biencoder.recipes import NEGATIVES, RECIPES
 from biencoder.variants import ALIASES, VARIANTS, canonical_name
@@ -17,6 +17,17 @@ Field: Any = pydantic.Field
 
 #: What a run may be called: a name that stays in its folder and prints as it is.
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
+
+
+def _given(value: Any, info: ValidationInfo) -> Any:
+    """Refuse an empty path, which would mean the current folder."""
+    if value == "":
+        raise ValueError(f"--{info.field_name} is empty: write a path, or leave the flag out")
+    return value
+
+
+#: A path that was named.
+GivenPath = Annotated[Path, BeforeValidator(_given)]
 
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
@@ -62,7 +73,7 @@ class Config(BaseModel):
         description="A named set of flags. strong: their defaults, what has shown to pay; "
         f"documented, the experiment's own objective: {_spelled(RECIPES['documented'])}.",
     )
-    data_dir: Path | None = Field(
+    data_dir: GivenPath | None = Field(
         None,
         description="Folder that holds training/, validation/ and test/; unset: the sample corpus.",
     )
@@ -184,8 +195,10 @@ class Config(BaseModel):
         "stop", description="What to do at a step whose loss or gradient is not finite."
     )
 
-    log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
-    checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
+    log_dir: GivenPath = Field(Path("logs"), description="Folder of the run log.")
+    checkpoint_dir: GivenPath = Field(
+        Path("checkpoints"), description="Folder of the saved models."
+    )
     run_id: str | None = Field(
         None,
         pattern=RUN_ID,

@@ -34,6 +34,8 @@ WRONG_INVOCATIONS = [
     ("--lr=1e30", "--lr=1e30: must be less than or equal to 1"),
     ("--margin=0", "--margin=0: must be greater than 0"),
     ("--checkpoint_every=3٣steps", "--checkpoint_every=3٣steps does not fit"),
+    ("--data_dir=", "--data_dir is empty: write a path, or leave the flag out"),
+    ("--log_dir=", "--log_dir is empty"),
     ("--neighbors=faiss", "--neighbors=faiss: must be 'exact' or 'ball_tree'"),
     ("--encoder=\udcff", "'--encoder=\\udcff' is not UTF-8"),
 ]
