@@ -1,40 +1,33 @@
-"""Reads a corpus from disk into three splits of pairs, in the same order on every machine.
+"""Makes three splits of pairs of a corpus, in the same order on every machine.
 
-Layout: `<root>/{training,validation,test}/<domain>/<debate title>/{pro,con}/<stance><NN>` +
-`a-point.txt` or `b-counter.txt`. Anything else in the tree is passed over. The layout and the data
-are those of the ArguAna Counterargs corpus (Wachsmuth, Syed, Stein, ACL 2018).
+A corpus is a folder tree, see `folder_tree`.
 """
 
 import hashlib
-import os
-import re
-import unicodedata
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 
+from biencoder.data import folder_tree
+from biencoder.data.candidates import (
+    COUNTER_MISSING,
+    PAIR_KEY,
+    POINT_MISSING,
+    SPLITS,
+    Candidates,
+)
+from biencoder.data.groups import Ids
+from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
 
-Ids = npt.NDArray[np.int64]
-
-SPLITS = ("training", "validation", "test")
-_FILE_NAME = re.compile(r"(pro|con)([0-9]+)(?:(a)-point|(b)-counter)\.txt")
-_PAIR_KEY = ["domain", "title", "stance", "number"]
-
-
-def text_key(text: str) -> str:
-    """Normalise a text for comparison: Unicode NFC, each run of white space one blank, trimmed."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def text_hash(key: str) -> int:
-    """Hash a normalised text to 64 bits; breaks ties alike on every machine, whatever its role."""
-    return int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), signed=True)
+SAMPLE = Path(__file__).parent / "sample_corpus"
 
 
 @dataclass(frozen=True)
@@ -42,14 +35,14 @@ class Split:
     """The complete pairs of one split.
 
     `pairs` has a row a pair: domain, title, stance ('pro' or 'con'), number (int), point, counter
-    (texts, stripped of outer white space), sorted by the first four. `incomplete` counts points
-    without a counter and counters without a point, `leaked` the pairs that were dropped because
-    validation or test holds one of their texts.
+    (texts, stripped of outer white space), sorted by the first four. `dropped` says why how many
+    candidates are no pairs, `leaked` counts the pairs that were dropped because validation or test
+    holds one of their texts.
     """
 
     name: str
     pairs: pd.DataFrame
-    incomplete: int
+    dropped: dict[str, int] = field(default_factory=dict)
     leaked: int = 0
 
     def __len__(self) -> int:
@@ -119,7 +112,7 @@ class Split:
     @cached_property
     def pair_ids(self) -> list[str]:
         """'domain/title/stance/number' of each pair: its name in files and in other runs."""
-        columns = [self.pairs[key] for key in _PAIR_KEY]
+        columns = [self.pairs[key] for key in PAIR_KEY]
         return [f"{d}/{t}/{s}/{number:02}" for d, t, s, number in zip(*columns, strict=True)]
 
     @cached_property
@@ -133,13 +126,15 @@ class Split:
         return np.concatenate([self.counter_ids, self.point_ids])
 
     @property
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[str, Any]:
         """Numbers of pairs for the run log, see `SplitCounts`."""
         return {
             "pairs": len(self) + self.leaked,
-            "incomplete": self.incomplete,
+            "incomplete": sum(self.dropped.get(why, 0) for why in (POINT_MISSING, COUNTER_MISSING)),
+            "dropped": self.dropped,
             "leaked": self.leaked,
             "kept": len(self),
+            "points": self.keys["point"].nunique(),
         }
 
 
@@ -164,9 +159,11 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
     With `leaked_pairs='drop'` training loses each pair whose point or counter stands word for word
     in validation or test. Raises `CorpusError` naming the path at fault.
     """
-    root = Path(__file__).parent / "sample_corpus" if data_dir is None else data_dir
-    _check_root(root)
-    training, validation, test = (_read_split(root, name) for name in SPLITS)
+    root = SAMPLE if data_dir is None else data_dir
+    if not root.is_dir():
+        raise CorpusError(f"{root}: no such folder")
+    found = folder_tree.read(root)
+    training, validation, test = (_split(found, name) for name in SPLITS)
     digest = _digest(training, validation, test)
     if leaked_pairs == "drop":
         training = _without_leaked_pairs(training, validation, test)
@@ -178,26 +175,6 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
     return Corpus(training, validation, test, digest)
 
 
-def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
-    """Mark the pairs of `split` that share no text with `training`, shape [N]."""
-    known = {*training.keys["point"], *training.keys["counter"]}
-    return ~split.keys.isin(known).any(axis=1).to_numpy()
-
-
-def _check_root(root: Path) -> None:
-    if not root.is_dir():
-        raise CorpusError(f"{root}: no such folder")
-    missing = [name for name in SPLITS if not (root / name).is_dir()]
-    if not missing:
-        return
-    inner = [path for path in sorted(root.iterdir()) if (path / "training").is_dir()]
-    hint = f"; did you mean {inner[0]}?" if inner else ""
-    raise CorpusError(
-        f"{root}: the folder {missing[0]}/ is missing; a corpus holds "
-        f"training/, validation/ and test/{hint}"
-    )
-
-
 def check_negatives(data_dir: Path | None, training: Split) -> None:
     """Check that every point can get a negative. Raises `CorpusError`."""
     if len(training.texts) <= training.most_own_texts:
@@ -207,78 +184,22 @@ def check_negatives(data_dir: Path | None, training: Split) -> None:
         )
 
 
-def _read_split(root: Path, name: str) -> Split:
-    rows = list(_text_files(root / name))
-    table = pd.DataFrame(rows, columns=[*_PAIR_KEY, "role", "path"])
-    if table.empty:
-        raise CorpusError(
-            f"{root / name}: no argument found; files lie in <domain>/<debate title>/pro or con "
-            "and are named like pro01a-point.txt and pro01b-counter.txt"
-        )
-    twice = table[table.duplicated([*_PAIR_KEY, "role"], keep=False)]
-    if not twice.empty:
-        first, second = sorted(str(path) for path in twice["path"])[:2]
-        raise CorpusError(f"{second}: has the same id as {first}; rename or remove one of them")
-    table["text"] = [_read_text(path) for path in table["path"]]
-    table = table[table["text"] != ""]  # an empty file says nothing: its pair is incomplete
-    wide = table.pivot(index=_PAIR_KEY, columns="role", values="text")
-    wide = wide.reindex(columns=["point", "counter"]).sort_index()
-    pairs = wide.dropna().reset_index().rename_axis(columns=None)
-    if pairs.empty:
-        raise CorpusError(f"{root / name}: no point has its counter beside it")
-    return Split(name, pairs, incomplete=len(wide) - len(pairs))
+def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
+    """Mark the pairs of `split` that share no text with `training`, shape [N]."""
+    known = {*training.keys["point"], *training.keys["counter"]}
+    return ~split.keys.isin(known).any(axis=1).to_numpy()
 
 
-def _text_files(split_dir: Path) -> Iterator[tuple[str, str, str, int, str, Path]]:
-    """Yield (domain, title, stance, number, role, path) of every argument file of a split."""
-    for domain in _folders(split_dir):
-        for title in _folders(domain):
-            for stance in _folders(title):
-                for path in _entries(stance, folders=False):
-                    match = _FILE_NAME.fullmatch(path.name)
-                    if match and match[1] == stance.name:
-                        _check_name(path)
-                        role = "point" if match[3] else "counter"
-                        yield domain.name, title.name, stance.name, int(match[2]), role, path
-
-
-def _check_name(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise CorpusError(f"{path!a}: this name is not UTF-8; rename the file or folder") from None
-
-
-def _folders(parent: Path) -> list[Path]:
-    return _entries(parent, folders=True)
-
-
-def _entries(parent: Path, *, folders: bool) -> list[Path]:
-    """List subfolders or files by name, without links: these may loop or leave the corpus."""
-    try:
-        with os.scandir(parent) as entries:
-            return sorted(
-                Path(entry.path)
-                for entry in entries
-                if (
-                    entry.is_dir(follow_symlinks=False)
-                    if folders
-                    else entry.is_file(follow_symlinks=False)
-                )
-            )
-    except OSError as error:
-        raise CorpusError(f"{parent}: cannot be read ({error.strerror})") from None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path}: not UTF-8 at byte {error.start}; convert it, for instance with iconv"
-        ) from None
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
+def _split(found: Candidates, name: str) -> Split:
+    """Make one split of what was read."""
+    rows = found.rows.filter(pl.col("split") == name)
+    pairs = rows.filter(pl.col("reason").is_null()).select(*PAIR_KEY, "point", "counter")
+    reasons = Counter(rows["reason"].drop_nulls()) + Counter(found.unread.get(name, {}))
+    return Split(
+        name,
+        pd.DataFrame(pairs.sort(PAIR_KEY).to_dict(as_series=False), columns=pairs.columns),
+        dict(sorted(reasons.items(), key=lambda found: (-found[1], found[0]))),
+    )
 
 
 def _digest(*splits: Split) -> str:

@@ -43,10 +43,15 @@ class SplitCounts(Part):
 
     pairs: Count = Field(description="Complete pairs in the corpus.")
     incomplete: Count = Field(description="Points without a counter and counters without a point.")
+    dropped: dict[str, Count] = Field(
+        description="How many rows, elements of lists or files make no pair, by reason; the "
+        "incomplete ones among them."
+    )
     leaked: Count = Field(
         description="Pairs dropped because validation or test holds one of their texts."
     )
     kept: Count = Field(description="Pairs that are used.")
+    points: Count = Field(description="Distinct points of these pairs.")
 
 
 class Truncation(Part):

@@ -1,6 +1,7 @@
 """Formats lines that a run prints about its data and its result."""
 
 from biencoder.data.corpus import Split
+from biencoder.data.summary import counted, reasons
 from biencoder.runtime.console import percent
 from biencoder.storage.progress import Progress
 
@@ -17,11 +18,11 @@ def closing_line(progress: Progress) -> str:
 def describe(split: Split, truncation: dict[str, float], max_length: int) -> str:
     """Return a split's pairs, what was left out of it, and what truncation costs."""
     counts = split.counts
-    parts = [f"{counts['kept']:,} pairs"]
+    parts = [f"{counted(counts['kept'], 'pair')} of {counted(counts['points'], 'point')}"]
     if counts["leaked"]:
         parts.append(f"{counts['leaked']:,} dropped: a text stands in validation or test too")
-    if counts["incomplete"]:
-        parts.append(f"{counts['incomplete']:,} incomplete passed over")
+    if split.dropped:
+        parts.append(f"passed over: {reasons(split.dropped)}")
     if truncation["texts_cut"]:
         parts.append(
             f"{truncation['texts_cut']:.0%} of texts cut at {max_length} tokens, "

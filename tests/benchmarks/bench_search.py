@@ -63,7 +63,7 @@ def make(pairs: int) -> tuple[Split, Embeddings, BiEncoder]:
     encoder.config = SimpleNamespace(hidden_size=HIDDEN)
     model = BiEncoder(encoder, pooling="mean", layernorm=True, relu=True, fusion="concatenated")
     embeddings = Embeddings(torch.from_numpy(sim), torch.from_numpy(h))
-    return Split("training", frame, incomplete=0), embeddings, model.eval()
+    return Split("training", frame), embeddings, model.eval()
 
 
 def ours(split: Split, embeddings: Embeddings, model: BiEncoder) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,24 @@ from biencoder.model.biencoder import BiEncoder
 HIDDEN = 6
 
 
+def pair(
+    split: str, number: int, point: str, counter: str, debate: str = "sport/running/pro"
+) -> dict[str, str]:
+    """The two files of a pair in a folder tree, for `write_corpus`."""
+    stance = debate.rpartition("/")[2]
+    stem = f"{split}/{debate}/{stance}{number:02}"
+    return {f"{stem}a-point.txt": point, f"{stem}b-counter.txt": counter}
+
+
+#: The files of a small corpus.
+SMALL = {
+    **pair("training", 1, "p1", "c1"),
+    **pair("training", 2, "p2", "c2"),
+    **pair("validation", 1, "p3", "c3"),
+    **pair("test", 1, "p4", "c4"),
+}
+
+
 class ToyEncoder(nn.Module):
     """Token ids → states by one embedding table: the least that `BiEncoder` can share."""
 
@@ -46,7 +64,7 @@ def make_split(pairs: list[tuple[str, str]], name: str = "training") -> Split:
     frame.insert(1, "title", "running")
     frame.insert(2, "stance", "pro")
     frame.insert(3, "number", range(1, len(frame) + 1))
-    return Split(name, frame, incomplete=0)
+    return Split(name, frame)
 
 
 class CharTokenizer:

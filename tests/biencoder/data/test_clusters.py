@@ -14,7 +14,7 @@ def in_debates(*pairs):
     """A split of pairs: (domain, title, point, counter)."""
     frame = pd.DataFrame(pairs, columns=["domain", "title", "point", "counter"])
     frame["stance"], frame["number"] = "pro", range(1, len(frame) + 1)
-    return Split("test", frame, incomplete=0)
+    return Split("test", frame)
 
 
 def test_pairs_of_one_debate_are_one_cluster():

@@ -89,7 +89,7 @@ def test_every_pool_is_ranked_as_a_plain_loop_ranks_it(rows, seed):
         [(*debate, number, p, c) for number, (debate, p, c) in enumerate(rows)],
         columns=["domain", "title", "stance", "number", "point", "counter"],
     )
-    split = Split("test", frame, incomplete=0)
+    split = Split("test", frame)
     rng = np.random.default_rng(seed)
     sim, h = rng.integers(-3, 4, (2, len(split.texts), 2))
     embeddings = Embeddings(torch.tensor(sim).float(), torch.tensor(h).float())

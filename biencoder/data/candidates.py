@@ -1,0 +1,44 @@
+"""What the reader of any layout hands over: a row a candidate for a pair, and why some are none."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+SPLITS = ("training", "validation", "test")
+
+#: Stands for a domain, a debate title or a stance that the corpus does not tell.
+NOT_TOLD = "-"
+
+#: Why a candidate is no pair: the reasons that readers of all layouts share.
+POINT_MISSING, COUNTER_MISSING = "point missing", "counter missing"
+
+#: The four parts of a pair's name.
+PAIR_KEY = ["domain", "title", "stance", "number"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The candidates of a corpus: pairs, and what is dropped.
+
+    `rows` has a row a candidate: split, domain, title, stance (`NOT_TOLD` where it is not), number
+    (int, or text where the corpus has ids), point and counter (texts stripped of outer white space,
+    null where missing), reason (why it is no pair; null: it is one). Pairs of one split differ in
+    domain, title, stance or number.
+    """
+
+    rows: pl.DataFrame
+    #: Split → reason → how many files that look like arguments were not read.
+    unread: dict[str, dict[str, int]] = field(default_factory=dict)
+    #: Sentences for the person who brought the corpus: what was not used, what was decided.
+    notes: tuple[str, ...] = ()
+    #: Where a split without any pair was looked for, and what it would be called there.
+    place: str = ""
+    called: dict[str, str] = field(default_factory=dict)
+
+
+def table(rows: Sequence[tuple[object, ...]], number: type[pl.DataType]) -> pl.DataFrame:
+    """Make `Candidates.rows` of tuples, whose number is of the given type."""
+    names = ["split", *PAIR_KEY, "point", "counter", "reason"]
+    schema = dict.fromkeys(names, pl.String) | {"number": number}
+    return pl.DataFrame(rows, schema=schema, orient="row")
