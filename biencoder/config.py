@@ -29,6 +29,10 @@ def _given(value: Any, info: ValidationInfo) -> Any:
 #: A path that was named.
 GivenPath = Annotated[Path, BeforeValidator(_given)]
 
+#: See `data.tables.columns`.
+_ROLE = r"(point|counter|split|debate|stance|domain|number|id|label|_)=[^,=]+"
+Columns = Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*|[^,=]+(,[^,=]+)+)$")]
+
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
 VariantName = Literal[
@@ -46,7 +50,7 @@ VariantName = Literal[
 NOT_DECIDING = {
     *("log_dir", "checkpoint_dir", "run_id", "resume", "first_epoch_evals"),
     *("log_every", "checkpoint_every", "device", "gradient_cache"),
-    *("recipe", "variant", "negatives", "data_dir", "encoder", "layers", "init_from"),
+    *("recipe", "variant", "negatives", "data_dir", "columns", "encoder", "layers", "init_from"),
 }
 
 
@@ -75,7 +79,14 @@ class Config(BaseModel):
     )
     data_dir: GivenPath | None = Field(
         None,
-        description="Folder that holds training/, validation/ and test/; unset: the sample corpus.",
+        description="Pairs to learn from: a table (CSV, TSV, JSONL, Parquet), a folder with one a "
+        "split, BEIR's layout, or a folder tree; unset: the sample corpus.",
+    )
+    columns: Columns | None = Field(
+        None,
+        description="Columns of a table that their names do not tell: point=NAME,counter=NAME, "
+        "also split, debate, stance, domain, number, id, label, and _ for one not to use; or all "
+        "names of a file without a header, _ for none: point,counter,_.",
     )
     encoder: str = Field(
         "all-MiniLM-L6-v2",

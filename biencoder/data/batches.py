@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biencoder.data.corpus import Split
-from biencoder.data.groups import Ids
+from biencoder.data.corpus import Ids, Split
 from biencoder.data.tokens import Group, Rows, Tokens, by_length
 from biencoder.runtime import distributed
 
@@ -20,14 +19,14 @@ def epoch_batches(
     order that depends on seed and epoch alone.
 
     With `by_debate` a batch holds whole debates, those of one domain together: texts on one subject
-    are the hardest in-batch negatives.
+    are the hardest in-batch negatives. Where no debate is told, pairs that share a text are one.
     """
     rng = np.random.default_rng([seed, epoch, 0])
     order = rng.permutation(len(split))
     starts = np.arange(0, len(order), batch_size)
     if by_debate:
         domain = split.pairs.groupby("domain").ngroup().to_numpy()
-        debate = split.pairs.groupby(["domain", "title"]).ngroup().to_numpy()
+        debate = split.debates
         shuffled = rng.permutation(debate.max() + 1)
         order = order[np.lexsort([shuffled[debate[order]], domain[order]])]
         rng.shuffle(starts)

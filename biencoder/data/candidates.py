@@ -24,7 +24,7 @@ class Candidates:
     `rows` has a row a candidate: split, domain, title, stance (`NOT_TOLD` where it is not), number
     (int, or text where the corpus has ids), point and counter (texts stripped of outer white space,
     null where missing), reason (why it is no pair; null: it is one). Pairs of one split differ in
-    domain, title, stance or number.
+    domain, title, stance or number. A split may have no row.
     """
 
     rows: pl.DataFrame
@@ -32,12 +32,16 @@ class Candidates:
     unread: dict[str, dict[str, int]] = field(default_factory=dict)
     #: Sentences for the person who brought the corpus: what was not used, what was decided.
     notes: tuple[str, ...] = ()
-    #: Where a split without any pair was looked for, and what it would be called there.
-    place: str = ""
-    called: dict[str, str] = field(default_factory=dict)
+    #: Split → where it was looked for in vain, for each that has no pair.
+    absent: dict[str, str] = field(default_factory=dict)
 
 
-def table(rows: Sequence[tuple[object, ...]], number: type[pl.DataType]) -> pl.DataFrame:
+def part_of_name(part: str | int) -> str:
+    """Write a part of a pair's name: a number of two digits at least, a text without '/'."""
+    return part.replace("/", "%2F") if isinstance(part, str) else f"{part:02}"
+
+
+def frame(rows: Sequence[tuple[object, ...]], number: type[pl.DataType]) -> pl.DataFrame:
     """Make `Candidates.rows` of tuples, whose number is of the given type."""
     names = ["split", *PAIR_KEY, "point", "counter", "reason"]
     schema = dict.fromkeys(names, pl.String) | {"number": number}

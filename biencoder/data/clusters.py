@@ -3,23 +3,21 @@
 import numpy as np
 import pandas as pd
 
-from biencoder.data.corpus import Ids, Split
+from biencoder.data.candidates import NOT_TOLD
+from biencoder.data.corpus import Split
+from biencoder.data.groups import Ids, connected
 
 
 def clusters(split: Split) -> Ids:
     """Label the connected components of pairs linked by a debate title or an equal text, [N].
 
     Answers within a cluster are not independent, so the uncertainty of a figure depends on the
-    number of clusters. A title counts without its domain, because debates are filed under several.
+    number of clusters. A title counts without its domain, because debates are filed under several;
+    one that is not told links nothing.
     """
-    # Imported here, because only the end of a run needs it.
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    titles = pd.factorize(split.pairs["title"])[0] + len(split.texts)
-    things = np.concatenate([split.point_ids, split.counter_ids, titles]) + len(split)
-    pairs = np.tile(np.arange(len(split)), 3)
-    size = int(things.max()) + 1
-    graph = coo_array((np.ones(len(things), dtype=np.int8), (pairs, things)), shape=(size, size))
-    labels: Ids = connected_components(graph, directed=False)[1][: len(split)]
-    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    titles = pd.factorize(split.pairs["title"])[0]
+    told = (split.pairs["title"] != NOT_TOLD).to_numpy()
+    alone = len(split) + np.arange(len(split))
+    return connected(
+        [split.point_ids, split.counter_ids, len(split.texts) + np.where(told, titles, alone)]
+    )

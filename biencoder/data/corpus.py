@@ -1,6 +1,6 @@
 """Makes three splits of pairs of a corpus, in the same order on every machine.
 
-A corpus is a folder tree, see `folder_tree`.
+How it lies on disk is known to `layouts`.
 """
 
 import hashlib
@@ -15,29 +15,30 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
-from biencoder.data import folder_tree
+from biencoder.data import layouts
 from biencoder.data.candidates import (
     COUNTER_MISSING,
+    NOT_TOLD,
     PAIR_KEY,
     POINT_MISSING,
     SPLITS,
     Candidates,
+    part_of_name,
 )
-from biencoder.data.groups import Ids
+from biencoder.data.groups import Ids, connected
+from biencoder.data.summary import reasons
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
-
-SAMPLE = Path(__file__).parent / "sample_corpus"
 
 
 @dataclass(frozen=True)
 class Split:
     """The complete pairs of one split.
 
-    `pairs` has a row a pair: domain, title, stance ('pro' or 'con'), number (int), point, counter
-    (texts, stripped of outer white space), sorted by the first four. `dropped` says why how many
-    candidates are no pairs, `leaked` counts the pairs that were dropped because validation or test
-    holds one of their texts.
+    `pairs` has a row a pair: domain, title, stance (`NOT_TOLD` where the corpus has none), number
+    (int, or text where the corpus has ids), point, counter (texts, stripped of outer white space),
+    sorted by the first four. `dropped` says why how many candidates are no pairs, `leaked` counts
+    the pairs that were dropped because validation or test holds one of their texts.
     """
 
     name: str
@@ -110,10 +111,26 @@ class Split:
         return hashes[self.candidate_ids]
 
     @cached_property
+    def debates(self) -> Ids:
+        """Number each pair's debate, a title in a domain, [N]; where it is not told, pairs that
+        share a text, or texts with others, are together.
+        """
+        debates = self.pairs.groupby(["domain", "title"]).ngroup().to_numpy()
+        told = (self.pairs["title"] != NOT_TOLD).to_numpy()
+        if told.all():
+            return debates
+        groups = debates.max() + 1 + connected([self.point_ids, self.counter_ids])
+        return np.unique(np.where(told, debates, groups), return_inverse=True)[1]
+
+    def tells(self, column: str) -> bool:
+        """Test whether each pair has a domain, a title or a stance."""
+        return not (self.pairs[column] == NOT_TOLD).any()
+
+    @cached_property
     def pair_ids(self) -> list[str]:
         """'domain/title/stance/number' of each pair: its name in files and in other runs."""
         columns = [self.pairs[key] for key in PAIR_KEY]
-        return [f"{d}/{t}/{s}/{number:02}" for d, t, s, number in zip(*columns, strict=True)]
+        return ["/".join(map(part_of_name, parts)) for parts in zip(*columns, strict=True)]
 
     @cached_property
     def candidate_names(self) -> list[str]:
@@ -147,32 +164,46 @@ class Corpus:
     test: Split
     #: A hash over every pair and its texts, leaked ones included: equal corpora share it.
     digest: str
+    #: Sentences for the person who brought it: which columns were used, which splits were made.
+    notes: tuple[str, ...] = ()
+    #: Split → where it was looked for in vain, for each that has no pair.
+    absent: dict[str, str] = field(default_factory=dict)
 
     @property
     def splits(self) -> tuple[Split, Split, Split]:
         return self.training, self.validation, self.test
 
 
-def load(data_dir: Path | None, leaked_pairs: str = "drop") -> Corpus:
-    """Read a corpus; None reads the sample corpus of the package.
+def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None = None) -> Corpus:
+    """Read a corpus; None reads the sample corpus of the package. A split may have no pair.
 
     With `leaked_pairs='drop'` training loses each pair whose point or counter stands word for word
-    in validation or test. Raises `CorpusError` naming the path at fault.
+    in validation or test. `columns` is `--columns`. Raises `CorpusError` naming the path at fault.
     """
-    root = SAMPLE if data_dir is None else data_dir
-    if not root.is_dir():
-        raise CorpusError(f"{root}: no such folder")
-    found = folder_tree.read(root)
+    found = layouts.read(data_dir, columns)
     training, validation, test = (_split(found, name) for name in SPLITS)
+    if not any(map(len, (training, validation, test))):
+        why = reasons(dict(Counter(found.rows["reason"])))
+        raise CorpusError(f"{data_dir}: holds no pair" + (f"; passed over: {why}" if why else ""))
+    absent = {s.name: found.absent[s.name] for s in (training, validation, test) if not len(s)}
     digest = _digest(training, validation, test)
-    if leaked_pairs == "drop":
+    if leaked_pairs == "drop" and len(training):
         training = _without_leaked_pairs(training, validation, test)
         if not len(training):
             raise CorpusError(
-                f"{root}: every training pair stands in validation or test too; "
+                f"{data_dir}: every training pair stands in validation or test too; "
                 "pass --leaked_pairs=keep to train on them all the same"
             )
-    return Corpus(training, validation, test, digest)
+    return Corpus(training, validation, test, digest, found.notes, absent)
+
+
+def check_complete(data: Corpus) -> None:
+    """Check that there are pairs to train, to choose and to test by. Raises `CorpusError`."""
+    if data.absent:
+        raise CorpusError(
+            f"{'; '.join(data.absent.values())}; training takes all three splits, and biencoder "
+            "evaluate those that there are"
+        )
 
 
 def check_negatives(data_dir: Path | None, training: Split) -> None:

@@ -18,7 +18,7 @@ from biencoder.data.candidates import (
     POINT_MISSING,
     SPLITS,
     Candidates,
-    table,
+    frame,
 )
 from biencoder.data.texts import has_content
 from biencoder.errors import CorpusError
@@ -47,7 +47,7 @@ def read(root: Path) -> Candidates:
     for split in SPLITS:
         found, unread[split] = _read_split(root / split)
         rows += [(split, *row) for row in found]
-    return Candidates(table(rows, pl.Int64), unread, place=str(root))
+    return Candidates(frame(rows, pl.Int64), unread)
 
 
 def is_tree(root: Path) -> bool:

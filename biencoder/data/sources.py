@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from biencoder.data import corpus
+from biencoder.data import corpus, layouts
 from biencoder.errors import CorpusError
 
 #: The columns that are read; of the second kind the first that a row has.
@@ -41,12 +41,15 @@ class Texts:
         return content.hexdigest()
 
 
-def load(source: Path | None) -> Texts:
-    """Read the texts of `source`; None reads the sample corpus. Raises `CorpusError`."""
-    if source is not None and source.is_file():
+def load(source: Path | None, columns: str | None = None) -> Texts:
+    """Read the texts of `source`; None reads the sample corpus. Raises `CorpusError`.
+
+    A table of pairs is a corpus, too; `columns` is `--columns`.
+    """
+    if source is None or columns or layouts.is_corpus(source):
+        return _of_pairs(source, columns)
+    if source.is_file():
         return table(source)
-    if source is None or (source / "training").is_dir():
-        return _of_pairs(source)
     if not source.is_dir():
         raise CorpusError(f"{source}: no such file or folder")
     files = sorted(
@@ -130,10 +133,10 @@ def _read(path: Path) -> str:
         raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _of_pairs(source: Path | None) -> Texts:
+def _of_pairs(source: Path | None, columns: str | None) -> Texts:
     ids: list[str] = []
     texts: list[str] = []
-    for split in corpus.load(source, leaked_pairs="keep").splits:
+    for split in corpus.load(source, "keep", columns).splits:
         ids += [f"{split.name}/{name}" for name in split.candidate_names]
         texts += [*split.pairs["counter"], *split.pairs["point"]]
     return Texts(ids, texts)

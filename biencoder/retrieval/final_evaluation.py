@@ -17,7 +17,7 @@ from biencoder.retrieval.ranking import Scorer, metrics
 
 @dataclass(frozen=True)
 class SplitResult:
-    """One split's figures: an `eval` record, and a `pools` record for each of the eight pools."""
+    """One split's figures: an `eval` record, and a `pools` record for each pool that it has."""
 
     split: str
     metrics: dict[str, float]
@@ -37,7 +37,7 @@ def evaluate(
     return SplitResult(
         split=split.name,
         metrics=metrics(retrieved.rankings["epa"]),
-        pools={pool: _top1(retrieved, pool) for pool in POOLS},
+        pools={pool: _top1(retrieved, pool) for pool in retrieved.rankings},
         predictions=predictions.table(split, retrieved, leaked(split, data)),
     )
 
@@ -61,10 +61,14 @@ def figures(results: Sequence[SplitResult]) -> str:
 
 
 def pool_table(results: Sequence[SplitResult]) -> str:
-    """Format top-1 of each split in each pool as a table."""
-    lines = ["top-1       " + "".join(f"{pool:>8}" for pool in POOLS)]
+    """Format top-1 of each split in each pool as a table; pools that none has are left out."""
+    pools = [pool for pool in POOLS if any(pool in result.pools for result in results)]
+    lines = ["top-1       " + "".join(f"{pool:>8}" for pool in pools)]
     for result in results:
-        shares = "".join(f"{result.pools[pool]['top1']:>8.1%}" for pool in POOLS)
+        shares = "".join(
+            f"{result.pools[pool]['top1']:>8.1%}" if pool in result.pools else f"{'-':>8}"
+            for pool in pools
+        )
         lines.append(f"{result.split:<12}{shares}")
     return "\n".join(lines)
 

@@ -35,13 +35,21 @@ POOLS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "epa": (GROUPS, GROUPS),
 }
 
+#: Pool → what a corpus must tell of every pair for it; epc and epa need nothing.
+NEEDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("sdoc", "sdoa"), ("title", "stance")),
+    **dict.fromkeys(("sdc", "sda"), ("title",)),
+    **dict.fromkeys(("stc", "sta"), ("domain",)),
+    **dict.fromkeys(("epc", "epa"), ()),
+}
+
 # A candidate's kind: its group, plus 4 for a point; or one of these.
 _GOLD, _OUTSIDE = 8, 9
 
 
 @dataclass(frozen=True)
 class Retrieved:
-    """Rankings of every pool, and the nearest candidates of the widest, `epa`.
+    """Rankings of every pool that the split has, and the nearest candidates of the widest, `epa`.
 
     `nearest_rank` [N] is the own counter's place by distance among all candidates, from 1;
     `distances` [N, K] are those of `rankings['epa'].candidates`, inf where the pool ran out.
@@ -61,7 +69,7 @@ class Relations:
         self.texts = split.candidate_ids
         self.domain = pairs.groupby("domain").ngroup().to_numpy()
         self.debate = pairs.groupby(["domain", "title"]).ngroup().to_numpy()
-        self.stance = (pairs["stance"] == "pro").to_numpy()
+        self.stance = pairs.groupby("stance").ngroup().to_numpy()
 
     def kinds(self, points: Indices, candidates: Indices) -> npt.NDArray[np.uint8]:
         """Classify candidates relative to points: rows of the pool and of the split, in one shape.
@@ -113,6 +121,11 @@ class Relations:
         return np.split(ascending, np.flatnonzero(np.diff(number[ascending])) + 1)
 
 
+def pools_of(split: Split) -> list[str]:
+    """List the pools that a split can tell apart, in the order of `POOLS`."""
+    return [pool for pool in POOLS if all(map(split.tells, NEEDS[pool]))]
+
+
 @torch.no_grad()
 def retrieve(
     split: Split,
@@ -120,20 +133,20 @@ def retrieve(
     model: Scorer,
     heed: Callable[[], None] = lambda: None,
 ) -> Retrieved:
-    """Rank every pool of every point: its own K nearest, rescored by the pair head.
+    """Rank every pool of every point, see `pools_of`: its own K nearest, rescored by the pair head.
 
     A pool is searched in the debate, the domain or the whole split, and leaves out the point's own
     texts but the gold counter. The processes of a run share the points, and each gets all answers;
     `heed` is called again and again, equally often on all.
     """
     sim, ties, relations = embeddings.sim, split.ties, Relations(split)
-    found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in POOLS}
+    found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in pools_of(split)}
     nearest_rank = np.zeros(len(split), dtype=np.int64)
     distances = np.zeros((len(split), K))
     mine = distributed.shard(len(split))
     is_mine = np.isin(np.arange(len(split)), mine)
     asked = 0
-    for pool in POOLS:
+    for pool in found:
         for pairs in relations.searched_together(pool):
             candidates = np.concatenate([pairs, pairs + len(split)]) if POOLS[pool][1] else pairs
             order = np.argsort(ties[candidates], kind="stable")

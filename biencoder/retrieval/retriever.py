@@ -15,7 +15,7 @@ import torch
 
 from biencoder.data import corpus, sources
 from biencoder.data.tokens import Tokens
-from biencoder.errors import IndexFolderError
+from biencoder.errors import CorpusError, IndexFolderError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval import final_evaluation, text_index
 from biencoder.retrieval.embedding import Embeddings, embed
@@ -64,6 +64,7 @@ class Retriever:
     device: torch.device
     source: Path | None = None
     index_folder: Path | None = None
+    columns: str | None = None  # of the source, as `--columns`
 
     @classmethod
     def load(
@@ -73,18 +74,23 @@ class Retriever:
         device_name: str,
         source: Path | None = None,
         index_folder: Path | None = None,
+        columns: str | None = None,
     ) -> "Retriever":
         """Load the best weights of a run. Raises `RunError` for a missing checkpoint or device."""
         device = environment.device(device_name)
         folder = checkpoint.find(reference, checkpoint_dir)
-        return cls(folder, *checkpoint.load(folder, device), device, source, index_folder)
+        saved = checkpoint.load(folder, device)
+        return cls(folder, *saved, device, source, index_folder, columns)
 
     def evaluate(
-        self, data_dir: str | Path | None = None, split: str | None = None
+        self,
+        data_dir: str | Path | None = None,
+        split: str | None = None,
+        columns: str | None = None,
     ) -> list[SplitResult]:
-        """Evaluate one split of a corpus or all, in all eight pools. Raises `CorpusError`.
+        """Evaluate one split of a corpus or all that there are, in the pools that it has.
 
-        Unset, `data_dir` is the corpus that the model was trained on.
+        Unset, `data_dir` is the corpus that the model was trained on. Raises `CorpusError`.
 
         >>> from biencoder import load
         >>> (result,) = load("first").evaluate(split="test")
@@ -94,10 +100,14 @@ class Retriever:
         if split not in (None, *corpus.SPLITS):
             raise ValueError(f"split={split!r}: must be one of {', '.join(corpus.SPLITS)}")
         config = self.state.config
-        data = corpus.load(Path(data_dir) if data_dir else config.data_dir, config.leaked_pairs)
+        if data_dir is None:
+            data_dir, columns = config.data_dir, columns or config.columns
+        data = corpus.load(data_dir and Path(data_dir), config.leaked_pairs, columns)
+        if split in data.absent:
+            raise CorpusError(data.absent[split])
         results = []
         for one in data.splits:
-            if split in (None, one.name):
+            if len(one) and split in (None, one.name):
                 embeddings = self._embed(one.texts, one.name)
                 results.append(final_evaluation.evaluate(one, data, embeddings, self.model))
         return results
@@ -138,7 +148,7 @@ class Retriever:
         """The index that is searched. Raises `RunError`."""
         if self.index_folder is None:
             return self.make_index()
-        texts = sources.load(self.source).digest if self.source else None
+        texts = sources.load(self.source, self.columns).digest if self.source else None
         try:
             return TextIndex.open(self.index_folder, self._digest, texts, self.device)
         except IndexFolderError as error:
@@ -152,8 +162,11 @@ class Retriever:
         Unset, `out` is a folder beside the checkpoint, or in the user's cache where that is for
         reading alone. Raises `RunError`.
         """
-        source = self.source or self.state.config.data_dir
-        texts = sources.load(source)
+        config = self.state.config
+        source, columns = (
+            (self.source, self.columns) if self.source else (config.data_dir, config.columns)
+        )
+        texts = sources.load(source, columns)
         folder = out or self._place(source, texts)
         return text_index.ensure(folder, self._digest, texts, self._embed, self.device)
 

@@ -120,6 +120,10 @@ class RunStart(Provenance):
     identity: str = Field(description="A hash of decides, 16 hexadecimal digits.")
     variant: VariantName = Field(description="Canonical name of the two switches.")
     corpus: dict[SplitName, SplitCounts] = Field(description="Pairs of each split.")
+    notes: list[str] = Field(
+        description="How the corpus was read: which columns are what and which are not used, how "
+        "splits were made."
+    )
     truncation: dict[SplitName, Truncation] = Field(description="What max_length costs each split.")
     seed: Count = Field(description="The seed.")
     parameters: Count = Field(description="Parameters of the model.")

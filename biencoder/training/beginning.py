@@ -64,6 +64,7 @@ def start(
         "identity": identity.identity(decides),
         "variant": config.variant,
         "corpus": {split.name: split.counts for split in data.splits},
+        "notes": data.notes,
         "truncation": truncation,
         "seed": config.seed,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
@@ -73,6 +74,8 @@ def start(
     shared = f", shared by {count} processes" if count > 1 else ""
     device = next(model.parameters()).device
     say(f"run {log.run_id} on {device}{shared}, log {log.path}")
+    for note in data.notes:
+        say(f"  {note}")
     for split in data.splits:
         say(f"  {split.name}: {describe(split, truncation[split.name], config.max_length)}")
 

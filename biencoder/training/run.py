@@ -56,7 +56,8 @@ def train(config: Config, interruption: Interruption) -> Ended:
 def train_process(config: Config, device: torch.device, interruption: Interruption) -> Ended:
     """Run the job on one of its processes."""
     started = time.monotonic()
-    data = corpus.load(config.data_dir, config.leaked_pairs)
+    data = corpus.load(config.data_dir, config.leaked_pairs, config.columns)
+    corpus.check_complete(data)
     pretrained, tokenizer = encoder.load(
         config.encoder, config.pooling, config.max_length, config.layers
     )

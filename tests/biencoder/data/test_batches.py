@@ -35,6 +35,13 @@ def test_in_batch_negatives_come_debate_by_debate_and_every_pair_is_still_visite
     assert len(meetings) > 1  # other debates meet in another epoch
 
 
+def test_pairs_that_share_a_text_come_together_where_no_debate_is_told():
+    split = make_split([(f"p{number // 5}", f"c{number}") for number in range(40)])
+    split.pairs["domain"] = split.pairs["title"] = "-"
+    for batch in epoch_batches(split, 10, 0, 0, by_debate=True):
+        assert sorted(np.bincount(batch // 5, minlength=8)) == [0] * 6 + [5] * 2
+
+
 def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(tiny_encoder):
     pretrained, tokenizer = encoder.load(str(tiny_encoder), "mean", 24)
     split = make_split([("one", "two"), ("three", "four"), ("one", "four")])

@@ -53,3 +53,9 @@ def test_the_real_corpus_has_164_and_175_clusters(shared, tmp_path):
     found = [len(set(clusters(split).tolist())) for split in (data.validation, data.test)]
     assert found == [164, 175]
     assert [split.pairs["title"].nunique() for split in (data.validation, data.test)] == [178, 183]
+
+
+def test_a_debate_that_is_not_told_links_nothing():
+    split = in_debates(("-", "-", "p1", "c1"), ("-", "-", "p2", "c2"), ("-", "-", "p3", "c1"))
+    labels = clusters(split)
+    assert labels[0] == labels[2] != labels[1]

@@ -30,3 +30,13 @@ def test_a_split_is_scored_in_every_pool_and_printed_as_one_line(model):
     assert header.split()[1:] == list(POOLS)
     assert line.split()[0] == "test"
     assert line.split()[-1] == f"{result.metrics['top1']:.1%}"
+
+
+def test_pools_that_a_split_has_not_are_no_figures(model):
+    split = make_split([("p0", "c0"), ("p1", "c1")], "test")
+    split.pairs["domain"] = split.pairs["stance"] = "-"
+    embeddings = Embeddings(torch.randn(4, 128), torch.randn(4, 6))
+    result = final_evaluation.evaluate(split, CORPUS, embeddings, model())
+    assert [*result.pools] == ["sdc", "sda", "epc", "epa"]
+    header, _ = final_evaluation.pool_table([result]).splitlines()
+    assert header.split()[1:] == ["sdc", "sda", "epc", "epa"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from biencoder.data.corpus import Split, load, text_hash
 from biencoder.retrieval import pools
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.pools import GROUPS, POOLS, Relations, retrieve
+from biencoder.retrieval.pools import GROUPS, POOLS, Relations, pools_of, retrieve
 from biencoder.retrieval.ranking import K, metrics, rank
 
 #: Negatives of each kind, summed over all points, as the corpus's own pair files hold them:
@@ -164,3 +164,22 @@ def test_pool_sizes_are_those_of_the_published_pair_files(shared, tmp_path):
         }
         assert sizes(split) == expected
     assert set(GROUPS) == set(ORACLE["training"])
+
+
+@pytest.mark.parametrize(
+    ("lacking", "pools"),
+    [
+        ((), [*POOLS]),
+        (("stance",), ["sdc", "sda", "stc", "sta", "epc", "epa"]),
+        (("domain",), ["sdoc", "sdc", "sdoa", "sda", "epc", "epa"]),
+        (("title", "stance"), ["stc", "sta", "epc", "epa"]),
+        (("domain", "title", "stance"), ["epc", "epa"]),
+    ],
+)
+def test_pools_that_need_what_the_corpus_does_not_tell_are_left_out(lacking, pools, model):
+    split = make_split([("p1", "c1"), ("p2", "c2")])
+    for column in lacking:
+        split.pairs[column] = ["-", "told"]
+    assert pools_of(split) == pools
+    embeddings = Embeddings(torch.randn(4, 128), torch.randn(4, 6))
+    assert [*retrieve(split, embeddings, model()).rankings] == pools
