@@ -1,9 +1,11 @@
-"""Use a trained model: `evaluate` scores it, `index` embeds texts, `retrieve` asks for them.
+"""Use a trained model: `evaluate` scores it, `index` embeds texts, `retrieve` asks for them;
+`convert` writes a corpus in another layout.
 
 python -m biencoder evaluate --checkpoint=RUN_ID --split=test
 python -m biencoder retrieve --checkpoint=RUN_ID --text="Homework should be abolished."
 python -m biencoder index --checkpoint=RUN_ID --corpus=texts.csv --out=texts.index
 python -m biencoder retrieve --checkpoint=RUN_ID --index=texts.index --queries=questions.jsonl
+python -m biencoder convert --from=arguana-counterargs --to=pairs.csv
 """
 
 import json
@@ -13,10 +15,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 import commandline
-from biencoder.config import Config, GivenPath
+from biencoder.config import Columns, Config, GivenPath
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
 from commandline import UsageError
@@ -46,6 +48,7 @@ class EvaluateOptions(BaseModel):
     data_dir: GivenPath | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
+    columns: Columns | None = TRAIN["columns"]
     split: Literal["training", "validation", "test"] | None = SPLIT
     trec: bool = Field(
         False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
@@ -62,6 +65,7 @@ class IndexOptions(BaseModel):
     checkpoint: str = CHECKPOINT
     checkpoint_dir: GivenPath = CHECKPOINT_DIR
     corpus: GivenPath | None = CORPUS
+    columns: Columns | None = TRAIN["columns"]
     out: GivenPath | None = Field(
         None,
         description="Folder of the index; unset: where retrieve looks for it, beside the "
@@ -91,6 +95,7 @@ class RetrieveOptions(BaseModel):
     )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
     corpus: GivenPath | None = CORPUS
+    columns: Columns | None = TRAIN["columns"]
     index: GivenPath | None = Field(
         None, description="Folder of an index by `biencoder index`; with it no corpus is needed."
     )
@@ -98,6 +103,35 @@ class RetrieveOptions(BaseModel):
         None, description="File for the answers, a line of JSON each; unset: standard output."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+
+
+#: Layouts that the name of a file tells.
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+
+#: The flags of `convert`, as a dictionary since `from` is a word of Python.
+_CONVERT: dict[str, Any] = {
+    "from": (
+        GivenPath | None,
+        Field(None, description="What --data_dir of train takes; unset: the sample corpus."),
+    ),
+    "to": (
+        GivenPath,
+        Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
+    ),
+    "layout": (
+        Literal["csv", "tsv", "jsonl", "parquet", "beir", "folder_tree"] | None,
+        Field(None, description="How it lies there; unset: as the name of --to says."),
+    ),
+    "columns": (Columns | None, TRAIN["columns"]),
+}
+ConvertOptions = create_model(
+    "ConvertOptions",
+    __config__=ConfigDict(frozen=True, extra="forbid"),
+    __doc__="""Write a corpus in another layout: the same pairs, names and splits.
+
+    What is no pair is left out, and said.""",
+    **_CONVERT,
+)
 
 
 @shortage_named(SHORTAGE)
@@ -108,7 +142,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from biencoder.storage import prediction_files
 
     saved = Retriever.load(options.checkpoint, options.checkpoint_dir, options.device)
-    results = saved.evaluate(options.data_dir, options.split)
+    results = saved.evaluate(options.data_dir, options.split, options.columns)
     run_id = saved.state.run_id
     print(f"{run_id}, epoch {saved.state.progress.epoch}")
     print(final_evaluation.figures(results))
@@ -125,7 +159,11 @@ def index(options: IndexOptions) -> None:
     from biencoder.retrieval.retriever import Retriever
 
     saved = Retriever.load(
-        options.checkpoint, options.checkpoint_dir, options.device, options.corpus
+        options.checkpoint,
+        options.checkpoint_dir,
+        options.device,
+        options.corpus,
+        columns=options.columns,
     )
     made = saved.make_index(options.out)
     print(f"{made.folder}: an index of {len(made.rows):,} distinct texts")
@@ -148,6 +186,33 @@ def retrieve(options: RetrieveOptions) -> None:
     print(f"{options.out}: {len(asked):,} answers")
 
 
+def convert(options: BaseModel) -> None:
+    """The `convert` command."""
+    source, to, layout, columns = (
+        getattr(options, flag) for flag in ("from", "to", "layout", "columns")
+    )
+    if layout is None:
+        layout = to.name.removesuffix(".gz").rpartition(".")[2]
+        if layout not in TABLES:
+            raise UsageError(
+                f"--to={to}: no table by its name; a folder needs --layout=beir or folder_tree"
+            )
+    if layout == "parquet" and to.suffix == ".gz":
+        raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
+    from biencoder.data import corpus
+    from biencoder.data.summary import counted, reasons
+    from biencoder.storage import corpus_files
+
+    data = corpus.load(source, "keep", columns)
+    corpus_files.write(data, to, layout)
+    for note in data.notes:
+        print(note)
+    for split in data.splits:
+        passed_over = f"; passed over: {reasons(split.dropped)}" if split.dropped else ""
+        print(f"{split.name}: {counted(len(split), 'pair')}{passed_over}")
+    print(f"{to}: written, digest {data.digest}")
+
+
 def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
     """Yield the lines of the answers: for a person to one question, else one of JSON to each."""
     from biencoder.retrieval.retriever import Retriever
@@ -158,6 +223,7 @@ def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
         options.device,
         options.corpus,
         options.index,
+        options.columns,
     )
     answers = saved.retrieve(asked.texts, options.top)
     if options.queries is None and options.out is None:
@@ -224,6 +290,7 @@ def main() -> None:
             "evaluate": (_heeding_signals(evaluate), EvaluateOptions),
             "index": (_heeding_signals(index), IndexOptions),
             "retrieve": (_heeding_signals(retrieve), RetrieveOptions),
+            "convert": (_heeding_signals(convert), ConvertOptions),
         },
         prog="biencoder",
         failures=(RunError,),
