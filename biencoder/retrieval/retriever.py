@@ -102,7 +102,7 @@ class Retriever:
         config = self.state.config
         if data_dir is None:
             data_dir, columns = config.data_dir, columns or config.columns
-        data = corpus.load(data_dir and Path(data_dir), config.leaked_pairs, columns)
+        data = corpus.load(Path(data_dir) if data_dir else None, config.leaked_pairs, columns)
         if split in data.absent:
             raise CorpusError(data.absent[split])
         results = []
