@@ -21,7 +21,7 @@ from biencoder.runtime.console import progress
 LEAST_TEXTS = 500_000
 
 #: Edges of a text; candidates looked at when the graph is searched.
-EDGES, SEARCH_WIDTH = 32, 256
+EDGES, SEARCH_WIDTH = 32, 512
 
 #: Texts added to it at a time; those whose neighbours are searched both ways to measure recall.
 TURN, SAMPLE = 10_000, 500
