@@ -249,7 +249,7 @@ def _questions(options: RetrieveOptions) -> "Texts":
     if options.text is not None:
         raise UsageError("--text and --queries: give one of them")
     if options.queries == "-":
-        return sources.json_lines(_standard_input().split("\n"), "--queries=-")
+        return sources.json_lines(_standard_input(), "--queries=-")
     return sources.table(Path(options.queries))
 
 

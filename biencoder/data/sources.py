@@ -7,19 +7,18 @@ not be trained on may well be an answer.
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import polars as pl
 
 from biencoder.data import corpus, layouts
+from biencoder.data.tables import formats
+from biencoder.data.tables.columns import normalised
+from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
-#: The columns that are read; of the second kind the first that a row has.
-TEXT, IDS = "text", ("id", "_id")
+#: The columns that are read; `_id` is an id, too.
+TEXT, ID = "text", "id"
 
 
 @dataclass(frozen=True)
@@ -62,64 +61,38 @@ def load(source: Path | None, columns: str | None = None) -> Texts:
             f"{source}: nothing to search; name a table with a text column, a folder of .txt "
             "files, or a corpus with training/, validation/ and test/"
         )
-    rows = [{"id": path.relative_to(source).as_posix(), TEXT: _read(path)} for path in files]
-    return _of_rows(rows, str(source))
+    rows = [[path.relative_to(source).as_posix(), _read(path)] for path in files]
+    return _of_table(Table(source, (ID, TEXT), [*enumerate(rows, start=1)]))
 
 
 def table(path: Path) -> Texts:
     """Read the column `text` of a table, and its names. Raises `CorpusError`."""
-    kind = path.suffix.lower()
-    try:
-        if kind in (".jsonl", ".ndjson"):
-            with path.open(encoding="utf-8-sig") as lines:
-                return json_lines(lines, str(path))
-        if kind == ".parquet":
-            frame = pl.read_parquet(path)
-        elif kind in (".csv", ".tsv"):
-            separator = "\t" if kind == ".tsv" else ","
-            frame = pl.read_csv(path, separator=separator, infer_schema=False)
-        else:
-            raise CorpusError(f"{path}: no table; one ends in .csv, .tsv, .jsonl or .parquet")
-        if TEXT in frame.columns:
-            frame = frame.select(column for column in (TEXT, *IDS) if column in frame.columns)
-        return _of_rows(frame.rows(named=True), str(path))
-    except (OSError, UnicodeDecodeError, pl.exceptions.PolarsError) as error:
-        raise CorpusError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
+    return _of_table(formats.read(path))
 
 
-def json_lines(lines: Iterable[str], name: str) -> Texts:
+def json_lines(text: str, name: str) -> Texts:
     """Read lines of JSON, an object with `text` each; `name` says whose they are in messages.
 
     Raises `CorpusError` with the number of the line.
     """
-    rows = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            row = None
-        if not isinstance(row, dict):
-            raise CorpusError(f'{name}: line {number} is no JSON object like {{"text": "…"}}')
-        rows.append(row)
-    return _of_rows(rows, name)
+    return _of_table(formats.json_lines(Path(name), text))
 
 
-def _of_rows(rows: list[dict[str, Any]], name: str) -> Texts:
+def _of_table(found: Table) -> Texts:
     """Take text and name of each row; rows without a text are left out, and keep their number."""
+    names = [normalised(name) for name in found.names]
+    places = {name: names.index(name) for name in (TEXT, ID) if name in names}
     ids, texts = [], []
-    for number, row in enumerate(rows, start=1):
-        text = row.get(TEXT)
+    for number, (_, cells) in enumerate(found.rows if TEXT in places else (), start=1):
+        text = cells[places[TEXT]]
         if isinstance(text, str) and text.strip():
-            ids.append(str(next((row[key] for key in IDS if row.get(key) is not None), number)))
+            name = cells[places[ID]] if ID in places else None
+            ids.append(str(number if name is None else name))
             texts.append(text.strip())
-            if not _is_unicode(ids[-1] + text):
-                raise CorpusError(f"{name}: row {number} holds half a character (a surrogate)")
     if not texts:
-        found = ", ".join(rows[0]) if rows else "none"
         raise CorpusError(
-            f"{name}: holds no text; a table has it in a column {TEXT} (here: {found})"
+            f"{found.path}: holds no text; a table has it in a column {TEXT} "
+            f"(here: {', '.join(found.names) or 'none'})"
         )
     return Texts(ids, texts)
 
@@ -140,11 +113,3 @@ def _of_pairs(source: Path | None, columns: str | None) -> Texts:
         ids += [f"{split.name}/{name}" for name in split.candidate_names]
         texts += [*split.pairs["counter"], *split.pairs["point"]]
     return Texts(ids, texts)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

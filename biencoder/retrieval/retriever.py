@@ -102,7 +102,8 @@ class Retriever:
         config = self.state.config
         if data_dir is None:
             data_dir, columns = config.data_dir, columns or config.columns
-        data = corpus.load(Path(data_dir) if data_dir else None, config.leaked_pairs, columns)
+        place = None if data_dir is None else Path(data_dir)
+        data = corpus.load(place, config.leaked_pairs, columns)
         if split in data.absent:
             raise CorpusError(data.absent[split])
         results = []

@@ -52,7 +52,7 @@ def read(path: Path, names: Sequence[str] = ()) -> Table:
     text = _decoded(path, data)
     if kind in ("csv", "tsv"):
         return delimited.read(path, text, names)
-    return _json_lines(path, text)
+    return json_lines(path, text)
 
 
 def _bytes(path: Path, *, zipped: bool) -> bytes:
@@ -82,8 +82,11 @@ def _decoded(path: Path, data: bytes) -> str:
         ) from None
 
 
-def _json_lines(path: Path, text: str) -> Table:
-    """Read a line an object; only `\\n` ends a line, since texts may hold U+2028 and the like."""
+def json_lines(path: Path, text: str) -> Table:
+    """Read a line an object; only `\\n` ends a line, since texts may hold U+2028 and the like.
+
+    Raises `CorpusError` naming the line.
+    """
     objects = [
         (number, _object(path, number, line))
         for number, line in enumerate(text.split("\n"), start=1)

@@ -27,7 +27,9 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path, ending):
 
 
 def test_rows_without_an_id_have_their_number_and_those_without_a_text_are_left_out(tmp_path):
-    path = write(tmp_path / "texts.csv", pl.DataFrame({"text": ["One.", None, "  ", "Four."]}))
+    path = write(
+        tmp_path / "texts.csv", pl.DataFrame({"text": ["One.", None, "  ", "Four."], "n": 1})
+    )
     assert sources.load(path) == sources.Texts(["1", "4"], ["One.", "Four."])
 
 
@@ -79,17 +81,17 @@ def test_the_digest_tells_other_texts_and_other_names():
     ("name", "content", "line"),
     [
         ("none.csv", None, "none.csv: no such file or folder"),
-        ("texts.xlsx", b"x", "texts.xlsx: no table; one ends in .csv"),
+        ("texts.xlsx", b"x", "texts.xlsx: no table by its name; .csv"),
         ("a.csv", b"id,words\n1,One\n", "a table has it in a column text (here: id, words)"),
-        ("a.csv", b"", "a.csv: cannot be read"),
-        ("a.csv", b"text\n\xff\xfe\n", "a.csv: cannot be read"),
-        ("a.parquet", b"PAR1", "a.parquet: cannot be read"),
-        ("a.jsonl", b"", "a.jsonl: holds no text"),
-        ("a.jsonl", b'{"text": "One"}\n{"text": "tw', "a.jsonl: line 2 is no JSON object"),
-        ("a.jsonl", b'"One"\n', "a.jsonl: line 1 is no JSON object"),
-        ("a.jsonl", b'{"text": "\xe4"}', "a.jsonl: cannot be read"),
-        ("a.jsonl", b'{"text": "\\ud83d"}', "a.jsonl: row 1 holds half a character"),
-        ("a.jsonl", b'{"text": ' + b"[" * 100_000, "a.jsonl: line 1 is no JSON object"),
+        ("a.csv", b"", "a.csv: the file is empty"),
+        ("a.csv", b"text\n\xff\xfe\n", "a.csv, line 2: not UTF-8"),
+        ("a.parquet", b"PAR1", "a.parquet: no whole Parquet file"),
+        ("a.jsonl", b"", "a.jsonl: the file is empty"),
+        ("a.jsonl", b'{"text": "One"}\n{"text": "tw', "a.jsonl, line 2, character 10: no"),
+        ("a.jsonl", b'"One"\n', "a.jsonl, line 1: a str where an object"),
+        ("a.jsonl", b'{"text": "\xe4"}', "a.jsonl, line 1: not UTF-8"),
+        ("a.jsonl", b'{"text": "\\ud83d"}', "a.jsonl, line 1: holds half of a character"),
+        ("a.jsonl", b'{"text": ' + b"[" * 100_000, "a.jsonl, line 1, character 1: no JSON object"),
         ("folder/a.md", b"One", "folder: nothing to search; name a table"),
         ("folder/a.txt", b"\xff", "a.txt: not UTF-8 at byte 0"),
         ("folder/a.txt", b" \n", "folder: holds no text"),
