@@ -186,6 +186,7 @@ def retrieve(options: RetrieveOptions) -> None:
     print(f"{options.out}: {len(asked):,} answers")
 
 
+@shortage_named(SHORTAGE)
 def convert(options: BaseModel) -> None:
     """The `convert` command."""
     source, to, layout, columns = (
@@ -240,10 +241,11 @@ def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
 def _questions(options: RetrieveOptions) -> "Texts":
     """Read what is asked: one text by flag or from standard input, or many."""
     from biencoder.data import sources
+    from biencoder.data.texts import has_content
 
     if options.queries is None:
         text = _standard_input() if options.text is None else options.text
-        if not text.strip():
+        if not has_content(text):
             raise UsageError("--text: there is no point to counter; give one, or pipe one in")
         return sources.Texts(["1"], [text.strip()])
     if options.text is not None:

@@ -15,6 +15,7 @@ from biencoder.data import corpus, layouts
 from biencoder.data.tables import formats
 from biencoder.data.tables.columns import normalised
 from biencoder.data.tables.table import Table
+from biencoder.data.texts import has_content
 from biencoder.errors import CorpusError
 
 #: The columns that are read; `_id` is an id, too.
@@ -85,7 +86,7 @@ def _of_table(found: Table) -> Texts:
     ids, texts = [], []
     for number, (_, cells) in enumerate(found.rows if TEXT in places else (), start=1):
         text = cells[places[TEXT]]
-        if isinstance(text, str) and text.strip():
+        if isinstance(text, str) and has_content(text):
             name = cells[places[ID]] if ID in places else None
             ids.append(str(number if name is None else name))
             texts.append(text.strip())

@@ -373,6 +373,11 @@ def test_a_signal_while_indexing_leaves_no_file_and_its_own_status(
         (["evaluate", "--checkpoint=x", "--split=tets"], 2, "did you mean test?"),
         (["retrieve", "--checkpoint=x", "--text= "], 2, "--text: there is no point to counter"),
         (
+            ["retrieve", "--checkpoint=x", "--text=\u200b"],
+            2,
+            "--text: there is no point to counter",
+        ),
+        (
             ["retrieve", "--checkpoint=x", "--text=a", "--queries=b"],
             2,
             "--text and --queries: give one",
