@@ -57,6 +57,8 @@ def is_tree(root: Path) -> bool:
 
 def read_text(path: Path) -> str:
     """Read a text, stripped of outer white space and a byte order mark. Raises `CorpusError`."""
+    if path.exists() and not path.is_file():
+        raise CorpusError(f"{path}: no regular file; a pipe or device would be read for ever")
     try:
         return path.read_bytes().decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
