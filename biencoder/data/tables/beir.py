@@ -43,7 +43,7 @@ def read(folder: Path) -> Candidates:
         for row in _rows(_qrels(path), name, queries, documents)
     ]
     numbered = all("number" in metadata for _, metadata in queries.values())
-    frame, _ = pairs.to_frame(rows, numbered=numbered)
+    frame, _ = pairs.to_frame(rows, folder, numbered=numbered)
     suffix = "".join(next(iter(judged.values())).suffixes)
     called = dict(zip(SPLITS, ("train", "dev", "test"), strict=True))
     absent = {name: f"{folder / 'qrels'}: no {called[name]}{suffix}" for name in SPLITS}

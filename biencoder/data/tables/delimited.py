@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from biencoder.data.summary import counted
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
@@ -39,8 +40,8 @@ def read(path: Path, text: str, names: Sequence[str]) -> Table:
         if len(cells) != width:
             whose = "--columns names" if names else "the header has"
             raise CorpusError(
-                f"{path}, line {number}: {len(cells)} cells, where {whose} {width}; is a line torn "
-                f"in the middle, or a {NAMES[delimiter]} in a cell without quotes?"
+                f"{path}, line {number}: {counted(len(cells), 'cell')}, where {whose} {width}; is "
+                f"a line torn in the middle, or a {NAMES[delimiter]} in a cell without quotes?"
             )
     return Table(path, given, [*rows], first_line=tuple(rows[0][1]) if names else ())
 

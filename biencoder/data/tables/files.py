@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from biencoder.data.candidates import SPLITS, Candidates
+from biencoder.data.summary import counted
 from biencoder.data.tables import columns, formats, pairs, splits
 from biencoder.data.tables.columns import Choice
 from biencoder.data.tables.pairs import Row
@@ -16,7 +17,7 @@ _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 def read_file(path: Path, chosen: Choice) -> Candidates:
     """Read a table whose rows say their split, or none does. Raises `CorpusError`."""
     absent = {name: f"{path}: no row of split {name}" for name in SPLITS}
-    return _read({path: None}, chosen, absent)
+    return _read({path: None}, path, chosen, absent)
 
 
 def read_folder(folder: Path, chosen: Choice) -> Candidates:
@@ -28,7 +29,8 @@ def read_folder(folder: Path, chosen: Choice) -> Candidates:
     suffix = next(paths[0].suffix for paths in found.values())
     called = dict(zip(SPLITS, ("train", "dev", "test"), strict=True))
     absent = {name: f"{place}: no {called[name]}{suffix}" for name in SPLITS}
-    return _read({path: name for name, paths in found.items() for path in paths}, chosen, absent)
+    paths = {path: name for name, paths in found.items() for path in paths}
+    return _read(paths, folder, chosen, absent)
 
 
 def by_split(folder: Path) -> dict[str, list[Path]]:
@@ -55,7 +57,9 @@ def _check_shards(name: str, paths: list[Path]) -> None:
         )
 
 
-def _read(paths: dict[Path, str | None], chosen: Choice, absent: dict[str, str]) -> Candidates:
+def _read(
+    paths: dict[Path, str | None], place: Path, chosen: Choice, absent: dict[str, str]
+) -> Candidates:
     rows: list[Row] = []
     notes: dict[str, None] = {}
     numbered = True
@@ -67,7 +71,7 @@ def _read(paths: dict[Path, str | None], chosen: Choice, absent: dict[str, str])
         numbered = numbered and "number" in found
         rows += pairs.read(table, found, split)
         notes |= dict.fromkeys(_notes(table, found))
-    frame, made = pairs.to_frame(rows, numbered=numbered)
+    frame, made = pairs.to_frame(rows, place, numbered=numbered)
     if made:
         notes[made] = None
     return Candidates(frame, absent=absent, notes=tuple(notes))
@@ -80,11 +84,9 @@ def _notes(table: Table, found: dict[str, int]) -> list[str]:
     negatives, others = columns.unused(table, found)
     for name in negatives:
         place = table.names.index(name)
-        count = sum(bool(cells[place]) for _, cells in table.rows)
-        notes.append(
-            f"{table.path.name}: {count:,} cells of {name!r} are not used, since training mines "
-            "its own negatives"
-        )
+        count = sum(bool(row[place]) for _, row in table.rows)
+        cells = f"{counted(count, 'cell')} of {name!r} {'is' if count == 1 else 'are'} not used"
+        notes.append(f"{table.path.name}: {cells}, since training mines its own negatives")
     if others:
         notes.append(f"columns that are not used: {', '.join(map(repr, others))}")
     return notes

@@ -5,6 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -86,12 +87,12 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
     return found or None
 
 
-def to_frame(rows: Iterable[Row], *, numbered: bool) -> tuple[pl.DataFrame, str]:
+def to_frame(rows: Iterable[Row], place: Path, *, numbered: bool) -> tuple[pl.DataFrame, str]:
     """Make `Candidates.rows` of rows: without duplicates, with splits and with names of their own.
 
     Returns the frame and a sentence on the splits that were made, '' where none were. Of pairs that
     are `numbered` a duplicate has the same number, debate, stance and domain, too: whole debates
-    may be filed in several places.
+    may be filed in several places. Raises `CorpusError` naming `place` where no splits can be made.
     """
     found = _without_duplicates(rows, numbered)
     is_pair = [row.reason is None for row in found]
@@ -102,6 +103,7 @@ def to_frame(rows: Iterable[Row], *, numbered: bool) -> tuple[pl.DataFrame, str]
             [row.title for row in pairs],
             [row.point or "" for row in pairs],
             [row.counter or "" for row in pairs],
+            place,
         )
         pairs = [row._replace(split=name) for row, name in zip(pairs, names, strict=True)]
     numbers = _numbers(pairs, numbered)
@@ -182,6 +184,8 @@ class _Place(NamedTuple):
         for element in elements:
             counters.append(element.get("text") if _has_text(element) else element)
             try:
+                if isinstance(cell, list) and not isinstance(counters[-1], str | None):
+                    raise NoText(type(element).__name__)  # such as the number of a token
                 text(counters[-1])
             except NoText as kind:
                 raise self._fault(

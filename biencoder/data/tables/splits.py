@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -31,13 +32,13 @@ def of_word(word: str) -> str | None:
 
 
 def made(
-    titles: Sequence[str], points: Sequence[str], counters: Sequence[str]
+    titles: Sequence[str], points: Sequence[str], counters: Sequence[str], place: Path
 ) -> tuple[list[str], str]:
     """Share pairs out, 80 / 10 / 10, by debate, or by groups connected through equal texts.
 
     Returns the split of each pair and a sentence that says what was done. What decides is a hash of
     the texts: neither the order of the rows nor a run's seed, so that runs of all seeds compare.
-    Raises `CorpusError` where the pairs hang together too much to be shared out.
+    Raises `CorpusError` naming `place` where the pairs hang together too much to be shared out.
     """
     keys = [*map(text_key, points)], [*map(text_key, counters)]
     texts = np.split(pd.factorize(np.array([*keys[0], *keys[1]], dtype=object))[0], 2)
@@ -57,8 +58,8 @@ def made(
                 f"{shares} pairs of training / validation / test"
             )
     raise CorpusError(
-        f"{counted(len(titles), 'pair')} in {counted(int(groups.max()) + 1, 'group')} of equal "
-        "texts cannot be shared out to training, validation and test; add a column 'split'"
+        f"{place}: {counted(len(titles), 'pair')} in {counted(int(groups.max()) + 1, 'group')} of "
+        "equal texts cannot be shared out to training, validation and test; add a column 'split'"
     )
 
 

@@ -17,7 +17,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime.signals import Interrupted
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, corpus_files
 from biencoder.storage.progress import Best
 from biencoder.storage.run_log import RunLog
 from biencoder.training.trainer import Trainer
@@ -54,6 +54,42 @@ def test_another_seed_trains_another_model(settings):
         train(config)
         losses.add(next(line["loss"] for line in read_log(config) if line["event"] == "step"))
     assert len(losses) == 2
+
+
+def test_a_table_trains_to_the_log_of_the_folder_tree_that_it_was_made_of(settings, tmp_path):
+    corpus_files.write(corpus.load(None, "keep"), tmp_path / "pairs.csv", "csv")
+    logs = []
+    for name, data_dir in (("tree", SAMPLE), ("table", tmp_path / "pairs.csv")):
+        places = {"log_dir": tmp_path / name, "checkpoint_dir": tmp_path / name}
+        config = Config(**settings | places | {"data_dir": data_dir})
+        train(config)
+        logs.append(read_log(config))
+        for line in logs[-1]:
+            for field in (*OF_THE_MOMENT, "config", "notes"):
+                line.pop(field, None)
+    assert logs[0] == logs[1]
+
+
+def test_a_table_without_debates_trains_and_logs_how_it_was_read(settings, tmp_path):
+    pairs = corpus.load(None).training.pairs[:60]
+    texts = {"argument": [*pairs["point"][::3].repeat(3)], "counter": [*pairs["counter"]]}
+    pl.DataFrame(texts | {"notes": "x"}).write_csv(tmp_path / "own.csv")
+    config = Config(**settings | {"data_dir": tmp_path / "own.csv", "in_batch_weight": 1.0})
+    train(config)
+    log = read_log(config)
+    assert log[0]["corpus"]["training"]["points"] == 16
+    assert log[0]["notes"][1:] == [
+        "columns that are not used: 'notes'",
+        "no split is given: made by groups of equal texts (20 groups), 48 / 6 / 6 pairs of "
+        "training / validation / test",
+    ]
+    assert {line["pool"] for line in log if line["event"] == "pools"} == {"epc", "epa"}
+
+
+def test_a_table_of_test_alone_is_not_trained_on(settings, tmp_path):
+    (tmp_path / "test.csv").write_text("argument,counter\np,c\n", "utf-8")
+    with pytest.raises(RunError, match=r"no train.csv; .*training takes all three splits"):
+        train(Config(**settings | {"data_dir": tmp_path}))
 
 
 def test_no_epoch_at_all_evaluates_the_untrained_model(settings):

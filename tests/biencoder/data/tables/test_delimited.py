@@ -55,7 +55,7 @@ def test_names_are_given_to_a_file_without_a_header(write_file):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.csv", "p,c\na,b\nc\nd,e,f\n", "line 3: 1 cells, where the header has 2"),
+        ("a.csv", "p,c\na,b\nc\nd,e,f\n", "line 3: 1 cell, where the header has 2"),
         ("a.csv", "p,c\na,b,c\n", "line 2: 3 cells, where the header has 2.*comma in a cell"),
         ("a.tsv", "i\tp\tc\n1\ta\tb\n2\tto\nrn\td\n", "line 3: 2 cells, where the header has 3"),
         ("a.csv", 'p,c\n"a",b\nc,"d\n', "line 3, column 'c': a quote opens here and nothing"),

@@ -48,6 +48,6 @@ def test_what_is_used_and_what_is_not_is_said(write_file):
     )
     assert files.read_file(path, Choice()).notes == (
         "columns: point 'query', counter 'pos', split 'split'",
-        "a.jsonl: 1 cells of 'neg' are not used, since training mines its own negatives",
+        "a.jsonl: 1 cell of 'neg' is not used, since training mines its own negatives",
         "columns that are not used: 'prompt'",
     )

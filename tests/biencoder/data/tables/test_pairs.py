@@ -8,6 +8,7 @@ from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
 NAMES = ("point", "counter")
+PLACE = Path("a.csv")
 
 
 def read(rows, names=NAMES, split="test"):
@@ -61,6 +62,7 @@ def test_what_others_have_judged_to_be_no_counter_is_none():
         (["p", "c", ""], "split", "line 2, column 'split': empty, where train"),
         ([["p"], "c", ""], "id", "column 'point': a list where one text is expected"),
         (["p", [["c"]], ""], "id", "column 'counter': a list where a text or an object"),
+        (["p", [17, 4], ""], "id", "column 'counter': a int where a text or an object"),
         (["p", [{"title": "t"}], ""], "id", "column 'counter': a dict where"),
         (["p", "['a', 'b']", ""], "id", "column 'counter': a list that is no JSON"),
     ],
@@ -80,24 +82,24 @@ def test_a_table_most_of_whose_points_are_missing_has_merged_cells():
 
 
 def test_the_first_of_equal_rows_stays():
-    frame, _ = pairs.to_frame(read([["p", "c"], ["p ", "c"], ["p", "d"]]), numbered=False)
+    frame, _ = pairs.to_frame(read([["p", "c"], ["p ", "c"], ["p", "d"]]), PLACE, numbered=False)
     assert frame["reason"].to_list() == [None, "duplicate", None]
 
 
 def test_equal_pairs_of_several_debates_stay_where_pairs_are_numbered():
     rows = [["p", "c", "x", "1"], ["p", "c", "y", "1"], ["p", "c", "y", "1.0"]]
     found = read(rows, (*NAMES, "debate", "number"))
-    frame, _ = pairs.to_frame(found[:2], numbered=True)
+    frame, _ = pairs.to_frame(found[:2], PLACE, numbered=True)
     assert frame["number"].to_list() == [1, 1]
     assert frame["reason"].to_list() == [None, None]
 
 
 def test_every_pair_has_a_name_of_its_own():
     rows = [["p", "c", "7"], ["p", "d", "7"], ["q", "c", ""], ["r", "c", "7.2"], ["s", "c", "7"]]
-    frame, _ = pairs.to_frame(read(rows, (*NAMES, "id")), numbered=False)
+    frame, _ = pairs.to_frame(read(rows, (*NAMES, "id")), PLACE, numbered=False)
     assert frame["number"].to_list() == ["7", "7.2", "row 3", "7.2.2", "7.3"]
 
 
 def test_pairs_without_ids_are_counted():
-    frame, _ = pairs.to_frame(read([["p", "c"], ["p", ""], ["q", "c"]]), numbered=False)
+    frame, _ = pairs.to_frame(read([["p", "c"], ["p", ""], ["q", "c"]]), PLACE, numbered=False)
     assert frame["number"].to_list() == [1, None, 2]

@@ -1,5 +1,6 @@
 import random
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import pytest
 
@@ -40,7 +41,7 @@ def many(seed=0, points=1000):
 
 
 def made(rows, titles=None):
-    return splits.made(titles or ["-"] * len(rows), *zip(*rows, strict=True))
+    return splits.made(titles or ["-"] * len(rows), *zip(*rows, strict=True), Path("a.csv"))
 
 
 def test_splits_are_80_10_10_and_no_text_stands_in_two():
@@ -100,5 +101,5 @@ def test_a_few_pairs_are_enough_for_three_splits():
 
 
 def test_pairs_that_hang_together_cannot_be_shared_out():
-    with pytest.raises(CorpusError, match="9 pairs in 1 group of equal texts cannot"):
+    with pytest.raises(CorpusError, match="a.csv: 9 pairs in 1 group of equal texts cannot"):
         made([("a", f"c{n}") for n in range(9)])
