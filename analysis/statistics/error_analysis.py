@@ -39,6 +39,9 @@ ASPECTS = (
 ORIGINS = ("same debate, same stance", "same debate, other stance", "same theme", "elsewhere")
 KINDS = ("a counter", "a point")
 
+#: Stands in a pair's name for a domain or a debate that its corpus does not tell.
+NOT_TOLD = "-"
+
 #: The split that a person is shown: the first of these that has predictions.
 SHOWN = ("test", "validation", "training")
 
@@ -68,6 +71,7 @@ def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
         )
         .group_by(*place, "aspect", "group")
         .agg(n=pl.len(), count=pl.col("hit").sum(), shortest=pl.col("point_words").min())
+        .filter((pl.col("aspect") != "domain") | (pl.col("group") != NOT_TOLD))
     )
     of_errors = (
         points.filter(~pl.col("hit"))
@@ -83,6 +87,10 @@ def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
             aspect=pl.when(pl.col("group").is_in(ORIGINS))
             .then(pl.lit("wrong answer from"))
             .otherwise(pl.lit("wrong answer is"))
+        )
+        .filter(  # no origin at all: the corpus tells no debates
+            (pl.col("aspect") != "wrong answer from")
+            | (pl.col("count").sum().over(*place, "aspect") > 0)
         )
     )
     runs = points.group_by(place).agg(runs=pl.col("run_id").n_unique().cast(pl.Int64))
@@ -145,7 +153,7 @@ def _length() -> pl.Expr:
 
 
 def _origin() -> pl.Expr:
-    """Name where an answer comes from, one of ORIGINS.
+    """Name where an answer comes from, one of ORIGINS; null where the debate is not told.
 
     The pools of the literature draw these lines, so a debate that is filed in two domains counts as
     two.
@@ -157,7 +165,9 @@ def _origin() -> pl.Expr:
 
     side, debate, theme, elsewhere = map(pl.lit, ORIGINS)
     return (
-        pl.when(starts_alike(3))
+        pl.when(pl.col("pair_id").str.contains(f"^[^/]+/{NOT_TOLD}/"))
+        .then(None)
+        .when(starts_alike(3))
         .then(side)
         .when(starts_alike(2))
         .then(debate)

@@ -1,6 +1,7 @@
 """Reads one table, or a folder that holds a file a split."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from biencoder.data.candidates import SPLITS, Candidates
@@ -29,8 +30,8 @@ def read_folder(folder: Path, chosen: Choice) -> Candidates:
     suffix = next(paths[0].suffix for paths in found.values())
     called = dict(zip(SPLITS, ("train", "dev", "test"), strict=True))
     absent = {name: f"{place}: no {called[name]}{suffix}" for name in SPLITS}
-    paths = {path: name for name, paths in found.items() for path in paths}
-    return _read(paths, folder, chosen, absent)
+    named = {path: name for name, paths in found.items() for path in paths}
+    return _read(named, folder, chosen, absent)
 
 
 def by_split(folder: Path) -> dict[str, list[Path]]:
@@ -58,7 +59,7 @@ def _check_shards(name: str, paths: list[Path]) -> None:
 
 
 def _read(
-    paths: dict[Path, str | None], place: Path, chosen: Choice, absent: dict[str, str]
+    paths: Mapping[Path, str | None], place: Path, chosen: Choice, absent: dict[str, str]
 ) -> Candidates:
     rows: list[Row] = []
     notes: dict[str, None] = {}

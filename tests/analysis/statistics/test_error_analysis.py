@@ -171,3 +171,9 @@ def test_without_predictions_there_is_nothing_to_tell():
     table = error_analysis.analyse(pl.DataFrame(schema=PREDICTIONS), runs(a="x"))
     assert table.is_empty()
     assert error_analysis.shown(table).is_empty()
+
+
+def test_what_the_corpus_does_not_tell_is_no_group(answers):
+    table = error_analysis.analyse(answers("a", {"-/-/-/1": "-/-/-/2/counter"}), runs(a="x"))
+    assert shares(table, "domain") == shares(table, "wrong answer from") == {}
+    assert shares(table, "wrong answer is")["a counter"] == (1, 1.0)
