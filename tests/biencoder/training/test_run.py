@@ -12,7 +12,7 @@ from jobs import OF_THE_MOMENT, read_log, train, untrained_of, warnings_of
 from safetensors.torch import load_file
 
 from biencoder.config import Config
-from biencoder.data import tokens
+from biencoder.data import corpus, layouts, tokens
 from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.model.biencoder import BiEncoder
@@ -59,7 +59,7 @@ def test_another_seed_trains_another_model(settings):
 def test_a_table_trains_to_the_log_of_the_folder_tree_that_it_was_made_of(settings, tmp_path):
     corpus_files.write(corpus.load(None, "keep"), tmp_path / "pairs.csv", "csv")
     logs = []
-    for name, data_dir in (("tree", SAMPLE), ("table", tmp_path / "pairs.csv")):
+    for name, data_dir in (("tree", layouts.SAMPLE), ("table", tmp_path / "pairs.csv")):
         places = {"log_dir": tmp_path / name, "checkpoint_dir": tmp_path / name}
         config = Config(**settings | places | {"data_dir": data_dir})
         train(config)
