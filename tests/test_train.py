@@ -54,8 +54,8 @@ def without(prefix):
 
 
 BROKEN_CORPORA = {
-    "no folder at all": ({}, "corpus: no such folder"),
-    "a file": ({"": "not a folder"}, "corpus: no such folder"),
+    "no folder at all": ({}, "corpus: no such file or folder"),
+    "a file": ({"": "not a folder"}, "corpus: no table by its name"),
     "some other folder": ({"readme.txt": "hello"}, "the folder training/ is missing"),
     "the folder above": (
         {f"inner/{name}": text for name, text in GOOD.items()},
