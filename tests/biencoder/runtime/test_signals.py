@@ -86,8 +86,9 @@ def test_a_signal_that_is_repeated_by_shell_or_kernel_does_not_cut_the_winding_u
 
 
 WAITING = """
-import torch
+import signal, torch
 from biencoder.runtime import distributed, signals
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 signals.SECONDS_A_LINE = 0.1
 with signals.Interruption().handled(), distributed.joined(torch.device("cpu")):
     pass
