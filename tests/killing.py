@@ -7,6 +7,7 @@ time. `Killing` starts that process and tells it what to run.
 import builtins
 import contextlib
 import functools
+import importlib
 import io
 import json
 import os
@@ -64,14 +65,20 @@ def moments(folder: Path) -> list[str]:
 
 def _serve(flags: dict[str, Any]) -> None:
     """Fork a run for each line of standard input, and print its exit status."""
-    from biencoder.training import run
-
-    # A first run imports what is only imported when needed. Its end is left out: polars would start
-    # threads, which a fork does not have.
-    finish, run.finish = run.finish, lambda *_: None
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
-        _train(Path(folder), flags | {"epochs": 0})
-    run.finish = finish
+    # What a run imports is imported here, once. The run itself is a fork, too: polars starts
+    # threads, which a fork of this process would not have.
+    with tempfile.TemporaryDirectory() as folder:
+        imported = Path(folder) / "imported.json"
+        process = os.fork()
+        if process == 0:
+            with contextlib.redirect_stdout(sys.stderr):
+                _train(Path(folder), flags | {"epochs": 0})
+            imported.write_text(json.dumps(list(sys.modules)))
+            os._exit(0)
+        os.waitpid(process, 0)
+        for name in json.loads(imported.read_text()):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     for line in sys.stdin:
         folder, kill_at = json.loads(line)
         process = os.fork()
@@ -98,12 +105,12 @@ def _job(folder: Path, flags: dict[str, Any], kill_at: int | None) -> NoReturn:
 def _train(folder: Path, flags: dict[str, Any]) -> int:
     from biencoder.config import Config
     from biencoder.runtime.signals import Interruption
-    from biencoder.training import run
+    from biencoder.training import beginning, run
 
     os.chdir(folder)
     # Without --run_id the job itself must find what it has to go on with.
-    run.new_run_id = lambda *_: "run"
-    return run.train(Config(**flags), Interruption())
+    beginning.new_run_id = lambda *_: "run"
+    return run.train(Config(**flags), Interruption()).status
 
 
 def _counted(kill_at: int | None) -> list[str]:

@@ -47,6 +47,7 @@ def test_a_whole_run_fills_both_tables(runlog_text):
         "hard_ratio_step": -0.1,
         "status": "completed",
         "reason": "all epochs done",
+        "predictions_sha256": None,
         "started": datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC),
         "seconds": 60.0,
         "rejected": 0,

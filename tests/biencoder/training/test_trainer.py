@@ -14,7 +14,7 @@ from biencoder.data.batches import epoch_batches
 from biencoder.errors import RunError
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
-from biencoder.training import objective, run, trainer
+from biencoder.training import beginning, objective, trainer
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.negatives import mine
 from biencoder.training.trainer import Trainer
@@ -194,7 +194,7 @@ def test_a_weight_that_is_not_a_number_stops_the_run(settings, monkeypatch):
         with torch.no_grad():
             model.head.weight[0, 0] = float("nan")
 
-    monkeypatch.setattr(run, "start_from_pretrained", plant)
+    monkeypatch.setattr(beginning, "start_from_pretrained", plant)
     with pytest.raises(RunError, match="not finite at step 1"):
         train(Config(**settings))
 
@@ -223,7 +223,7 @@ def test_collapsed_embeddings_are_warned_of(settings, monkeypatch):
         with torch.no_grad():
             model.similarity.weight.zero_()
 
-    monkeypatch.setattr(run, "start_from_pretrained", collapse)
+    monkeypatch.setattr(beginning, "start_from_pretrained", collapse)
     config = Config(**settings)
     train(config)
     assert any("have collapsed" in warning["message"] for warning in warnings_of(config))
