@@ -134,17 +134,16 @@ def test_a_value_of_several_lines_is_shown_in_one(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("flag", ["data_dir", "log_dir", "encoder", "init_from"])
-def test_a_path_too_long_for_the_system_is_one_line(tiny_encoder, tmp_path, flag):
+def test_a_path_too_long_for_the_system_is_one_line(
+    tiny_encoder, tmp_path, monkeypatch, capsys, flag
+):
     flags = {"encoder": tiny_encoder, "max_length": 24, "log_dir": tmp_path / "l"}
     flags |= {"checkpoint_dir": tmp_path / "c", flag: tmp_path / ("x" * 300)}
-    answer = subprocess.run(
-        [sys.executable, "train.py", *(f"--{name}={value}" for name, value in flags.items())],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    status, printed = run(
+        monkeypatch, capsys, *(f"--{name}={value}" for name, value in flags.items())
     )
-    assert (answer.returncode, answer.stderr.count("\n")) == (1, 1), answer.stderr
-    assert "xxx" in answer.stderr
+    assert (status, printed.count("\n")) == (1, 1), printed
+    assert "xxx" in printed
 
 
 @pytest.mark.parametrize(("argument", "status"), [("--help", 0), ("--layernrom=False", 2)])
