@@ -156,9 +156,14 @@ def test_a_run_killed_at_any_file_operation_ends_bit_for_bit_as_if_it_had_not_be
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_a_checkpoint_and_says_so_in_the_log(tiny_encoder, tmp_path, number):
-    process = start(tiny_encoder, tmp_path)
-    assert strike(process, tmp_path, number, random.Random(1)) == 128 + number
-    lines = (tmp_path / "logs" / "run.jsonl").read_text().splitlines()
+    process, log = start(tiny_encoder, tmp_path), tmp_path / "logs" / "run.jsonl"
+    # Before the first step there is nothing to go on with.
+    while not (log.exists() and '"event": "step"' in log.read_text()):
+        assert process.poll() is None, (tmp_path / "output.txt").read_text()
+        time.sleep(0.005)
+    process.send_signal(number)
+    assert process.wait() == 128 + number
+    lines = log.read_text().splitlines()
     end = json.loads(lines[-1])
     assert (end["event"], end["status"]) == ("run_end", "interrupted")
     assert end["reason"] == f"interrupted by {number.name}"
