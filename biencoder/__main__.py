@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
 from biencoder.config import Columns, Config, GivenPath
+from biencoder.convert import ConvertOptions, convert
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
 from commandline import UsageError
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
 CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
 SPLIT: Any = Field(None, description="Score this split alone; unset: all three.")
-SHORTAGE = "use --device=cpu, a smaller corpus, or a machine with more memory"
+SHORTAGE = "use a smaller corpus, a machine with more memory or, if a GPU's ran out, --device=cpu"
 CORPUS: Any = Field(
     None,
     description="What to search: a table with a column text (CSV, TSV, JSONL, Parquet), a folder "
@@ -69,7 +70,7 @@ class IndexOptions(BaseModel):
     out: GivenPath | None = Field(
         None,
         description="Folder of the index; unset: where retrieve looks for it, beside the "
-        "checkpoint, or in the user's cache where that is for reading alone.",
+        "checkpoint, or in the user's cache if that is read-only.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
@@ -88,7 +89,7 @@ class RetrieveOptions(BaseModel):
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
-    queries: str | None = Field(
+    queries: GivenPath | None = Field(
         None,
         description="Many points: a table with a column text, and perhaps id, or '-' for lines of "
         "JSON on standard input. Each is answered by a line of JSON, in order.",
@@ -105,36 +106,6 @@ class RetrieveOptions(BaseModel):
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
-#: Layouts that the name of a file tells.
-TABLES = ("csv", "tsv", "jsonl", "parquet")
-
-#: The flags of `convert`, as a dictionary since `from` is a word of Python.
-_CONVERT: dict[str, Any] = {
-    "from": (
-        GivenPath | None,
-        Field(None, description="What --data_dir of train takes; unset: the sample corpus."),
-    ),
-    "to": (
-        GivenPath,
-        Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
-    ),
-    "layout": (
-        Literal["csv", "tsv", "jsonl", "parquet", "beir", "folder_tree"] | None,
-        Field(None, description="How it lies there; unset: as the name of --to says."),
-    ),
-    "columns": (Columns | None, TRAIN["columns"]),
-}
-ConvertOptions = create_model(
-    "ConvertOptions",
-    __config__=ConfigDict(frozen=True, extra="forbid"),
-    __doc__="""Write a corpus in another layout: the same pairs, names and splits.
-
-    What is no pair is left out, and said.""",
-    **_CONVERT,
-)
-
-
-@shortage_named(SHORTAGE)
 def evaluate(options: EvaluateOptions) -> None:
     """The `evaluate` command."""
     from biencoder.retrieval import final_evaluation
@@ -153,9 +124,9 @@ def evaluate(options: EvaluateOptions) -> None:
         print(f"TREC run and qrels files are in {folder}")
 
 
-@shortage_named(SHORTAGE)
 def index(options: IndexOptions) -> None:
     """The `index` command."""
+    from biencoder.data.summary import counted
     from biencoder.retrieval.retriever import Retriever
 
     saved = Retriever.load(
@@ -166,10 +137,9 @@ def index(options: IndexOptions) -> None:
         columns=options.columns,
     )
     made = saved.make_index(options.out)
-    print(f"{made.folder}: an index of {len(made.rows):,} distinct texts")
+    print(f"{made.folder}: an index of {counted(len(made.rows), 'distinct text')}")
 
 
-@shortage_named(SHORTAGE)
 def retrieve(options: RetrieveOptions) -> None:
     """The `retrieve` command."""
     asked = _questions(options)
@@ -177,41 +147,13 @@ def retrieve(options: RetrieveOptions) -> None:
         for line in _answers(options, asked):
             print(line)
         return
+    from biencoder.data.summary import counted
     from biencoder.storage.atomic import whole_file
 
-    options.out.parent.mkdir(parents=True, exist_ok=True)
     # Opened before the work begins, which a file that cannot be written would waste.
     with whole_file(options.out) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in _answers(options, asked))
-    print(f"{options.out}: {len(asked):,} answers")
-
-
-@shortage_named(SHORTAGE)
-def convert(options: BaseModel) -> None:
-    """The `convert` command."""
-    source, to, layout, columns = (
-        getattr(options, flag) for flag in ("from", "to", "layout", "columns")
-    )
-    if layout is None:
-        layout = to.name.removesuffix(".gz").rpartition(".")[2]
-        if layout not in TABLES:
-            raise UsageError(
-                f"--to={to}: no table by its name; a folder needs --layout=beir or folder_tree"
-            )
-    if layout == "parquet" and to.suffix == ".gz":
-        raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
-    from biencoder.data import corpus
-    from biencoder.data.summary import counted, reasons
-    from biencoder.storage import corpus_files
-
-    data = corpus.load(source, "keep", columns)
-    corpus_files.write(data, to, layout)
-    for note in data.notes:
-        print(note)
-    for split in data.splits:
-        passed_over = f"; passed over: {reasons(split.dropped)}" if split.dropped else ""
-        print(f"{split.name}: {counted(len(split), 'pair')}{passed_over}")
-    print(f"{to}: written, digest {data.digest}")
+    print(f"{options.out}: {counted(len(asked), 'answer')}")
 
 
 def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
@@ -244,24 +186,24 @@ def _questions(options: RetrieveOptions) -> "Texts":
     from biencoder.data.texts import has_content
 
     if options.queries is None:
-        text = _standard_input() if options.text is None else options.text
+        text = options.text
+        if text is None:
+            text = _standard_input("the point to counter, one text of any number of lines")
         if not has_content(text):
             raise UsageError("--text: there is no point to counter; give one, or pipe one in")
         return sources.Texts(["1"], [text.strip()])
     if options.text is not None:
         raise UsageError("--text and --queries: give one of them")
-    if options.queries == "-":
-        return sources.json_lines(_standard_input(), "--queries=-")
-    return sources.table(Path(options.queries))
+    if str(options.queries) == "-":
+        lines = _standard_input('points to counter, each a line of JSON like {"text": "…"}')
+        return sources.json_lines(lines, "--queries=-")
+    return sources.table(options.queries)
 
 
-def _standard_input() -> str:
-    """Read one text of any number of lines; a person at a terminal is told so."""
+def _standard_input(what: str) -> str:
+    """Read all of standard input; at a terminal say first `what` is expected."""
     if sys.stdin and sys.stdin.isatty():
-        print(
-            "the point to counter, one text of any number of lines; Ctrl-D ends it:",
-            file=sys.stderr,
-        )
+        print(f"{what}; Ctrl-D ends it:", file=sys.stderr)
     try:
         text = sys.stdin.read() if sys.stdin else ""  # None: closed by the shell
         text.encode()
@@ -270,12 +212,12 @@ def _standard_input() -> str:
     return text
 
 
-def _heeding_signals(job: Callable[[Any], None]) -> Callable[[Any], int]:
+def _command(job: Callable[[Any], None]) -> Callable[[Any], int]:
     """Let a signal end `job` by an exception, so that it leaves no unfinished file."""
 
     def run(options: BaseModel) -> int:
         try:
-            with Interruption().handled():
+            with Interruption().handled(), shortage_named(SHORTAGE):
                 job(options)
         except Interrupted as signalled:
             print(f"biencoder: {signalled}", file=sys.stderr)
@@ -289,10 +231,10 @@ def main() -> None:
     """The console script `biencoder`."""
     commandline.commands(
         {
-            "evaluate": (_heeding_signals(evaluate), EvaluateOptions),
-            "index": (_heeding_signals(index), IndexOptions),
-            "retrieve": (_heeding_signals(retrieve), RetrieveOptions),
-            "convert": (_heeding_signals(convert), ConvertOptions),
+            "evaluate": (_command(evaluate), EvaluateOptions),
+            "index": (_command(index), IndexOptions),
+            "retrieve": (_command(retrieve), RetrieveOptions),
+            "convert": (_command(convert), ConvertOptions),
         },
         prog="biencoder",
         failures=(RunError,),

@@ -18,7 +18,7 @@ LAYERS = {
         ("storage",),
         ("retrieval",),
         ("training",),
-        ("api",),
+        ("api", "convert"),
         ("__main__",),
     ),
     "analysis": (
@@ -39,7 +39,7 @@ FORBIDDEN = {
 }
 
 #: The commands alone know the command line.
-COMMANDS = {"__main__", "plot", "summary", "report", "to_legacy", "to_tensorboard"}
+COMMANDS = {"__main__", "convert", "plot", "summary", "report", "to_legacy", "to_tensorboard"}
 
 
 def imports_of(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""What `biencoder convert` prints; the other commands are tested where their work is done."""
+"""What `biencoder convert` prints."""
 
 import sys
 

@@ -1,0 +1,63 @@
+"""The command `biencoder convert`: writes a corpus in another layout."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from biencoder.config import Columns, Config, GivenPath
+from commandline import UsageError
+
+#: Layouts recognised by a file's suffix.
+TABLES = ("csv", "tsv", "jsonl", "parquet")
+
+#: The flags of `convert`, as a dictionary since `from` is a word of Python.
+_CONVERT: dict[str, Any] = {
+    "from": (
+        GivenPath | None,
+        Field(None, description="What --data_dir of train takes; unset: the sample corpus."),
+    ),
+    "to": (
+        GivenPath,
+        Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
+    ),
+    "layout": (
+        Literal["csv", "tsv", "jsonl", "parquet", "beir", "folder_tree"] | None,
+        Field(None, description="How it lies there; unset: as the name of --to says."),
+    ),
+    "columns": (Columns | None, Config.model_fields["columns"]),
+}
+ConvertOptions = create_model(
+    "ConvertOptions",
+    __config__=ConfigDict(frozen=True, extra="forbid"),
+    __doc__="""Write a corpus in another layout: the same pairs, names and splits.
+
+    What is no pair is left out, and said.""",
+    **_CONVERT,
+)
+
+
+def convert(options: BaseModel) -> None:
+    """The `convert` command."""
+    source, to, layout, columns = (
+        getattr(options, flag) for flag in ("from", "to", "layout", "columns")
+    )
+    if layout is None:
+        layout = to.name.removesuffix(".gz").rpartition(".")[2]
+        if layout not in TABLES:
+            raise UsageError(
+                f"--to={to}: no table by its name; a folder needs --layout=beir or folder_tree"
+            )
+    if layout == "parquet" and to.suffix == ".gz":
+        raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
+    from biencoder.data import corpus
+    from biencoder.data.summary import counted, reasons
+    from biencoder.storage import corpus_files
+
+    data = corpus.load(source, "keep", columns)
+    corpus_files.write(data, to, layout)
+    for note in data.notes:
+        print(note)
+    for split in data.splits:
+        passed_over = f"; passed over: {reasons(split.dropped)}" if split.dropped else ""
+        print(f"{split.name}: {counted(len(split), 'pair')}{passed_over}")
+    print(f"{to}: written, digest {data.digest}")
