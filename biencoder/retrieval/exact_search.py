@@ -16,7 +16,7 @@ Pairs = tuple[Indices, Indices]
 #: Numbers held at a time while searching (4 or 8 bytes each), few enough for a CPU's caches; but
 #: never fewer queries than a matrix product needs to be worth its while. So memory grows with the
 #: candidates, not with their square.
-BLOCK = 8_000_000
+NUMBERS_AT_A_TIME = 8_000_000
 LEAST_QUERIES = 128
 
 
@@ -66,8 +66,8 @@ class ExactSearch:
         count, size = self.candidates.shape
         fetch = min(fetch, count)
         if not self._is_refined(fetch):
-            return max(1, BLOCK // (8 * count))
-        return max(LEAST_QUERIES, BLOCK // (count + 4 * fetch * size))
+            return max(1, NUMBERS_AT_A_TIME // (8 * count))
+        return max(LEAST_QUERIES, NUMBERS_AT_A_TIME // (count + 4 * fetch * size))
 
     def places(self, queries: Tensor, rows: Indices, passed_over: Pairs) -> Indices:
         """Find the place of candidate `rows` [Q] among all candidates of queries [Q, D], from 1.
@@ -99,7 +99,7 @@ class ExactSearch:
         nearer = bounds + 2 * self.slack * (self.norms + norms[:, None]) < below
         unsure = (bounds <= above) & ~nearer
         count = nearer.sum(1)
-        if int(unsure.sum()) > BLOCK // queries.shape[1]:
+        if int(unsure.sum()) > NUMBERS_AT_A_TIME // queries.shape[1]:
             for number, query in enumerate(queries):
                 lengths = _distances(query[None], self.candidates)[0]
                 lengths[left_out[1][left_out[0] == number]] = torch.inf
@@ -116,7 +116,7 @@ class ExactSearch:
     def _is_refined(self, fetch: int) -> bool:
         """Whether the nearest by bounds are compared again, which takes memory for each of them."""
         count, size = self.candidates.shape
-        return 4 * fetch * size <= max(count, BLOCK // LEAST_QUERIES)
+        return 4 * fetch * size <= max(count, NUMBERS_AT_A_TIME // LEAST_QUERIES)
 
     def _lower_bounds(self, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Compute lower bounds of |q − c|² − (1 − slack) |q|², [Q, C], and |q|², [Q]."""
@@ -169,7 +169,7 @@ def _distances(queries: Tensor, candidates: Tensor) -> Tensor:
     """
     parts = [
         torch.cdist(queries.double(), part.double(), compute_mode="donot_use_mm_for_euclid_dist")
-        for part in candidates.split(max(1, BLOCK // candidates.shape[1]))
+        for part in candidates.split(max(1, NUMBERS_AT_A_TIME // candidates.shape[1]))
     ]
     return torch.cat(parts, 1)
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biencoder.retrieval.exact_search import BLOCK, ExactSearch, Floats, Indices
+from biencoder.retrieval.exact_search import NUMBERS_AT_A_TIME, ExactSearch, Floats, Indices
 from biencoder.retrieval.neighbors import find
 from biencoder.runtime.console import progress
 
@@ -67,7 +67,7 @@ class GraphSearch:
         return rows, np.where(rows < 0, np.inf, distances), np.full(len(rows), np.inf)
 
     def together(self, fetch: int) -> int:
-        return max(1, BLOCK // (4 * fetch * self.candidates.shape[1]))
+        return max(1, NUMBERS_AT_A_TIME // (4 * fetch * self.candidates.shape[1]))
 
 
 def recall(search: GraphSearch, k: int) -> float:
@@ -80,7 +80,6 @@ def recall(search: GraphSearch, k: int) -> float:
 
     questions = candidates[torch.from_numpy(asked)]
     ways = (search, ExactSearch(candidates, search.order))
-    numbers = np.arange(len(asked))
-    found, true = (find(way, questions, numbers, k, itself)[0] for way in ways)
+    found, true = (find(way, questions, k, itself)[0] for way in ways)
     shares = [np.isin(one, other).mean() for one, other in zip(true, found, strict=True)]
     return float(np.mean(shares))

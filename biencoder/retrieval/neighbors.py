@@ -6,7 +6,7 @@ products, on the device where the embeddings are. `ball_tree` (scikit-learn) is 
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class BallTreeSearch:
         return rows, distances, np.where(fetch >= count, np.inf, distances[:, -1])
 
     def together(self, fetch: int) -> int:
-        return max(1, exact_search.BLOCK // (8 * min(fetch, len(self.position))))
+        return max(1, exact_search.NUMBERS_AT_A_TIME // (8 * min(fetch, len(self.position))))
 
 
 #: `--neighbors` → engine.
@@ -92,18 +92,20 @@ def nearest(
     own = distributed.shard(len(queries))
     for start in range(0, len(queries), ROUND):
         asked = own[(own >= start) & (own < start + ROUND)]
-        rows[asked], distances[asked] = find(search, queries, asked, k, excluded)
+
+        def excluded_of_asked(query: Indices, row: Indices, asked: Indices = asked) -> Any:
+            return excluded(asked[query], row)
+
+        rows[asked], distances[asked] = find(search, queries[asked], k, excluded_of_asked)
         heed()
     return gather_numpy_rows(rows, own), gather_numpy_rows(distances, own)
 
 
-def find(
-    search: Search, queries: Tensor, asked: Indices, k: int, excluded: Excluded
-) -> tuple[Indices, Floats]:
-    """Answer the queries `asked` [A] as `nearest` does, on this process alone."""
+def find(search: Search, queries: Tensor, k: int, excluded: Excluded) -> tuple[Indices, Floats]:
+    """Answer queries [Q, D] as `nearest` does, on this process alone, by an engine made before."""
     rows = np.zeros((len(queries), k), dtype=np.int64)
     distances = np.zeros((len(queries), k))
-    pending, fetch = asked, k + 8
+    pending, fetch = np.arange(len(queries)), k + 8
     while len(pending):
         unsettled = []
         for block in np.array_split(pending, -(-len(pending) // search.together(fetch))):
@@ -122,7 +124,7 @@ def find(
             unsettled.append(block[~settled])
         pending = np.concatenate(unsettled)
         fetch *= 4
-    return rows[asked], distances[asked]
+    return rows, distances
 
 
 def gather_numpy_rows(values: np.ndarray, own: Indices) -> np.ndarray:

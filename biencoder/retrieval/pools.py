@@ -156,7 +156,7 @@ def retrieve(
                 own = rows[is_mine[rows]]
                 queries = sim[split.point_ids[own]]
                 excluded = partial(relations.excluded, pool, own, candidates)
-                near, far = find(search, queries, np.arange(len(own)), K, excluded)
+                near, far = find(search, queries, K, excluded)
                 found[pool][own] = np.where(near >= 0, candidates[near], -1)
                 if pool == "epa":
                     distances[own] = far

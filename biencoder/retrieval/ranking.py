@@ -18,7 +18,7 @@ from biencoder.runtime import distributed
 K = 10
 
 #: Pairs scored at a time: 1,536 features of 4 bytes each take 6 MB, which a CPU's caches hold.
-BLOCK = 1024
+PAIRS_AT_A_TIME = 1024
 
 
 class Scorer(Protocol):
@@ -120,7 +120,7 @@ def pair_scores(
     texts = torch.from_numpy(split.candidate_ids[candidates]).to(device)
     own = torch.from_numpy(distributed.shard(len(queries))).to(device)
     scores = [torch.empty(0, device=device)]
-    for block in own.split(BLOCK):
+    for block in own.split(PAIRS_AT_A_TIME):
         point, text = points[block], texts[block]
         scores.append(
             model.pair_score(

@@ -21,7 +21,7 @@ from biencoder.retrieval import final_evaluation, text_index
 from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.final_evaluation import SplitResult
 from biencoder.retrieval.neighbors import Floats, Indices
-from biencoder.retrieval.ranking import BLOCK, K
+from biencoder.retrieval.ranking import PAIRS_AT_A_TIME, K
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
 from biencoder.runtime.console import progress
@@ -134,7 +134,7 @@ class Retriever:
         index, nearest = self.index, max(K, top)
         asked = self._embed(texts, "questions")
         answers: list[list[Hit]] = []
-        together = max(1, BLOCK // nearest)
+        together = max(1, PAIRS_AT_A_TIME // nearest)
         with progress("searching", len(texts), "question") as bar:
             for start in range(0, len(texts), together):
                 block = slice(start, start + together)

@@ -91,7 +91,7 @@ class TextIndex:
         def is_copy(question: Indices, text: Indices) -> Any:
             return asked[question] == hashes[text]
 
-        return find(self.search, sim, np.arange(len(questions)), k, is_copy)
+        return find(self.search, sim, k, is_copy)
 
 
 def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.device) -> TextIndex:

@@ -58,7 +58,7 @@ def test_the_place_of_a_candidate_is_that_of_a_plain_sort_without_what_is_passed
     passed_over = rng.random((len(queries), len(candidates))) < 0.3
     passed_over[np.arange(len(queries)), targets] = False
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exact_search, "BLOCK", block)  # 1: by comparing with all
+        patch.setattr(exact_search, "NUMBERS_AT_A_TIME", block)  # 1: by comparing with all
         places = search.places(queries, targets, np.nonzero(passed_over))
     for number, query in enumerate(queries):
         lengths = (candidates - query).double().square().sum(1).sqrt().numpy()
@@ -96,7 +96,7 @@ def test_however_many_candidates_are_equally_far_memory_stays_bounded(count):
         if fetch <= count
     ]
     least = exact_search.LEAST_QUERIES
-    assert max(held) <= max(exact_search.BLOCK, 2 * least * count, 8 * count)
+    assert max(held) <= max(exact_search.NUMBERS_AT_A_TIME, 2 * least * count, 8 * count)
 
 
 def test_products_are_in_full_float32_whatever_the_environment_allows(monkeypatch):

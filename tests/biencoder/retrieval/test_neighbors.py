@@ -100,7 +100,7 @@ def test_blocks_change_nothing(engine, monkeypatch):
     draw = torch.Generator().manual_seed(0)
     candidates, queries = torch.rand(200, 8, generator=draw), torch.rand(50, 8, generator=draw)
     at_once = nearest(candidates, queries, 5, nobody, engine)
-    monkeypatch.setattr(exact_search, "BLOCK", 1000)
+    monkeypatch.setattr(exact_search, "NUMBERS_AT_A_TIME", 1000)
     monkeypatch.setattr(exact_search, "LEAST_QUERIES", 1)
     in_blocks = nearest(candidates, queries, 5, nobody, engine)
     np.testing.assert_array_equal(at_once[0], in_blocks[0])

@@ -101,7 +101,7 @@ def test_a_scorer_that_finds_all_alike_answers_as_often_as_chance(seed):
 
 
 def test_scoring_by_the_block_equals_scoring_pair_by_pair(model, monkeypatch):
-    monkeypatch.setattr("biencoder.retrieval.ranking.BLOCK", 3)
+    monkeypatch.setattr("biencoder.retrieval.ranking.PAIRS_AT_A_TIME", 3)
     split = make_split([(f"p{number}", f"c{number}") for number in range(10)])
     torch.manual_seed(0)
     embeddings = Embeddings(torch.randn(20, 128), torch.randn(20, 6))
