@@ -39,8 +39,8 @@ def main() -> None:
         commandline.main(train, Config, prog="train", failures=(RunError,))
     except SystemExit as end:
         if os.environ.get("WORLD_SIZE", "1") != "1":
-            # A thread of gloo's that frees the tensors of its last work needs the interpreter for
-            # it. While that ends, the thread aborts the process or waits for ever.
+            # Gloo's threads take the GIL to free tensors; while the interpreter shuts down, that
+            # aborts the process or hangs.
             with contextlib.suppress(OSError):
                 sys.stdout.flush()
             os._exit(int(end.code or 0))

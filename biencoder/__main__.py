@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from biencoder.config import Columns, Config, GivenPath
+from biencoder.config import Columns, Config, NonEmptyPath
 from biencoder.convert import ConvertOptions, convert
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
@@ -45,8 +45,8 @@ class EvaluateOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: GivenPath = CHECKPOINT_DIR
-    data_dir: GivenPath | None = Field(
+    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
+    data_dir: NonEmptyPath | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
     columns: Columns | None = TRAIN["columns"]
@@ -54,7 +54,7 @@ class EvaluateOptions(BaseModel):
     trec: bool = Field(
         False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
     )
-    log_dir: GivenPath = Field(Path("logs"), description="Folder for the TREC files.")
+    log_dir: NonEmptyPath = Field(Path("logs"), description="Folder for the TREC files.")
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
 
 
@@ -64,10 +64,10 @@ class IndexOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: GivenPath = CHECKPOINT_DIR
-    corpus: GivenPath | None = CORPUS
+    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
+    corpus: NonEmptyPath | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
-    out: GivenPath | None = Field(
+    out: NonEmptyPath | None = Field(
         None,
         description="Folder of the index; unset: where retrieve looks for it, beside the "
         "checkpoint, or in the user's cache if that is read-only.",
@@ -85,22 +85,22 @@ class RetrieveOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = CHECKPOINT
-    checkpoint_dir: GivenPath = CHECKPOINT_DIR
+    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
-    queries: GivenPath | None = Field(
+    queries: NonEmptyPath | None = Field(
         None,
         description="Many points: a table with a column text, and perhaps id, or '-' for lines of "
         "JSON on standard input. Each is answered by a line of JSON, in order.",
     )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
-    corpus: GivenPath | None = CORPUS
+    corpus: NonEmptyPath | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
-    index: GivenPath | None = Field(
+    index: NonEmptyPath | None = Field(
         None, description="Folder of an index by `biencoder index`; with it no corpus is needed."
     )
-    out: GivenPath | None = Field(
+    out: NonEmptyPath | None = Field(
         None, description="File for the answers, a line of JSON each; unset: standard output."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]

@@ -70,6 +70,7 @@ def load(
     checkpoint: str | Path,
     *,
     corpus: str | Path | None = None,
+    columns: str | None = None,
     index: str | Path | None = None,
     checkpoint_dir: str | Path = "checkpoints",
     device: str = "auto",
@@ -77,7 +78,8 @@ def load(
     """Load a trained model by its run id below `checkpoint_dir`, or by its folder.
 
     `corpus` is what it is to search: a table with a column `text`, a folder of .txt files, or a
-    corpus of pairs; None: what it was trained on. `index` is a folder that `biencoder index` has
+    corpus of pairs, whose columns `columns` may name as --columns does; None: what it was trained
+    on. `index` is a folder that `biencoder index` has
     made. Raises `RunError`.
 
     >>> retriever = load("first", device="cpu")
@@ -92,4 +94,5 @@ def load(
         device,
         Path(corpus) if corpus is not None else None,
         Path(index) if index is not None else None,
+        columns,
     )

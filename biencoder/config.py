@@ -11,23 +11,22 @@ from biencoder.variants import ALIASES, VARIANTS, canonical_name
 
 STRONG = RECIPES["strong"]
 
-#: By another name than pydantic's, for whose own a type checker knows no default by position: a
-#: program that writes Config(epochs=3) would lack 35 arguments.
+#: Typed `Any`: a type checker overlooks defaults that pydantic's `Field` gets by position, and
+#: would ask for every argument of `Config(epochs=3)`.
 Field: Any = pydantic.Field
 
 #: What a run may be called: a name that stays in its folder and prints as it is.
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 
 
-def _given(value: Any, info: ValidationInfo) -> Any:
+def _not_empty(value: Any, info: ValidationInfo) -> Any:
     """Refuse an empty path, which would mean the current folder."""
     if value == "":
         raise ValueError(f"--{info.field_name} is empty: write a path, or leave the flag out")
     return value
 
 
-#: A path that was named.
-GivenPath = Annotated[Path, BeforeValidator(_given)]
+NonEmptyPath = Annotated[Path, BeforeValidator(_not_empty)]
 
 #: See `data.tables.columns`.
 _ROLE = r"(point|counter|split|debate|stance|domain|number|id|label|_)=[^,=]+"
@@ -77,7 +76,7 @@ class Config(BaseModel):
         description="A named set of flags. strong: their defaults, what has shown to pay; "
         f"documented, the experiment's own objective: {_spelled(RECIPES['documented'])}.",
     )
-    data_dir: GivenPath | None = Field(
+    data_dir: NonEmptyPath | None = Field(
         None,
         description="Pairs to learn from: a table (CSV, TSV, JSONL, Parquet), a folder with one a "
         "split, BEIR's layout, or a folder tree; unset: the sample corpus.",
@@ -206,8 +205,8 @@ class Config(BaseModel):
         "stop", description="What to do at a step whose loss or gradient is not finite."
     )
 
-    log_dir: GivenPath = Field(Path("logs"), description="Folder of the run log.")
-    checkpoint_dir: GivenPath = Field(
+    log_dir: NonEmptyPath = Field(Path("logs"), description="Folder of the run log.")
+    checkpoint_dir: NonEmptyPath = Field(
         Path("checkpoints"), description="Folder of the saved models."
     )
     run_id: str | None = Field(

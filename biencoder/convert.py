@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from biencoder.config import Columns, Config, GivenPath
+from biencoder.config import Columns, Config, NonEmptyPath
 from commandline import UsageError
 
 #: Layouts recognised by a file's suffix.
@@ -13,11 +13,11 @@ TABLES = ("csv", "tsv", "jsonl", "parquet")
 #: The flags of `convert`, as a dictionary since `from` is a word of Python.
 _CONVERT: dict[str, Any] = {
     "from": (
-        GivenPath | None,
+        NonEmptyPath | None,
         Field(None, description="What --data_dir of train takes; unset: the sample corpus."),
     ),
     "to": (
-        GivenPath,
+        NonEmptyPath,
         Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
     ),
     "layout": (

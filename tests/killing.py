@@ -75,7 +75,8 @@ def _serve(flags: dict[str, Any]) -> None:
                 _train(Path(folder), flags | {"epochs": 0})
             imported.write_text(json.dumps(list(sys.modules)))
             os._exit(0)
-        os.waitpid(process, 0)
+        if status := os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
+            sys.exit(f"the first run failed with status {status}")
         for name in json.loads(imported.read_text()):
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)

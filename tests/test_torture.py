@@ -20,7 +20,7 @@ from biencoder.data import corpus
 from biencoder.storage import checkpoint
 
 ROOT = Path(__file__).parents[1]
-#: By default four file operations alone.
+#: Kills at random moments; 0: only the four at file operations.
 KILLS = int(os.environ.get("TORTURE_KILLS", "0"))
 
 OF_SPEED = {"triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory"}

@@ -24,7 +24,7 @@ LEAST_TEXTS = 500_000
 EDGES, SEARCH_WIDTH = 32, 512
 
 #: Texts added to it at a time; those whose neighbours are searched both ways to measure recall.
-TURN, SAMPLE = 10_000, 500
+CHUNK, SAMPLE = 10_000, 500
 
 
 def is_installed() -> bool:
@@ -38,9 +38,9 @@ def build(vectors: np.ndarray, path: Path) -> None:
 
     built = faiss.IndexHNSWFlat(vectors.shape[1], EDGES)
     with progress("building the graph", len(vectors), "text") as bar:
-        for start in range(0, len(vectors), TURN):
-            built.add(vectors[start : start + TURN])
-            bar.update(len(vectors[start : start + TURN]))
+        for start in range(0, len(vectors), CHUNK):
+            built.add(vectors[start : start + CHUNK])
+            bar.update(len(vectors[start : start + CHUNK]))
     try:
         faiss.write_index(built, str(path))
     except RuntimeError as error:  # a full disk, say
@@ -48,7 +48,7 @@ def build(vectors: np.ndarray, path: Path) -> None:
 
 
 class GraphSearch:
-    """Searches a graph; an engine as those of `neighbors`, but that it may miss some."""
+    """A search engine, see `neighbors.Search`, whose answers are approximate."""
 
     def __init__(self, path: Path, candidates: Tensor, order: Indices) -> None:
         import faiss

@@ -99,11 +99,9 @@ class Retriever:
         """
         if split not in (None, *corpus.SPLITS):
             raise ValueError(f"split={split!r}: must be one of {', '.join(corpus.SPLITS)}")
-        config = self.state.config
-        if data_dir is None:
-            data_dir, columns = config.data_dir, columns or config.columns
-        place = None if data_dir is None else Path(data_dir)
-        data = corpus.load(place, config.leaked_pairs, columns)
+        named = None if data_dir is None else Path(data_dir)
+        source, columns = self._corpus(named, columns)
+        data = corpus.load(source, self.state.config.leaked_pairs, columns)
         if split in data.absent:
             raise CorpusError(data.absent[split])
         results = []
@@ -160,16 +158,18 @@ class Retriever:
     def make_index(self, out: Path | None = None) -> TextIndex:
         """Open the index of the texts in `out`, made now where it is not whole or not of them.
 
-        Unset, `out` is a folder beside the checkpoint, or in the user's cache where that is for
-        reading alone. Raises `RunError`.
+        Unset, `out` is a folder beside the checkpoint, or in the user's cache if that is
+        read-only. Raises `RunError`.
         """
-        config = self.state.config
-        source, columns = (
-            (self.source, self.columns) if self.source else (config.data_dir, config.columns)
-        )
+        source, columns = self._corpus(self.source, self.columns)
         texts = sources.load(source, columns)
         folder = out or self._place(source, texts)
         return text_index.ensure(folder, self._digest, texts, self._embed, self.device)
+
+    def _corpus(self, named: Path | None, columns: str | None) -> tuple[Path | None, str | None]:
+        """Return the corpus that was named, else the training's, and its columns."""
+        config = self.state.config
+        return (named, columns) if named else (config.data_dir, columns or config.columns)
 
     def _place(self, source: Path | None, texts: sources.Texts) -> Path:
         run_dir = self.folder.parent

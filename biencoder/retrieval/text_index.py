@@ -57,7 +57,7 @@ class TextIndex:
         manifest = _manifest(folder, model, texts)
         index_files.verify(folder, manifest)
         rows = pl.read_parquet(folder / TEXTS)
-        # Copied where written to, which nobody does: torch has no tensors to read alone.
+        # Mapped copy-on-write, since torch has no read-only tensors; nothing writes to them.
         sim, h = (torch.from_numpy(np.load(folder / name, "c")) for name in (SIM, H))
         _manifest(folder, model, manifest.texts)  # nobody has replaced some of the files meanwhile
         return cls(folder, manifest, rows, sim.to(device), h)

@@ -107,7 +107,7 @@ def resume(
     )
 
 
-def caution(config: Config, progress: Progress, log: RunLog) -> None:
+def warn_of_file_systems(config: Config, progress: Progress, log: RunLog) -> None:
     """Warn of what the file systems of the run do not offer."""
     if not log.is_locked:
         message = f"the file system of {config.log_dir} offers no locks (flock)"

@@ -41,11 +41,12 @@ class Objective(nn.Module):
 
         Some encoders have parameters that take no part, as Longformer's for global attention.
         """
-        trains_head = self.triplet_weight or self.listwise_weight
+        if self.model.fusion != "concatenated" or not (self.triplet_weight or self.listwise_weight):
+            return False
         self.encode([group]).sum().backward()
         is_reached = all(p.grad is not None for p in self.model.encoder.parameters())
         self.zero_grad(set_to_none=True)
-        return is_reached and self.model.fusion == "concatenated" and bool(trains_head)
+        return is_reached
 
     def forward(self, batch: Batch) -> Loss:
         """Compute the loss of the batch, which holds negatives where triplets have a weight."""

@@ -1,4 +1,4 @@
-"""Runs the job: set up, begin, train, save the results, return the exit status."""
+"""Runs the job: set up, start or resume, train, save the results, say how it ended."""
 
 import time
 from functools import partial
@@ -29,7 +29,7 @@ from biencoder.training.messages import closing_line
 from biencoder.training.state import TrainingState, make_optimizer
 from biencoder.training.trainer import Trainer
 
-#: Where memory runs out.
+#: What to do when memory runs out.
 ADVICE = "take --gradient_cache=on, lower --max_length or --batch_size, or use a smaller encoder"
 
 
@@ -127,13 +127,13 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     beginning.resume(config, state, log, former.start, provenance)
                 else:
                     beginning.start(config, decides, provenance, data, tokens, model, log)
-                beginning.caution(config, state.progress, log)
+                beginning.warn_of_file_systems(config, state.progress, log)
                 distributed.broadcast_weights(model)
                 if state.progress == Progress():
                     beginning.prepare(config, state, evaluator, first_stage, log)
                 trainer.fit()
-                found = finish(config, state, data, evaluator, tokenizer, log, interruption)
-            end = {"status": "completed", "reason": None, "predictions_sha256": found}
+                checksum = finish(config, state, data, evaluator, tokenizer, log, interruption)
+            end = {"status": "completed", "reason": None, "predictions_sha256": checksum}
         except Interrupted as signalled:
             end = {"status": "interrupted", "reason": str(signalled)}
             say(f"{signalled}; the same command goes on from here")

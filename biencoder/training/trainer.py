@@ -75,7 +75,7 @@ class Trainer:
             gradients = cached_gradients(objective)
         else:
             one_text = self.tokens.batch(np.zeros(1, np.int64), self.device)
-            all_used = objective.uses_all_parameters(one_text)
+            all_used = distributed.world_size() == 1 or objective.uses_all_parameters(one_text)
             parallel = distributed.data_parallel(objective, self.device, all_used=all_used)
             gradients = plain_gradients(parallel)
         try:

@@ -14,7 +14,7 @@ pytest.importorskip("faiss")
 @pytest.fixture
 def search(tmp_path, monkeypatch):
     """A graph over 2,000 vectors, built in three turns."""
-    monkeypatch.setattr(graph, "TURN", 750)
+    monkeypatch.setattr(graph, "CHUNK", 750)
     vectors = torch.randn(2000, 16, generator=torch.Generator().manual_seed(0))
     graph.build(vectors.numpy(), tmp_path / "graph")
     return graph.GraphSearch(tmp_path / "graph", vectors, np.arange(len(vectors)))
