@@ -14,7 +14,7 @@ from biencoder.data.candidates import NOT_TOLD, SPLITS, Candidates
 from biencoder.data.summary import counted
 from biencoder.data.tables import formats, pairs, splits
 from biencoder.data.tables.columns import normalised
-from biencoder.data.tables.pairs import NoText, Row
+from biencoder.data.tables.pairs import NoText, Row, Scalar
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
@@ -88,18 +88,25 @@ def _texts(path: Path) -> Texts:
     known: Texts = {}
     metadata = table.names.index("metadata") if "metadata" in table.names else None
     for number, cells in table.rows:
-        try:
-            name = pairs.text(cells[places["id"]])
-            found = pairs.text(cells[places["text"]], of_argument=True)
-        except NoText as kind:
-            raise table.fault(number, None, f"a {kind} where a text is expected") from None
+        name = _text(table, number, places["id"], cells)
+        found = _text(table, number, places["text"], cells, of_argument=True)
         if name is None:
             raise table.fault(number, places["id"], "an empty id")
         if name in known:
             raise table.fault(number, places["id"], f"{name!r} stands in an earlier line, too")
         about = None if metadata is None else cells[metadata]
-        known[name] = found, about if isinstance(about, dict) else {}
+        told = about.items() if isinstance(about, dict) else ()
+        known[name] = found, {key: value for key, value in told if isinstance(value, Scalar)}
     return known
+
+
+def _text(
+    table: Table, number: int, column: int, cells: list[Any], *, of_argument: bool = False
+) -> str | None:
+    try:
+        return pairs.text(cells[column], of_argument=of_argument)
+    except NoText as kind:
+        raise table.fault(number, column, f"a {kind} where a text is expected") from None
 
 
 def _qrels(path: Path) -> Table:
@@ -122,7 +129,9 @@ def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterato
     places = _places(table, "query-id", "corpus-id", "score")
     resolved = 0
     for number, cells in table.rows:
-        query, document = (str(pairs.text(cells[places[n]])) for n in ("query_id", "corpus_id"))
+        query, document = (
+            str(_text(table, number, places[name], cells)) for name in ("query_id", "corpus_id")
+        )
         reason = _reason(table, number, places["score"], cells)
         point, about = queries.get(query, (None, {}))
         counter, _ = documents.get(document, (None, {}))

@@ -28,10 +28,12 @@ def read(path: Path, text: str, names: Sequence[str]) -> Table:
     Raises `CorpusError` naming the line at fault.
     """
     lines = list(io.StringIO(text, newline=""))
-    first = next(line for line in lines if line.strip())
+    first = next((line for line in lines if line.strip()), "")
     delimiter = _delimiter(first, len(names))
     rows = _unquoted_rows(path, lines) if delimiter == "\t" else None
     rows = rows or _quoted_rows(path, lines, delimiter)
+    if not rows:
+        raise CorpusError(f"{path}: the file is empty")
     given = tuple(names) or tuple(name.strip() for name in rows.pop(0)[1])
     width = len(given)
     for number, cells in rows:

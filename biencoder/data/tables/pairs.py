@@ -22,6 +22,9 @@ DUPLICATE = "duplicate"
 #: What programs write into a cell where there is no text.
 NO_TEXT = ("nan", "none", "null", "n/a", "na", "<na>")
 
+#: What a cell may hold to be read as a text.
+Scalar = str | int | float | None
+
 _INTEGER = re.compile(r"(\d{1,18})(?:\.0+)?")
 
 
@@ -79,7 +82,7 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
         return None
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
-    if not isinstance(cell, str | int | float):
+    if not isinstance(cell, Scalar):
         raise NoText(type(cell).__name__)
     found = str(cell).strip()
     if of_argument and (not has_content(found) or found.lower() in NO_TEXT):
@@ -219,8 +222,7 @@ def _check_not_merged(table: Table, found: dict[str, int]) -> None:
     empty = [
         number
         for number, cells in table.rows
-        if not isinstance(cells[column], list | dict)
-        and text(cells[column], of_argument=True) is None
+        if isinstance(cells[column], Scalar) and text(cells[column], of_argument=True) is None
     ]
     if 2 * len(empty) > len(table.rows):
         raise table.fault(

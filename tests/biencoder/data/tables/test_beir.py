@@ -31,6 +31,14 @@ def test_a_judgement_connects_the_texts_of_a_query_and_a_document(write_beir):
     ]
 
 
+def test_metadata_tells_only_what_is_one_text_or_number(write_beir):
+    queries = (
+        '{"_id": "a", "text": "p", "metadata": {"domain": ["x"], "debate": "d", "stance": {}}}'
+    )
+    found = beir.read(write_beir("query-id\tcorpus-id\tscore\na\tx\t1\n", queries=queries))
+    assert found.rows.select("domain", "title", "stance").rows() == [("-", "d", "-")]
+
+
 def test_what_is_no_pair_is_counted_by_reason(write_beir):
     reasons = beir.read(write_beir()).rows["reason"].drop_nulls().to_list()
     assert reasons == ["score 0", "query missing", "document missing"]
@@ -49,6 +57,10 @@ def test_judgements_may_be_json_lines_and_of_test_alone(write_beir):
     [
         ({"judged": "a\tx\t1\n"}, "train.tsv, line 1: no 'query-id'"),
         ({"judged": JUDGED.replace("a\tx\t1", "a\tx\thigh")}, "line 2, column 'score': 'high'"),
+        (
+            {"judged": '{"query-id": ["a"], "corpus-id": "x", "score": 1}', "name": "train.jsonl"},
+            "train.jsonl, line 1, column 'query-id': a list where a text is expected",
+        ),
         ({"judged": JUDGED + "b\tx\t1\nb\ty\t1\n"}, "3 of 7 judgements have their query and"),
         ({"queries": QUERIES.replace("7", '"a"')}, "queries.jsonl, line 2, .* 'a' stands in an ea"),
         ({"documents": '{"text": "c"}'}, "corpus.jsonl, line 1: no '_id'"),

@@ -1,4 +1,5 @@
 import math
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,8 @@ def test_what_others_have_judged_to_be_no_counter_is_none():
         (["p", "c", "V1"], "subset", "line 2, column 'subset': 'V1', where train, dev"),
         (["p", "c", ""], "split", "line 2, column 'split': empty, where train"),
         ([["p"], "c", ""], "id", "column 'point': a list where one text is expected"),
+        ([b"p", "c", ""], "id", "column 'point': a bytes where one text is expected"),
+        ([date(2020, 1, 1), "c", ""], "id", "column 'point': a date where one text is"),
         (["p", [["c"]], ""], "id", "column 'counter': a list where a text or an object"),
         (["p", [17, 4], ""], "id", "column 'counter': a int where a text or an object"),
         (["p", [{"title": "t"}], ""], "id", "column 'counter': a dict where"),
