@@ -88,9 +88,10 @@ def _untrained(results: Results, split: str) -> Iterator[Trace]:
 
 
 def _several(results: Results) -> pl.DataFrame:
-    """Select the runs that have lines of their own: of configurations with several."""
+    """Select the runs that have lines of their own: of configurations with several that count."""
     drawn = pl.col("configuration").is_in(results.drawn["configuration"].implode())
-    several = results.by_run.filter(drawn, pl.len().over("configuration") > 1)
+    counted = results.by_run.filter("counted", drawn)
+    several = counted.filter(pl.len().over("configuration") > 1)
     return several if results.by_run.height <= MOST_LINES else several.clear()
 
 
@@ -119,7 +120,8 @@ def _configurations(
     drawn = results.bands.join(results.drawn, on="configuration", how="semi", maintain_order="left")
     bands = drawn.filter(split=split)
     alone = dict(
-        results.by_run.filter(pl.len().over("configuration") == 1)
+        results.by_run.filter("counted")
+        .filter(pl.len().over("configuration") == 1)
         .select("configuration", "run_id")
         .rows()
     )

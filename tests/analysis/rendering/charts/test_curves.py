@@ -44,6 +44,17 @@ def test_a_single_run_is_the_line_itself_with_its_interval(read: Callable[..., L
     assert "95 % interval" in line["hovertemplate"]
 
 
+def test_a_run_that_does_not_count_leaves_the_other_a_single_run(read: Callable[..., Log]) -> None:
+    chart = charted(read({}, {"seed": 1, "status": None}))
+    panel = checked(chart)["test, n = 20"]
+    shade, line = named(panel, "with_layernorm")
+    assert shade["fill"] == "toself"
+    assert line["meta"]["run"] == "r0"
+    assert "mean of" not in line["hovertemplate"]
+    assert not named(panel, "r1")
+    assert "single runs" not in chart.note
+
+
 def test_the_untrained_encoder_is_a_level_line(read: Callable[..., Log]) -> None:
     panel = checked(charted(read({})))["validation, n = 16"]
     (level,) = named(panel, "untrained encoder")
