@@ -68,8 +68,14 @@ class Watcher:
         return html.document(self._opening, parts, _going_on(log))
 
     def last_page(self) -> bytes:
-        """Make the whole page once more, as a report that is not written again."""
-        log = logs.read(self.paths)
+        """Make the whole page once more, as a report that is not written again.
+
+        Where there is no log yet it says so.
+        """
+        try:
+            log = logs.read(self.paths)
+        except AnalysisError as error:
+            return html.document(html.opening([]), ["<h2>No run yet</h2>", paragraph(str(error))])
         return html.page(log, of_studies(log))
 
     def _waiting(self, reason: str) -> bytes | None:

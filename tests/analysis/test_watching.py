@@ -128,6 +128,18 @@ def test_the_last_page_is_a_whole_report_that_refreshes_itself_no_more(
     assert last.rstrip().endswith("</html>")
 
 
+def test_the_last_page_of_a_folder_without_a_log_says_so_and_refreshes_itself_no_more(
+    tmp_path: Path,
+) -> None:
+    watcher = watching.Watcher([str(tmp_path)])
+    assert 'id="follow"' in body(watcher.page())
+    last = body(watcher.last_page())
+    assert "No run yet" in last
+    assert "no run log found" in last
+    assert 'id="follow"' not in last
+    assert last.rstrip().endswith("</html>")
+
+
 def test_a_folder_without_a_log_is_waited_for_and_what_does_not_exist_is_an_error(
     lines: list[str], tmp_path: Path
 ) -> None:
