@@ -62,7 +62,7 @@ def heading(results: Results) -> str:
 def untrained(results: Results) -> str:
     """Say what the untrained encoder reaches; nothing where it was not logged."""
     shares = results.untrained.group_by("split", maintain_order=True).agg(pl.col("value").mean())
-    found = [f"{split} {100 * value:.1f} %" for split, value in shares.drop_nulls().rows()]
+    found = [f"{split} {100 * value:.1f} %" for split, value in shares.rows()]
     return f"Untrained encoder: {', '.join(found)}" if found else ""
 
 

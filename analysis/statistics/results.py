@@ -69,8 +69,8 @@ class Results:
 
     @cached_property
     def untrained(self) -> pl.DataFrame:
-        """Top-1 of the untrained encoder: rows of METRICS."""
-        return self.log.metrics.filter(event="untrained", metric="top1")
+        """Top-1 of the untrained encoder: rows of METRICS that have a value."""
+        return self.log.metrics.filter(event="untrained", metric="top1").drop_nulls("value")
 
     @cached_property
     def losses(self) -> pl.DataFrame:

@@ -38,7 +38,7 @@ def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
     errors, of = large_groups(results), variants(results.drawn)
     size = pl.col("n").max().over("aspect", "group")
     large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
-    untrained = results.untrained.filter(split=errors["split"][0])["value"].drop_nulls()
+    untrained = results.untrained.filter(split=errors["split"][0])["value"]
     panels = []
     for title, aspects in PANELS.items():
         ours = errors.filter(large, pl.col("aspect").is_in(aspects))

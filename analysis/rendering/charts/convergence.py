@@ -34,7 +34,7 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
         "categoryarray": [label(name, 34) for name in looks],
         "range": [len(looks) - 0.5, -0.5],
     }
-    untrained = results.untrained.filter(split="test")["value"].drop_nulls()
+    untrained = results.untrained.filter(split="test")["value"]
     panels = []
     for measure, title in TITLES.items():
         share = MEASURES[measure].percent

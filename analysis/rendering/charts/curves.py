@@ -72,7 +72,7 @@ def _ends(results: Results, split: str) -> list[float]:
 
 def _untrained(results: Results, split: str) -> Iterator[Trace]:
     """Yield the untrained encoder as a level line."""
-    values = results.untrained.filter(split=split)["value"].drop_nulls().unique(maintain_order=True)
+    values = results.untrained.filter(split=split)["value"].unique(maintain_order=True)
     end = results.bands["epoch"].max() or 1
     for value in values:
         look: dict[str, Any] = {"color": MUTED, "dash": "dash", "width": 1.5}

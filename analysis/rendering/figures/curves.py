@@ -39,7 +39,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     heights = pl.concat([*drawn, starts.select("split", "value")]).drop_nulls()
     for ax, split in zip(panels, SPLITS, strict=True):
         plot_curves(lines.filter(pl.col("split") == split), looks, ax, smooth)
-        for value in starts.filter(split=split)["value"].drop_nulls():
+        for value in starts.filter(split=split)["value"]:
             ax.axhline(value, **UNTRAINED)
         sizes = ours[f"n_{split}"].drop_nulls().to_list()
         ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")

@@ -44,7 +44,7 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
             curve = results.curves.filter(pl.col("run_id") == run["run_id"])
             plot_run(curve, looks[run["configuration"]], ax, smooth)
             untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
-            for value in untrained["value"].drop_nulls():
+            for value in untrained["value"]:
                 ax.axhline(value, label="untrained", **UNTRAINED)
             ax.set_ylim(0, min(1.02, 1.1 * highest))
             _title_of_run(ax, run, 114 // columns)

@@ -1,11 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
-from figure_reading import all_axes, line, points
+from figure_reading import INTERRUPTED, all_axes, line, points, texts
 from matplotlib.colors import to_hex
 from single_study import one_study
 
+from analysis.rendering.figures import error_analysis
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
 from analysis.statistics import results
@@ -49,6 +51,18 @@ def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
     assert points(run, "best validation") == [(2, 0.4)]
     compared = all_axes(found["curves"])[0]
     assert points(compared, "with_layernorm")[1:4] == within
+
+
+def test_an_untrained_encoder_without_a_figure_is_in_no_picture(
+    read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    answered("law", "sport")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    not_finite = pl.when(pl.col("event") != "untrained").then("value")
+    found = figures(one_study(replace(log, metrics=log.metrics.with_columns(value=not_finite))))
+    assert {"curves", "convergence", "diagnosis", "runs"} <= found.keys()
+    assert not any("ntrained" in texts(figure) for figure in found.values())
 
 
 def test_logs_without_evaluations_or_losses_have_no_such_pictures(read: Callable[..., Log]) -> None:
