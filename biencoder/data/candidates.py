@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-SPLITS = ("training", "validation", "test")
+#: Split → what its file is called.
+FILE_NAMES = {"training": "train", "validation": "dev", "test": "test"}
+
+SPLITS = tuple(FILE_NAMES)
 
 #: Stands for a domain, a debate title or a stance that the corpus does not tell.
 NOT_TOLD = "-"

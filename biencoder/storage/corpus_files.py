@@ -10,16 +10,13 @@ from urllib.parse import quote
 import pandas as pd
 import polars as pl
 
-from biencoder.data.candidates import NOT_TOLD, part_of_name
+from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, part_of_name
 from biencoder.data.corpus import Corpus
 from biencoder.errors import CorpusError
 from biencoder.storage.atomic import whole_file, whole_folder
 
 #: A corpus' column → what it is called in a table and in BEIR's metadata.
 COLUMNS = {"domain": "domain", "title": "debate", "stance": "stance"}
-
-#: BEIR's names of the splits.
-QRELS = {"training": "train", "validation": "dev", "test": "test"}
 
 
 def write(data: Corpus, to: Path, layout: str) -> None:
@@ -91,9 +88,8 @@ def _beir(data: Corpus, to: Path) -> None:
                 ]
                 judged.append(f"{point}\t{counter}\t1\n")
             if len(split):
-                (folder / "qrels" / f"{QRELS[split.name]}.tsv").write_bytes(
-                    "".join(judged).encode()
-                )
+                path = folder / "qrels" / f"{FILE_NAMES[split.name]}.tsv"
+                path.write_bytes("".join(judged).encode())
         (folder / "queries.jsonl").write_bytes(_lines(queries).encode())
         (folder / "corpus.jsonl").write_bytes(_lines(documents).encode())
 

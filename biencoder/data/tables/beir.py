@@ -44,9 +44,7 @@ def read(folder: Path) -> Candidates:
     ]
     numbered = all("number" in metadata for _, metadata in queries.values())
     frame, _ = pairs.to_frame(rows, folder, numbered=numbered)
-    suffix = "".join(next(iter(judged.values())).suffixes)
-    called = dict(zip(SPLITS, ("train", "dev", "test"), strict=True))
-    absent = {name: f"{folder / 'qrels'}: no {called[name]}{suffix}" for name in SPLITS}
+    absent = splits.absent(next(iter(judged.values())))
     return Candidates(frame, absent=absent, notes=(_note(rows, len(queries), len(documents)),))
 
 

@@ -26,12 +26,8 @@ def read_folder(folder: Path, chosen: Choice) -> Candidates:
     found = by_split(folder)
     for name, paths in found.items():
         _check_shards(name, paths)
-    place = next(paths[0].parent for paths in found.values())
-    suffix = next(paths[0].suffix for paths in found.values())
-    called = dict(zip(SPLITS, ("train", "dev", "test"), strict=True))
-    absent = {name: f"{place}: no {called[name]}{suffix}" for name in SPLITS}
     named = {path: name for name, paths in found.items() for path in paths}
-    return _read(named, folder, chosen, absent)
+    return _read(named, folder, chosen, splits.absent(next(iter(named))))
 
 
 def by_split(folder: Path) -> dict[str, list[Path]]:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from biencoder.data.candidates import NOT_TOLD, SPLITS
+from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, SPLITS
 from biencoder.data.groups import Ids, connected
 from biencoder.data.summary import counted
+from biencoder.data.tables import formats
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
 
@@ -29,6 +30,12 @@ def of_word(word: str) -> str | None:
     """Return the split that a word means, or a file's name begins with; None: it means none."""
     match = _WORD.match(word.lower())
     return SPLITS[(match.lastindex or 1) - 1] if match else None
+
+
+def absent(example: Path) -> dict[str, str]:
+    """Say where the file of each split would be: beside that of another one, named like it."""
+    suffix = example.name.removeprefix(formats.stem(example))
+    return {split: f"{example.parent}: no {name}{suffix}" for split, name in FILE_NAMES.items()}
 
 
 def made(

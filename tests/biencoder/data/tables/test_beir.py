@@ -44,6 +44,11 @@ def test_what_is_no_pair_is_counted_by_reason(write_beir):
     assert reasons == ["score 0", "query missing", "document missing"]
 
 
+def test_a_split_without_judgements_is_missed_by_the_name_it_would_have(write_beir):
+    found = beir.read(write_beir(name="train.v2.tsv"))
+    assert found.absent["validation"].endswith("qrels: no dev.tsv")
+
+
 def test_judgements_may_be_json_lines_and_of_test_alone(write_beir):
     found = beir.read(
         write_beir('{"query-id": "a", "corpus-id": "x", "score": 1}\n', name="test.jsonl")

@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from biencoder.data.tables import files
@@ -23,6 +25,19 @@ def test_a_column_says_the_split_in_a_single_file(write_file):
     path = write_file("all.csv", "argument,counter,Set\np,c,train\nq,d,DEV\nr,e,test\n")
     found = files.read_file(path, Choice())
     assert splits_of(found) == ["training", "validation", "test"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.csv.gz", gzip.compress(HEADER.encode() + b"p,c\n")),
+        ("train.v2.csv.gz", gzip.compress(HEADER.encode() + b"p,c\n")),
+    ],
+)
+def test_a_split_without_a_file_is_missed_by_the_name_it_would_have(write_file, name, content):
+    path = write_file(name, content)
+    absent = files.read_folder(path.parent, Choice()).absent
+    assert absent["validation"] == f"{path.parent}: no dev.csv.gz"
 
 
 def test_the_parts_of_a_file_are_one_and_must_all_be_there(write_file):
