@@ -102,13 +102,16 @@ class RunLog:
         if nonfinite:
             record["nonfinite"] = nonfinite
         line = (json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n").encode()
-        # One system call a line: a reader, or a crash, meets whole lines.
+        self._append(self._descriptor, line)
+
+    def _append(self, descriptor: int, lines: bytes) -> None:
+        """Append whole lines by one system call: a reader, or a crash, meets no part of one."""
         try:
-            written = os.write(self._descriptor, line)
+            written = os.write(descriptor, lines)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
-        if written < len(line):
-            self._drop_torn_line(self._descriptor)
+        if written < len(lines):
+            self._drop_torn_line(descriptor)
             raise RunError(f"{self.path}: cannot be written (the disk is full)")
 
     def synchronise(self) -> bool:
@@ -124,7 +127,7 @@ class RunLog:
                 content = os.pread(removed, os.fstat(removed).st_size, 0)
                 os.close(removed)
                 self._descriptor = self._open(resumed=False)
-                os.write(self._descriptor, content)
+                self._append(self._descriptor, content)
             elif not os.path.samestat(os.fstat(self._descriptor), self.path.stat()):
                 raise RunError(f"{self.path}: another file took its place while the run wrote it")
             flush(self.path)

@@ -143,6 +143,17 @@ def test_a_log_that_was_removed_is_written_again_and_still_locked(tmp_path):
     assert [line["step"] for line in lines(log)] == [1, 2, 3]
 
 
+def test_a_removed_log_that_no_longer_fits_on_the_disk_is_an_error(tmp_path, monkeypatch):
+    with RunLog(tmp_path, "r1") as log:
+        log.write(Any(step=1))
+        log.path.unlink()
+        write = os.write
+        monkeypatch.setattr("os.write", lambda file, content: write(file, content[:-3]))
+        with pytest.raises(RunError, match=r"r1.jsonl: cannot be written \(the disk is full\)"):
+            log.synchronise()
+        assert log.path.read_bytes() == b""
+
+
 def test_a_log_whose_place_another_file_took_is_named(tmp_path):
     with RunLog(tmp_path, "r1") as log:
         (tmp_path / "other").write_text("")
