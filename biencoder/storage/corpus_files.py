@@ -25,7 +25,7 @@ def write(data: Corpus, to: Path, layout: str) -> None:
     Raises `CorpusError` where something lies there already or a layout cannot hold the corpus.
     """
     if to.exists() or to.is_symlink():
-        raise CorpusError(f"{to}: is there already; remove it, or write elsewhere")
+        raise CorpusError(f"{to}: exists already; remove it, or write elsewhere")
     WRITERS[layout](data, to)
 
 
@@ -98,6 +98,11 @@ def _folder_tree(data: Corpus, to: Path) -> None:
     """Pairs that have an id have a number instead."""
     with whole_folder(to) as root:
         for split in data.splits:
+            if not len(split):
+                raise CorpusError(
+                    f"{split.name} has no pair, and a folder tree needs all three splits; choose "
+                    "another layout"
+                )
             (root / split.name).mkdir()
             pairs = split.pairs
             if not pd.api.types.is_integer_dtype(pairs["number"]):
@@ -114,11 +119,11 @@ def _folder_tree(data: Corpus, to: Path) -> None:
 def _place(root: Path, pair: dict[str, Any]) -> Path:
     """Return the folder of a pair. Raises `CorpusError` where names make none."""
     if pair["stance"] not in ("pro", "con", NOT_TOLD):
-        raise CorpusError(f"stance {pair['stance']!r}: a folder tree has pro and con alone")
+        raise CorpusError(f"stance {pair['stance']!r}: a folder tree allows only pro and con")
     names = [part_of_name(pair[key]) for key in ("domain", "title")]
     for name in names:
         if name.startswith(".") or "\0" in name or len(name.encode()) > 255:
-            raise CorpusError(f"{name!r}: no name for a folder; choose another layout")
+            raise CorpusError(f"{name!r}: not a name for a folder; choose another layout")
     return root / names[0] / names[1] / str(pair["stance"])
 
 

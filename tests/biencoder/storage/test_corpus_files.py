@@ -72,16 +72,27 @@ def test_a_folder_tree_numbers_pairs_that_have_ids(tmp_path):
     assert again.training.pairs[texts].equals(data.training.pairs[texts])
 
 
+def test_a_folder_tree_of_a_corpus_without_one_of_the_splits_is_not_begun(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("split,argument,counter\ntrain,p,c\n")
+    with pytest.raises(CorpusError, match="validation has no pair, and a folder tree needs all"):
+        corpus_files.write(load(path, "keep"), tmp_path / "tree", "folder_tree")
+    assert not (tmp_path / "tree").exists()
+
+
 def test_nothing_is_written_over(tmp_path):
     (tmp_path / "a.csv").write_text("mine")
-    with pytest.raises(CorpusError, match="a.csv: is there already"):
+    with pytest.raises(CorpusError, match="a.csv: exists already"):
         corpus_files.write(corpus.load(None), tmp_path / "a.csv", "csv")
     assert (tmp_path / "a.csv").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
     ("column", "value", "message"),
-    [("stance", "unsure", "'unsure': a folder tree has pro and con"), ("title", ".x", "no name")],
+    [
+        ("stance", "unsure", "'unsure': a folder tree allows only pro and con"),
+        ("title", ".x", "not a name"),
+    ],
 )
 def test_a_folder_tree_that_cannot_hold_a_pair_is_not_begun(tmp_path, column, value, message):
     data = load(None)
