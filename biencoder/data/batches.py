@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biencoder.data.corpus import Ids, Split
+from biencoder.data.corpus import Split
+from biencoder.data.groups import Ids
 from biencoder.data.tokens import Group, Rows, Tokens, by_length
 from biencoder.runtime import distributed
 

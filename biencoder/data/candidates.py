@@ -1,4 +1,4 @@
-"""What the reader of any layout hands over: a row a candidate for a pair, and why some are none."""
+"""What the reader of any layout hands over: the candidates for pairs, and why some are none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,10 +24,10 @@ PAIR_KEY = ["domain", "title", "stance", "number"]
 class Candidates:
     """The candidates of a corpus: pairs, and what is dropped.
 
-    `rows` has a row a candidate: split, domain, title, stance (`NOT_TOLD` where it is not), number
-    (int, or text where the corpus has ids), point and counter (texts stripped of outer white space,
-    null where missing), reason (why it is no pair; null: it is one). Pairs of one split differ in
-    domain, title, stance or number. A split may have no row.
+    `rows` has one row per candidate: split, domain, title, stance (`NOT_TOLD` where it is not),
+    number (int, or text where the corpus has ids), point and counter (texts stripped of outer white
+    space, null where missing), reason (why it is no pair; null: it is one). Pairs of one split
+    differ in domain, title, stance or number. A split may have no row.
     """
 
     rows: pl.DataFrame

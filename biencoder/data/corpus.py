@@ -35,10 +35,10 @@ from biencoder.errors import CorpusError
 class Split:
     """The complete pairs of one split.
 
-    `pairs` has a row a pair: domain, title, stance (`NOT_TOLD` where the corpus has none), number
-    (int, or text where the corpus has ids), point, counter (texts, stripped of outer white space),
-    sorted by the first four. `dropped` says why how many candidates are no pairs, `leaked` counts
-    the pairs that were dropped because validation or test holds one of their texts.
+    `pairs` has one row per pair: domain, title, stance (`NOT_TOLD` where the corpus has none),
+    number (int, or text where the corpus has ids), point, counter (texts, stripped of outer white
+    space), sorted by the first four. `dropped` says why how many candidates are no pairs, `leaked`
+    counts the pairs that were dropped because validation or test holds one of their texts.
     """
 
     name: str
@@ -210,8 +210,8 @@ def check_negatives(data_dir: Path | None, training: Split) -> None:
     """Check that every point can get a negative. Raises `CorpusError`."""
     if len(training.texts) <= training.most_own_texts:
         raise CorpusError(
-            f"{data_dir}/training: {len(training.texts)} distinct texts leave a point without any "
-            "negative; training needs at least two different points"
+            f"{data_dir}: the {len(training.texts)} distinct texts of training leave a point "
+            "without any negative; training needs at least two different points"
         )
 
 

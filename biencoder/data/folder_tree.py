@@ -20,7 +20,7 @@ from biencoder.data.candidates import (
     Candidates,
     frame,
 )
-from biencoder.data.texts import has_content
+from biencoder.data.texts import has_content, read_text
 from biencoder.errors import CorpusError
 
 Key = tuple[str, str, str, int]
@@ -53,20 +53,6 @@ def read(root: Path) -> Candidates:
 def is_tree(root: Path) -> bool:
     """Test whether a folder has one of the splits as a folder."""
     return any((root / name).is_dir() for name in SPLITS)
-
-
-def read_text(path: Path) -> str:
-    """Read a text, stripped of outer white space and a byte order mark. Raises `CorpusError`."""
-    if path.exists() and not path.is_file():
-        raise CorpusError(f"{path}: no regular file; a pipe or device would be read for ever")
-    try:
-        return path.read_bytes().decode("utf-8-sig").strip()
-    except UnicodeDecodeError as error:
-        raise CorpusError(
-            f"{path}: not UTF-8 at byte {error.start}; convert it, for instance with iconv"
-        ) from None
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _check_root(root: Path) -> None:

@@ -10,10 +10,8 @@ from biencoder.errors import CorpusError
 SAMPLE = Path(__file__).parent / "sample_corpus"
 
 
-def is_corpus(root: Path) -> bool:
-    """Test whether a path is a corpus of pairs, rather than texts alone."""
-    if root.is_file():
-        return columns.has_pairs(formats.read(root)) if formats.is_table(root) else False
+def is_folder_of_pairs(root: Path) -> bool:
+    """Test whether a path is a folder that holds a corpus, rather than only texts."""
     return folder_tree.is_tree(root) or beir.is_beir(root) or bool(files.by_split(root))
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from biencoder.data import corpus, layouts
 from biencoder.data.tables import formats
-from biencoder.data.tables.columns import normalised
+from biencoder.data.tables.columns import has_pairs, normalised
 from biencoder.data.tables.table import Table
-from biencoder.data.texts import has_content
+from biencoder.data.texts import has_content, read_text
 from biencoder.errors import CorpusError
 
 #: The columns that are read; `_id` is an id, too.
@@ -46,10 +46,11 @@ def load(source: Path | None, columns: str | None = None) -> Texts:
 
     A table of pairs is a corpus, too; `columns` is `--columns`.
     """
-    if source is None or columns or layouts.is_corpus(source):
+    if source is None or columns or layouts.is_folder_of_pairs(source):
         return _of_pairs(source, columns)
     if source.is_file():
-        return table(source)
+        found = formats.read(source)
+        return _of_pairs(source, None) if has_pairs(found) else _of_table(found)
     if not source.is_dir():
         raise CorpusError(f"{source}: no such file or folder")
     files = sorted(
@@ -62,7 +63,7 @@ def load(source: Path | None, columns: str | None = None) -> Texts:
             f"{source}: nothing to search; name a table with a text column, a folder of .txt "
             "files, or a corpus with training/, validation/ and test/"
         )
-    rows = [[path.relative_to(source).as_posix(), _read(path)] for path in files]
+    rows = [[path.relative_to(source).as_posix(), read_text(path)] for path in files]
     return _of_table(Table(source, (ID, TEXT), [*enumerate(rows, start=1)]))
 
 
@@ -96,15 +97,6 @@ def _of_table(found: Table) -> Texts:
             f"(here: {', '.join(found.names) or 'none'})"
         )
     return Texts(ids, texts)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CorpusError(f"{path}: not UTF-8 at byte {error.start}; convert it") from None
-    except OSError as error:
-        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def _of_pairs(source: Path | None, columns: str | None) -> Texts:

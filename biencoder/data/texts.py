@@ -1,7 +1,10 @@
-"""Says when two texts are equal, and when a text is none."""
+"""Reads a text, and says when two are equal and when one has no content."""
 
 import hashlib
 import unicodedata
+from pathlib import Path
+
+from biencoder.errors import CorpusError
 
 
 def text_key(text: str) -> str:
@@ -19,3 +22,17 @@ def has_content(text: str) -> bool:
     or characters of no width.
     """
     return any(unicodedata.category(character)[0] in "LNPS" for character in text)
+
+
+def read_text(path: Path) -> str:
+    """Read a text, stripped of outer white space and a byte order mark. Raises `CorpusError`."""
+    if path.exists() and not path.is_file():
+        raise CorpusError(f"{path}: not a regular file; a pipe or device would be read for ever")
+    try:
+        return path.read_bytes().decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise CorpusError(
+            f"{path}: not UTF-8 at byte {error.start}; convert it, for instance with iconv"
+        ) from None
+    except OSError as error:
+        raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None

@@ -1,7 +1,7 @@
 """Reads the layout of BEIR: queries and documents with ids, and judgements that connect them.
 
-`queries.jsonl`, `corpus.jsonl` (`_id`, `text`, perhaps `title`, `metadata`) and `qrels/` with a
-file a split (`query-id`, `corpus-id`, `score`). A point is a query's text, a counter that of a
+`queries.jsonl`, `corpus.jsonl` (`_id`, `text`, perhaps `title`, `metadata`) and `qrels/` with one
+file per split (`query-id`, `corpus-id`, `score`). A point is a query's text, a counter that of a
 document, without its title. Candidates of a split are its own points and counters, not the whole
 of `corpus.jsonl`.
 """
@@ -40,7 +40,7 @@ def read(folder: Path) -> Candidates:
     rows = [
         row
         for name, path in judged.items()
-        for row in _rows(_qrels(path), name, queries, documents)
+        for row in _rows(formats.read(path), name, queries, documents)
     ]
     numbered = all("number" in metadata for _, metadata in queries.values())
     frame, _ = pairs.to_frame(rows, folder, numbered=numbered)
@@ -107,12 +107,6 @@ def _text(
         raise table.fault(number, column, f"a {kind} where a text is expected") from None
 
 
-def _qrels(path: Path) -> Table:
-    table = formats.read(path)
-    _places(table, "query-id", "corpus-id", "score")
-    return table
-
-
 def _places(table: Table, *names: str) -> dict[str, int]:
     """Find columns by name: normalised name → place. Raises `CorpusError`."""
     known = [normalised(name) for name in table.names]
@@ -123,7 +117,7 @@ def _places(table: Table, *names: str) -> dict[str, int]:
 
 
 def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterator[Row]:
-    """Yield a row a judgement; refuse a file most of whose ids are not known."""
+    """Yield one row per judgement. Raises `CorpusError` where most ids are not known."""
     places = _places(table, "query-id", "corpus-id", "score")
     resolved = 0
     for number, cells in table.rows:
@@ -162,5 +156,5 @@ def _reason(table: Table, number: int, column: int, cells: list[Any]) -> str | N
     try:
         score = float(written)
     except ValueError:
-        raise table.fault(number, column, f"{written!r} is no number") from None
+        raise table.fault(number, column, f"{written!r} is not a number") from None
     return None if score > 0 else f"score {score:g}"

@@ -178,7 +178,6 @@ def _pair(table: Table, names: dict[int, str]) -> dict[str, int]:
 def _check_found(table: Table, found: dict[str, int]) -> None:
     if "point" in found and "counter" in found:
         return
-    line = None if table.unit == "row" else 1
     if "point" in found:
         name = table.names[found["point"]]
         raise table.fault(
@@ -187,7 +186,7 @@ def _check_found(table: Table, found: dict[str, int]) -> None:
             f"found a point ({name!r}) but no counter; say which column it is: "
             f"--columns=counter=NAME ({_names(table)})",
         )
-    if not _is_data(table):
+    if not (table.has_header and _is_data(table)):
         raise table.fault(
             None,
             None,
@@ -196,7 +195,7 @@ def _check_found(table: Table, found: dict[str, int]) -> None:
         )
     names = ",".join(["point", "counter", *"_" * (len(table.names) - 2)])
     raise table.fault(
-        line,
+        1,
         None,
         "no column is named like a point; the first line reads like data. Add a header line, or "
         f"name the columns: --columns={names}",

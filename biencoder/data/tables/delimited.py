@@ -45,7 +45,8 @@ def read(path: Path, text: str, names: Sequence[str]) -> Table:
                 f"{path}, line {number}: {counted(len(cells), 'cell')}, where {whose} {width}; is "
                 f"a line torn in the middle, or a {NAMES[delimiter]} in a cell without quotes?"
             )
-    return Table(path, given, [*rows], first_line=tuple(rows[0][1]) if names else ())
+    first_line = tuple(rows[0][1]) if names else ()
+    return Table(path, given, [*rows], has_header=not names, first_line=first_line)
 
 
 def _delimiter(first: str, width: int) -> str:

@@ -1,4 +1,4 @@
-"""Reads one table, or a folder that holds a file a split."""
+"""Reads one table, or a folder that holds one file per split."""
 
 import re
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def read_file(path: Path, chosen: Choice) -> Candidates:
 
 
 def read_folder(folder: Path, chosen: Choice) -> Candidates:
-    """Read a folder of a file a split, see `by_split`. Raises `CorpusError`."""
+    """Read a folder of one file per split, see `by_split`. Raises `CorpusError`."""
     found = by_split(folder)
     for name, paths in found.items():
         _check_shards(name, paths)

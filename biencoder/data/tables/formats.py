@@ -40,7 +40,7 @@ def read(path: Path, names: Sequence[str] = ()) -> Table:
     suffix = _SUFFIX.search(path.name)
     if not suffix:
         raise CorpusError(
-            f"{path}: no table by its name; .csv, .tsv, .jsonl and .parquet are read, and .gz of "
+            f"{path}: not a table file; .csv, .tsv, .jsonl and .parquet are read, and .gz of "
             "them; save a spreadsheet as CSV"
         )
     kind = suffix[1].lower()
@@ -60,7 +60,7 @@ def _bytes(path: Path, *, zipped: bool) -> bytes:
         data = path.read_bytes()
         data = gzip.decompress(data) if zipped else data
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise CorpusError(f"{path}: no whole gzip file; fetch it again") from None
+        raise CorpusError(f"{path}: a truncated or damaged gzip file; fetch it again") from None
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read ({error.strerror})") from None
     if data.startswith(b"version https://git-lfs"):
@@ -83,7 +83,7 @@ def _decoded(path: Path, data: bytes) -> str:
 
 
 def json_lines(path: Path, text: str) -> Table:
-    """Read a line an object; only `\\n` ends a line, since texts may hold U+2028 and the like.
+    """Read one object per line; only `\\n` ends a line, since texts may hold U+2028 and the like.
 
     Raises `CorpusError` naming the line.
     """
@@ -105,15 +105,17 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
         raise CorpusError(f"{path}, line {number}: holds half of a character (\\ud800…)") from None
     except (ValueError, RecursionError) as error:
         message, column = getattr(error, "msg", error), getattr(error, "colno", 1)
-        hint = "; a JSON array? Write a line an object: jq -c '.[]' FILE" if line[0] == "[" else ""
+        hint = (
+            "; a JSON array? Write one object per line: jq -c '.[]' FILE" if line[0] == "[" else ""
+        )
         raise CorpusError(
-            f"{path}, line {number}, character {column}: no JSON object in one line "
+            f"{path}, line {number}, character {column}: not a JSON object in one line "
             f"({message}){hint}"
         ) from None
     if not isinstance(value, dict):
         raise CorpusError(
             f"{path}, line {number}: a {type(value).__name__} where an object with named texts is "
-            "expected; write a line an object, as jq -c '.[]' does of an array"
+            "expected; write one object per line, as jq -c '.[]' does of an array"
         )
     return value
 
@@ -124,5 +126,7 @@ def _parquet(path: Path, data: bytes) -> Table:
         rows = [(number, [*row]) for number, row in enumerate(frame.iter_rows(), start=1)]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).split("\n")[0]
-        raise CorpusError(f"{path}: no whole Parquet file ({reason}); fetch it again") from None
+        raise CorpusError(
+            f"{path}: a truncated or damaged Parquet file ({reason}); fetch it again"
+        ) from None
     return Table(path, tuple(frame.columns), rows, unit="row")

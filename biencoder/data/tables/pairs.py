@@ -48,7 +48,7 @@ class NoText(ValueError):
 
 
 def read(table: Table, found: dict[str, int], split: str | None) -> Iterator[Row]:
-    """Yield a row a candidate; `found` are the columns, `split` is what the file's name says.
+    """Yield one row per candidate; `found` are the columns, `split` is what the file's name says.
 
     Raises `CorpusError` naming the cell at fault.
     """
@@ -204,7 +204,7 @@ class _Place(NamedTuple):
         except ValueError:
             if re.fullmatch(r"""\[\s*(['"]).*(['"])\s*\]""", cell, re.DOTALL):
                 raise self._fault(
-                    "counter", 'a list that is no JSON; write a row a counter, or ["…", "…"]'
+                    "counter", 'not a JSON list; write one row per counter, or ["…", "…"]'
                 ) from None
             return cell
 

@@ -19,6 +19,8 @@ class Table:
     rows: list[tuple[int, list[Any]]]
     #: What the numbers count, from 1: physical lines, or rows.
     unit: str = "line"
+    #: Whether the names are what the file's first line holds.
+    has_header: bool = False
     #: What the first line holds where it is no header, but names were given.
     first_line: tuple[str, ...] = ()
 

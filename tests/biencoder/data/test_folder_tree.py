@@ -1,10 +1,8 @@
-import os
-
 import pytest
 from handmade import SMALL, pair
 
 from biencoder.data.corpus import load
-from biencoder.data.folder_tree import HIDDEN, LINK, MISNAMED, MISPLACED, read_text
+from biencoder.data.folder_tree import HIDDEN, LINK, MISNAMED, MISPLACED
 from biencoder.errors import CorpusError
 
 ELSEWHERE = "training/sport/running"
@@ -106,9 +104,3 @@ def test_a_file_that_cannot_be_read_is_named(write_corpus, monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(CorpusError, match=r"pro01a-point.txt: cannot be read \(Permission"):
         load(root)
-
-
-def test_a_pipe_in_the_place_of_a_text_is_named_and_not_waited_for(tmp_path):
-    os.mkfifo(tmp_path / "pro01a-point.txt")
-    with pytest.raises(CorpusError, match="pro01a-point.txt: no regular file"):
-        read_text(tmp_path / "pro01a-point.txt")

@@ -1,6 +1,15 @@
+import os
+
 import pytest
 
-from biencoder.data.texts import has_content, text_hash, text_key
+from biencoder.data.texts import has_content, read_text, text_hash, text_key
+from biencoder.errors import CorpusError
+
+
+def test_a_pipe_in_the_place_of_a_text_is_named_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.txt")
+    with pytest.raises(CorpusError, match="a.txt: not a regular file"):
+        read_text(tmp_path / "a.txt")
 
 
 def test_texts_are_equal_but_for_composition_and_white_space():

@@ -7,9 +7,9 @@ from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
 
-def roles(names, flag=None, unit="line"):
+def roles(names, flag=None):
     """The name that each role found."""
-    table = Table(Path("a.csv"), tuple(names), [], unit)
+    table = Table(Path("a.csv"), tuple(names), [], has_header=True)
     return {role: names[place] for role, place in columns.find(table, columns.choice(flag)).items()}
 
 
@@ -76,6 +76,11 @@ def test_what_else_a_pair_has_is_found_by_name():
 def test_columns_that_are_not_certain_are_refused_by_name(names, message):
     with pytest.raises(CorpusError, match=message):
         roles(names)
+
+
+def test_names_that_no_line_of_the_file_holds_do_not_read_like_data():
+    with pytest.raises(CorpusError, match="say which are which: .*there are '0', '1'"):
+        columns.find(Table(Path("a.parquet"), ("0", "1"), [], unit="row"), columns.Choice())
 
 
 def test_columns_of_ones_own_choice_settle_it():

@@ -39,7 +39,7 @@ def test_a_zipped_file_reads_as_the_file_itself(write_file, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.xlsx", "x", "no table by its name"),
+        ("a.xlsx", "x", "not a table file"),
         ("a.csv", "", "the file is empty"),
         ("a.csv", " \n\n", "the file is empty"),
         ("a.csv", "\ufeff", "the file is empty"),
@@ -49,10 +49,18 @@ def test_a_zipped_file_reads_as_the_file_itself(write_file, name, content):
         ("a.csv", b"point,counter\nx,caf\xe9\n", r"line 2: not UTF-8 at byte 19 .* iconv"),
         ("a.csv", "p,c\n".encode("utf-16"), "line 1: .*UTF-16; convert it"),
         ("a.csv", "version https://git-lfs.github.com/spec/v1\n", "run git lfs pull"),
-        ("a.csv.gz", b"no gzip", "no whole gzip file"),
-        ("a.csv.gz", gzip.compress(b"a,b\n" * 99, mtime=0)[:-9], "no whole gzip file"),
-        ("a.parquet", b"PAR1....PAR1", "no whole Parquet file"),
-        ("a.jsonl", '{"p": "x"}\n{"p": "y', r"line 2, character \d+: no JSON object in one line"),
+        ("a.csv.gz", b"no gzip", "a truncated or damaged gzip file"),
+        (
+            "a.csv.gz",
+            gzip.compress(b"a,b\n" * 99, mtime=0)[:-9],
+            "a truncated or damaged gzip file",
+        ),
+        ("a.parquet", b"PAR1....PAR1", "a truncated or damaged Parquet file"),
+        (
+            "a.jsonl",
+            '{"p": "x"}\n{"p": "y',
+            r"line 2, character \d+: not a JSON object in",
+        ),
         ("a.jsonl", '["a", "b"]\n', r"line 1: a list where an object .*jq -c"),
         ("a.json", '[\n{"p": "x"}\n]\n', "line 1, .*a JSON array.*jq -c"),
         ("a.jsonl", '{"p": "\\ud800"}\n', "line 1: holds half of a character"),

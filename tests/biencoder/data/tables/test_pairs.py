@@ -67,7 +67,7 @@ def test_what_others_have_judged_to_be_no_counter_is_none():
         (["p", [["c"]], ""], "id", "column 'counter': a list where a text or an object"),
         (["p", [17, 4], ""], "id", "column 'counter': a int where a text or an object"),
         (["p", [{"title": "t"}], ""], "id", "column 'counter': a dict where"),
-        (["p", "['a', 'b']", ""], "id", "column 'counter': a list that is no JSON"),
+        (["p", "['a', 'b']", ""], "id", "column 'counter': not a JSON list"),
     ],
 )
 def test_a_cell_that_cannot_be_read_rightly_is_named(row, names, message):
