@@ -45,7 +45,7 @@ def convert(options: BaseModel) -> None:
         layout = to.name.removesuffix(".gz").rpartition(".")[2]
         if layout not in TABLES:
             raise UsageError(
-                f"--to={to}: no table by its name; a folder needs --layout=beir or folder_tree"
+                f"--to={to}: not a table file; a folder needs --layout=beir or folder_tree"
             )
     if layout == "parquet" and to.suffix == ".gz":
         raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")

@@ -55,7 +55,7 @@ def without(prefix):
 
 BROKEN_CORPORA = {
     "no folder at all": ({}, "corpus: no such file or folder"),
-    "a file": ({"": "not a folder"}, "corpus: no table by its name"),
+    "a file": ({"": "not a folder"}, "corpus: not a table file"),
     "some other folder": ({"readme.txt": "hello"}, "the folder training/ is missing"),
     "the folder above": (
         {f"inner/{name}": text for name, text in GOOD.items()},

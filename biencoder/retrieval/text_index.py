@@ -13,8 +13,8 @@ import torch
 from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
-from biencoder.data.corpus import text_hash, text_key
 from biencoder.data.sources import Texts
+from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import IndexFolderError
 from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings

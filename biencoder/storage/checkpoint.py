@@ -241,7 +241,7 @@ def embedding_digest(folder: Path, config: Config) -> str:
 
     The checkpoint is one that was verified.
     """
-    checksums = json.loads((folder / CHECKSUMS).read_text("utf-8"))
+    checksums = _read_checksums(folder)
     files = {name: checksums[name] for name in checksums if name not in (STATE, TRAINING)}
     used = {name: getattr(config, name) for name in ("pooling", "max_length", "layernorm")}
     return identity(files | used)

@@ -16,7 +16,8 @@ def write_parquet(tables: list[pl.DataFrame], path: Path) -> str:
     """Write the tables of several splits as one parquet file; returns its SHA-256."""
     with whole_file(path) as unfinished:
         pl.concat(tables).write_parquet(unfinished)
-        return hashlib.sha256(unfinished.read_bytes()).hexdigest()
+        with unfinished.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_trec(predictions: pl.DataFrame, run_id: str, folder: Path) -> None:

@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from biencoder.config import Config
 from biencoder.data.batches import Batch, epoch_batches, make_batch
-from biencoder.data.corpus import Ids, Split
+from biencoder.data.corpus import Split
+from biencoder.data.groups import Ids
 from biencoder.data.prefetch import one_ahead
 from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
