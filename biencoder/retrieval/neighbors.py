@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.neighbors import BallTree
 from torch import Tensor
 
 from biencoder.retrieval import exact_search
@@ -50,6 +49,8 @@ class BallTreeSearch:
     """The reference: scikit-learn's ball tree."""
 
     def __init__(self, candidates: Tensor, order: Indices) -> None:
+        from sklearn.neighbors import BallTree  # a fifth of the time that a run takes to start
+
         self.position = np.argsort(order)
         self.tree = BallTree(candidates.cpu().numpy())
 
