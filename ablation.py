@@ -8,6 +8,9 @@ Each run has a name, so that the same command, started again, goes on where it w
 are passed over, and an interrupted one is taken up again.
 """
 
+import commandline  # first: it says in one line what is not installed
+
+# isort: split
 import hashlib
 import os
 import shlex
@@ -26,7 +29,6 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from biencoder.config import Config

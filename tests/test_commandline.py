@@ -166,7 +166,14 @@ def test_the_job_does_not_start_when_a_flag_is_wrong():
 
 
 @pytest.mark.parametrize(
-    "command", ["-m analysis.plot logs/", "-m analysis.report", "-m biencoder", "train.py --help"]
+    "command",
+    [
+        "-m analysis.plot logs/",
+        "-m analysis.report",
+        "-m biencoder",
+        "train.py --help",
+        "ablation.py",
+    ],
 )
 def test_a_command_without_its_environment_is_one_line_that_says_what_to_activate(command):
     answer = subprocess.run(
