@@ -1,9 +1,12 @@
-"""Formats lines that a run prints about its data and its result."""
+"""Formats lines that a run prints about its data, its progress and its result."""
+
+from tqdm import tqdm
 
 from biencoder.data.corpus import Split
 from biencoder.data.summary import counted, reasons
 from biencoder.runtime.console import percent
 from biencoder.storage.progress import Progress
+from biencoder.training.throughput import Rates
 
 
 def closing_line(progress: Progress) -> str:
@@ -13,6 +16,16 @@ def closing_line(progress: Progress) -> str:
         for name, share in progress.best.top1.items()
     ]
     return f"best epoch {progress.best.epoch}: {', '.join(beside)}"
+
+
+def progress_note(loss: float, rates: Rates, pairs_left: float) -> str:
+    """Format the loss, how fast training is, and the time until the last epoch is trained."""
+    to_go = tqdm.format_interval(pairs_left / rates.triplets_per_second)
+    return (
+        f"loss {loss:.3f}, {to_go} of training to go, {rates.triplets_per_second:.1f} pairs/s, "
+        f"{rates.tokens_per_second:,.0f} tokens/s, {rates.padding:.0%} padding, "
+        f"{rates.matrix_share:.0%} of the matrix rate, peak {rates.peak_memory / 1e9:.1f} GB"
+    )
 
 
 def describe(split: Split, truncation: dict[str, float], max_length: int) -> str:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
-from tqdm import tqdm
 
 from biencoder.config import Config
 from biencoder.data.batches import Batch, epoch_batches, make_batch
@@ -27,6 +26,7 @@ from biencoder.storage import events
 from biencoder.storage.run_log import RunLog
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.gradient_cache import cached_gradients
+from biencoder.training.messages import progress_note
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Gradients, Objective, backward, plain_gradients
 from biencoder.training.state import TrainingState, average, set_rates
@@ -214,22 +214,13 @@ class Trainer:
                     if is_logged:
                         rates = throughput.read()
                         logged = self.log_step(loss, norm, rates)
-                        bar.set_postfix_str(self.note(logged.loss, rates), refresh=False)
+                        epochs_left = config.epochs - step / self.steps_per_epoch
+                        note = progress_note(logged.loss, rates, epochs_left * len(self.split))
+                        bar.set_postfix_str(note, refresh=False)
                     if is_saved:
                         self.save(False)
                 bar.update()
                 self.interruption.raise_if_signalled()
-
-    def note(self, loss: float, rates: Rates) -> str:
-        """Say the loss, how fast training is, and the time until the last epoch is trained."""
-        progress, config = self.state.progress, self.config
-        epochs = config.epochs - progress.step / self.steps_per_epoch
-        to_go = tqdm.format_interval(epochs * len(self.split) / rates.triplets_per_second)
-        return (
-            f"loss {loss:.3f}, {to_go} of training to go, {rates.triplets_per_second:.1f} pairs/s, "
-            f"{rates.tokens_per_second:,.0f} tokens/s, {rates.padding:.0%} padding, "
-            f"{rates.matrix_share:.0%} of the matrix rate, peak {rates.peak_memory / 1e9:.1f} GB"
-        )
 
     def make_batch(self, pairs: Ids) -> Batch:
         """Make the batch of the given pairs and their negatives."""
