@@ -17,6 +17,9 @@ from biencoder.runtime.console import say
 #: More layers than these would take hours to make before any weight is looked at.
 MOST_LAYERS = 1_000
 
+#: Where tokenizers keep their vocabularies.
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "*.model")
+
 PACKAGED = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
 
@@ -147,6 +150,8 @@ def _why_not(name: str, error: str) -> str:
             problem = "there are no weights as .safetensors in it (pickles are not loaded)"
         elif pointer := next(filter(_is_pointer, sorted(folder.iterdir())), None):
             problem = f"{pointer.name} only points to the real file: fetch it by `git lfs pull`"
+        elif not any([*folder.glob(pattern)] for pattern in VOCABULARIES):
+            problem = f"there is no tokenizer's vocabulary in it ({', '.join(VOCABULARIES)})"
         else:
             problem = error
         return f"--encoder={name}: this folder holds no model that can be loaded: {problem}"

@@ -111,6 +111,12 @@ def test_a_pointer_of_git_lfs_is_named(damaged):
     refused(damaged, "model.safetensors only points to the real file: fetch it by `git lfs pull`")
 
 
+def test_a_folder_without_a_vocabulary_is_named(damaged):
+    for name in ("tokenizer.json", "vocab.txt"):
+        (damaged / name).unlink(missing_ok=True)
+    refused(damaged, "there is no tokenizer's vocabulary in it .tokenizer.json, vocab.txt, ")
+
+
 def test_an_index_that_leads_out_of_the_folder_is_refused(damaged):
     index = {"metadata": {}, "weight_map": {"embeddings.LayerNorm.bias": "../../secret"}}
     (damaged / "model.safetensors.index.json").write_text(json.dumps(index))
