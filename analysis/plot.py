@@ -23,7 +23,7 @@ from analysis.statistics.results import Results, of_studies
 
 class Options(BaseModel):
     """Draw run logs, study by study: effects, top-1 curves, convergence, loss and answers, as PNG
-    and SVG, beside their tables; the effects are printed.
+    and SVG, and single runs as PNG, beside their tables; the effects are printed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,7 +58,8 @@ def _draw(options: Options) -> None:
     for results in every:
         place = output.folder([], folder / results.study.slug)
         for name, figure in figures(results, options.smooth).items():
-            for ending in ("png", "svg"):
+            # No paper prints single runs, and an SVG takes half as long again as the PNG.
+            for ending in ("png",) if name.startswith("runs") else ("png", "svg"):
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
     left_out = [line for results in every for line in _not_drawn(results)]
     end = [*text.comparison_lines(comparisons(every)), *left_out, *output.listing(written)]

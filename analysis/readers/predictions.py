@@ -178,9 +178,8 @@ def _logged(metrics: pl.DataFrame) -> pl.DataFrame:
 
 def _flaws(table: pl.DataFrame, logged: pl.DataFrame) -> Iterator[str]:
     """Yield each reason why a table of `_answers` cannot be used; `logged` as in `read_file`."""
-    for flaw, expression in _FLAWS.items():
-        if table.select(expression.any()).item():
-            yield flaw
+    found = table.select(expression.any().alias(flaw) for flaw, expression in _FLAWS.items())
+    yield from (flaw for flaw in _FLAWS if found[flaw].item())
     ours = table.group_by("split").agg(pl.col("hit").sum(), points=pl.len())
     # Earlier files hold no answers on training.
     held_out = (pl.col("split") != "training") | pl.col("split").is_in(ours["split"].implode())

@@ -40,11 +40,13 @@ def lay_out_panels(
     left: float = 0.85,
     between: float = 0.75,
     below: float = 0.65,
+    outer: bool = False,
 ) -> "list[Axes]":
     """Lay out axes in rows and columns; returns them row by row.
 
     In inches: `header` is kept above all of them, `title` above and `below` under each row, `left`
-    beside the first column and `between` between columns.
+    beside the first column and `between` between columns. With `outer` what stands at the left of
+    an axis, stands there in the first column alone.
     """
     height = block.bbox.height / block.figure.dpi
     inner = (height - header) / rows - title - below
@@ -62,6 +64,8 @@ def lay_out_panels(
             "wspace": between / wide,
         },
     )
+    for ax in grid[:, 1:].flat if outer else ():
+        ax.tick_params(left=False, labelleft=False)
     return list(grid.flat)
 
 

@@ -29,17 +29,16 @@ def run_command(folder: Path, out: Path, *flags: str) -> str:
     return ended.stdout
 
 
-def test_the_command_writes_both_kinds_of_picture_and_loads_nothing_slow(
+def test_the_command_writes_pictures_as_png_and_svg_and_single_runs_as_png(
     read_runs: Callable[..., Log], tmp_path: Path
 ) -> None:
     read_runs({}, {"relu": True})
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     (folder,) = (path for path in out.iterdir() if path.is_dir())
-    pictures = ("convergence", "curves", "effects", "loss", "runs")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        f"{name}.{ending}" for name in pictures for ending in ("png", "svg")
-    ]
+    both = ("convergence", "curves", "effects", "loss")
+    pictures = [f"{name}.{ending}" for name in both for ending in ("png", "svg")]
+    assert sorted(path.name for path in folder.iterdir()) == [*pictures, "runs.png"]
     tables = {"summary.csv", "summary.md", "summary.tex"}
     assert {path.name for path in out.iterdir()} == {folder.name, *tables, "effects.csv"}
     assert printed.endswith("[]\n")
@@ -83,7 +82,7 @@ def test_each_study_has_a_folder_and_a_text_of_its_own(
     printed = run_command(tmp_path, out, "--target=15")
     folders = {path.name for path in out.iterdir() if path.is_dir()}
     assert folders == {"sample-corpus", "sample-corpus-lr-0-25"}
-    assert all((out / folder / "runs.svg").is_file() for folder in folders)
+    assert all((out / folder / "runs.png").is_file() for folder in folders)
     assert printed.count("epochs to 15 %") == 2
     assert (
         "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points" in printed
@@ -102,7 +101,7 @@ def test_a_reader_that_leaves_early_finds_every_file(
     subprocess.run(command, stdout=writer, stderr=subprocess.DEVNULL, cwd=ROOT)
     os.close(writer)
     written = [path for path in out.rglob("*") if path.is_file()]
-    assert {path.name for path in written} >= {"summary.csv", "summary.md", "runs.png", "runs.svg"}
+    assert {path.name for path in written} >= {"summary.csv", "summary.md", "loss.svg", "runs.png"}
     for path in written:
         assert path.suffix != ".svg" or path.read_text("utf-8").endswith("</svg>\n"), path
         assert not path.name.endswith(".unfinished")

@@ -25,15 +25,13 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     ours = results.drawn
     target = results.by_run["target"].drop_nulls().first()
     figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
-    panels = lay_out_panels(block, 1, len(TITLES), header=0.75, title=0.45, left=3.85)
+    panels = lay_out_panels(block, 1, len(TITLES), header=0.75, title=0.45, left=3.85, outer=True)
     for ax, (measure, title) in zip(panels, TITLES.items(), strict=True):
         plot_measure(ours, results.by_run, measure, looks, ax)
         reached = "target" if target is None else f"{100 * float(str(target)):g} %"
         ax.set_title(title.format(reached), loc="left")
     for value in results.untrained.filter(split="test")["value"].unique():
         panels[-1].axvline(value, **UNTRAINED)  # of the test figure
-    for ax in panels[1:]:
-        ax.tick_params(left=False, labelleft=False)
     note = (
         "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
         "validation curve." + UNTRAINED_NOTE * (not results.untrained.is_empty())

@@ -36,7 +36,7 @@ def effects_figure(results: Results) -> "Figure":
     head = textwrap.wrap(effect_text.answer(effects), HEAD)
     header = 0.75 + 0.25 * len(head)
     figure, (block,) = lay_out_blocks([header + 1.15 + 0.75 * max(2, len(names))])
-    panels = lay_out_panels(block, 1, len(measured), header=header, title=0.4, left=2.6)
+    panels = lay_out_panels(block, 1, len(measured), header=header, title=0.4, left=2.6, outer=True)
     ends = effects.select(
         pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
     )
@@ -45,8 +45,6 @@ def effects_figure(results: Results) -> "Figure":
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
-    for ax in panels[1:]:
-        ax.tick_params(labelleft=False)
     write_head(block, "\n".join(head), f"{results.study.name}. {NOTE}")
     return figure
 

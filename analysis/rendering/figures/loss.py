@@ -30,9 +30,11 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     ours = results.drawn.join(results.losses, on="configuration", how="semi")
     rows, columns = -(-ours.height // 4), min(4, ours.height)
     figure, (block,) = lay_out_blocks([1.15 + 4.6 * rows])
-    panels = lay_out_panels(block, rows, columns, header=1.15, title=0.65, below=1.6)
+    panels = lay_out_panels(
+        block, rows, columns, header=1.15, title=0.65, below=1.6, between=0.3, outer=True
+    )
     shown = panels[: ours.height]
-    for ax, name in zip(shown, ours["configuration"], strict=True):
+    for place, (ax, name) in enumerate(zip(shown, ours["configuration"], strict=True)):
         of_name = pl.col("configuration") == name
         plot_loss(results.losses.filter(of_name), looks[name], ax)
         ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
@@ -43,7 +45,10 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         ax.set_xlabel("")
         strip = ax.inset_axes((0, -0.34, 1, 0.22), sharex=ax)
         plot_hard_ratio(ratio, looks[name], strip)
-        strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
+        if place % columns:
+            strip.tick_params(left=False, labelleft=False)
+        else:
+            strip.set_ylabel("hard\nratio", rotation=0, ha="right", va="center", fontsize=11)
     highest = max(ax.get_ylim()[1] for ax in shown)
     for ax in shown:
         ax.set_ylim(0, highest)

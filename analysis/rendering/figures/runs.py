@@ -39,7 +39,9 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
         rows = 1 if page.height <= 3 else 2
         columns = -(-page.height // rows)
         figure, (block,) = lay_out_blocks([1.15 + 4.0 * rows])
-        panels = lay_out_panels(block, rows, columns, header=1.15, title=0.95)
+        panels = lay_out_panels(
+            block, rows, columns, header=1.15, title=0.95, between=0.3, outer=True
+        )
         for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
             curve = results.curves.filter(pl.col("run_id") == run["run_id"])
             plot_run(curve, looks[run["configuration"]], ax, smooth)
