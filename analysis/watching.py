@@ -14,7 +14,7 @@ import polars as pl
 
 from analysis.errors import AnalysisError
 from analysis.readers import logs
-from analysis.readers.kept import Kept
+from analysis.readers.cache import Cache
 from analysis.rendering import html, html_live
 from analysis.rendering.html_parts import paragraph
 from analysis.schema import Log
@@ -36,7 +36,7 @@ class Watcher:
     """The page of some paths, and what of it is kept from turn to turn."""
 
     paths: Sequence[str]
-    _kept: Kept = field(default_factory=Kept)
+    _cache: Cache = field(default_factory=Cache)
     _seen: object = None  # what the page was made of
     _stale: bool = True  # whether the studies may be older than that
     _signature: object = None  # of the runs that they were made of
@@ -51,12 +51,12 @@ class Watcher:
         Raises `AnalysisError` as `logs.read` does; a folder may hold no log yet.
         """
         try:
-            log = logs.read(self.paths, kept=self._kept)
+            log = logs.read(self.paths, cache=self._cache)
         except AnalysisError as error:
             if not all(Path(path).is_dir() for path in self.paths):
                 raise
             return self._waiting(str(error))
-        seen = (self._kept.pieces, _states(log))
+        seen = (self._cache.pieces, _states(log))
         goes_on = "running" in log.runs["status"]
         rests = goes_on and time.monotonic() < self._rests_until
         if seen == self._seen and (rests or not self._stale):

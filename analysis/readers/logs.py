@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from analysis.errors import AnalysisError
 from analysis.readers import jsonl, legacy, predictions
+from analysis.readers.cache import Cache
 from analysis.readers.discovery import find_logs
 from analysis.readers.files import contents
-from analysis.readers.kept import Kept
 from analysis.readers.merging import legacy_names, rename_apart, without_copies
 from analysis.readers.unfinished import locked_files, with_state
 from analysis.schema import Log
@@ -34,12 +34,12 @@ _MANY = 30  # pieces of work that are worth a progress bar
 def read(
     paths: Sequence[str | Path],
     events: Collection[str] | None = None,
-    kept: Kept | None = None,
+    cache: Cache | None = None,
 ) -> Log:
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
     `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
-    With `kept` of an earlier call of the same arguments, what is new is read, and nothing else.
+    With `cache` of an earlier call of the same arguments, what is new is read, and nothing else.
     Notes name the files that were passed over, and runs of one name in several files.
 
     Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
@@ -50,7 +50,7 @@ def read(
     12
     """
     notes: list[str] = []
-    formats = find_logs(paths, notes, kept.formats if kept else {})
+    formats = find_logs(paths, notes, cache.formats if cache else {})
     originals = without_copies(list(formats), notes)
     of_train = [path for path in originals if formats[path] == "jsonl"]
     batches = _batches([path for path in originals if formats[path] == "legacy"])
@@ -58,8 +58,8 @@ def read(
     locked = locked_files()  # before the logs: a run that ends meanwhile did not stop
 
     def read_jsonl(path: Path) -> Log:
-        if kept:
-            log, data = kept.jsonl(path, events)
+        if cache:
+            log, data = cache.jsonl(path, events)
         else:
             data = contents(path)
             log = jsonl.read(str(path), data, events)
@@ -70,19 +70,19 @@ def read(
         return legacy.read(files, events)
 
     def read_batch(batch: Sequence[Path]) -> Log:
-        return kept.batch(batch, read_legacy) if kept else read_legacy(batch)
+        return cache.batch(batch, read_legacy) if cache else read_legacy(batch)
 
     with ThreadPoolExecutor(_WORKERS) as pool:  # polars works outside Python's lock
-        read_ones = _shown(pool.map(read_jsonl, of_train), 0 if kept else len(of_train))
+        read_ones = _shown(pool.map(read_jsonl, of_train), 0 if cache else len(of_train))
         logs = rename_apart(list(read_ones), notes)
         taken = {run_id for log in logs for run_id in log.runs["run_id"]}
         names = legacy_names([path for batch in batches for path in batch], taken, notes)
-        logs += _shown(pool.map(read_batch, batches), 0 if kept else len(batches))
+        logs += _shown(pool.map(read_batch, batches), 0 if cache else len(batches))
     runs = pl.concat([log.runs for log in logs])
     if runs.is_empty():
         raise AnalysisError(f"{', '.join(map(str, paths))}: no run can be read: {_fault(logs)}")
     metrics = pl.concat([log.metrics for log in logs])
-    read_file = kept.answers if kept else predictions.read_file
+    read_file = cache.answers if cache else predictions.read_file
     answers, passed_over = predictions.read(runs, metrics, read_file)
     return Log(
         runs=runs,

@@ -35,7 +35,7 @@ class _Read:
 
 
 @dataclass
-class Kept:
+class Cache:
     """What `logs.read` has read; handed to it again, it reads what is new."""
 
     #: Counts what was read: the same number as before means that nothing is new.
