@@ -11,10 +11,13 @@ from analysis.schema import Log
 from analysis.statistics.effects import Effect
 from analysis.statistics.results import Results
 
+#: How to see what a screen has no room for.
+WHERE_ALL = "python -m analysis.report shows all"
+
 #: The size of a screen. What does not fit stands in the files alone.
 LINES, COLUMNS = 50, 120
 
-#: More notes than this would bury the rest of a terminal's output; the files hold them all.
+#: More notes than this would bury the rest of a terminal's output; a report has them all.
 MOST_SHOWN = 8
 
 
@@ -58,7 +61,7 @@ def study_lines(results: Results) -> list[str]:
         answer = effect_text.answer(results.effects)
         parts.append(_wrapped([answer, *effect_text.sentences(results.effects)]))
     noted = [*notes.of_study(results), *check_lines(results.curve_checks)]
-    more = [f"… and {len(noted) - MOST_SHOWN:,} more notes in the report"]
+    more = [f"… and {len(noted) - MOST_SHOWN:,} more notes: {WHERE_ALL}"]
     parts.append(_wrapped(noted[:MOST_SHOWN] + more * (len(noted) > MOST_SHOWN)))
     return [line for part in parts if part for line in (*part, "")]
 
@@ -66,7 +69,7 @@ def study_lines(results: Results) -> list[str]:
 def comparison_lines(found: Sequence[Effect]) -> list[str]:
     """Write what single settings do, in which two studies differ; nothing where there are none."""
     lines = [printable(line) for line in effect_text.comparison_lines(found)]
-    more = [f"… and {len(lines) - MOST_SHOWN:,} more in the report"] * (len(lines) > MOST_SHOWN)
+    more = [f"… and {len(lines) - MOST_SHOWN:,} more: {WHERE_ALL}"] * (len(lines) > MOST_SHOWN)
     heading = ["Between studies that differ in one setting:"]
     return [*heading, *lines[:MOST_SHOWN], *more, ""] if lines else []
 
@@ -77,7 +80,7 @@ def check_lines(table: pl.DataFrame) -> list[str]:
     lines = []
     for note, runs, texts in grouped.rows():
         others = len(set(runs)) - 1
-        more = f" (and {others} more runs: see the report)" if others else ""
+        more = f" (and {others} more runs: {WHERE_ALL})" if others else ""
         lines.append(f"{note}: {printable(runs[0])}: {printable(texts[0])}{more}")
     return lines
 

@@ -54,7 +54,8 @@ def test_equal_findings_of_many_runs_are_one_line_without_control_characters() -
     ]
     found = pl.DataFrame(rows, schema=CURVE_CHECKS, orient="row")
     assert text.check_lines(found) == [
-        "missing split: a\ufffd: x was never evaluated (and 2 more runs: see the report)",
+        "missing split: a\ufffd: x was never evaluated "
+        "(and 2 more runs: python -m analysis.report shows all)",
         "plateau: a: stands",
     ]
 
@@ -64,7 +65,7 @@ def test_notes_are_cut_short_in_a_terminal(
 ) -> None:
     monkeypatch.setattr(text, "MOST_SHOWN", 0)
     shown = study_text(one_study(read({"seed": 0}, {"seed": 0, "relu": True}, {"seed": 1})))
-    assert "more notes in the report" in shown
+    assert "more notes: python -m analysis.report shows all" in shown
 
 
 def test_control_characters_of_a_setting_do_not_reach_the_terminal() -> None:
