@@ -56,7 +56,9 @@ def _value(data: Iterator[int], kind: int) -> Any:
     if kind in (9, 10):
         head = next(data)
         length = _unsigned(data) if head >> 4 == 15 else head >> 4
-        return [_value(data, head & 15) for _ in range(length)]
+        # A boolean in a list has a byte of its own, unlike one in a struct.
+        kind = 3 if head & 15 in (1, 2) else head & 15
+        return [_value(data, kind) for _ in range(length)]
     if kind == 12:
         return _struct(data)
     raise ValueError("no whole Parquet file")

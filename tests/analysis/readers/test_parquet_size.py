@@ -38,6 +38,16 @@ def test_every_row_group_and_every_type_of_footer_counts():
     assert 8_000 < size_in_memory(parquet(table)) < 40_000
 
 
+def test_booleans_in_a_list_of_the_footer_are_passed_over_a_byte_each():
+    whole = parquet(pl.DataFrame({"a": ["x", "y"]}))
+    end = len(whole) - 8
+    begin = end - int.from_bytes(whole[end:-4], "little")
+    booleans = b"\x09\xc8\x01" + b"\x31\x01\x02\x01"  # field 100 is a list: true, false, true
+    footer = whole[begin : end - 1] + booleans + b"\0"
+    longer = whole[:begin] + footer + len(footer).to_bytes(4, "little") + b"PAR1"
+    assert size_in_memory(longer) == size_in_memory(whole)
+
+
 def test_what_is_no_parquet_file_is_refused():
     whole = parquet(pl.DataFrame({"a": ["x", "y"], "b": [[1], [2]]}))
     for data in (b"", b"PAR1", b"PAR1PAR1", b"\0" * 99, whole[:-9], whole[8:]):
