@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 #: Points up to which a curve has markers; a single one would not be seen without.
 FEW = 3
 
+#: Evaluations beyond which a curve is dense: dashes and markers would drown in it.
+DENSE = 60
+
 #: How the untrained encoder looks, a straight line across the axes, and what a note says of it.
 UNTRAINED: dict[str, Any] = {"color": MUTED, "linestyle": "--", "linewidth": 1.2}
 UNTRAINED_NOTE = " Thin dashes: the untrained encoder."

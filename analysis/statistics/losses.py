@@ -67,9 +67,10 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
 def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """Average the share of hard negatives over the counted runs: configuration, epoch, value.
 
-    It ends where the first of them ends.
+    What is mined before an epoch holds for the whole of it: the last value comes again at its end,
+    which is that of the run that ends first.
     """
-    return (
+    mined = (
         metrics.filter((pl.col("event") == "mine") & (pl.col("metric") == "hard_ratio"))
         .join(_counted(by_run), on="run_id")
         .with_columns(of=pl.col("run_id").n_unique().over("configuration"))
@@ -77,8 +78,10 @@ def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("value").mean(), present=pl.len() == pl.col("of").first())
         .filter("present")
         .drop("present")
-        .sort("configuration", "epoch")
     )
+    ends = mined.group_by("configuration").agg(pl.all().sort_by("epoch").last())
+    held = pl.concat([mined, ends.with_columns(pl.col("epoch") + 1)])
+    return held.sort("configuration", "epoch")
 
 
 def _counted(by_run: pl.DataFrame) -> pl.DataFrame:

@@ -19,38 +19,25 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.figures.error_analysis import MOST_GROUPS, WRONG, large_groups
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import crowd
+from analysis.rendering.selection import WRONG, answer_panels, large_groups
 from analysis.rendering.style import Style
 from analysis.statistics.results import Results
-
-#: Panel → the aspects of ERROR_ANALYSIS in it.
-PANELS = {
-    "top-1 by domain": ["domain"],
-    "top-1 by kind of point": ["all points", "length of the point", "leakage"],
-    WRONG: ["wrong answer from", "wrong answer is"],
-}
 
 
 def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart a row a group of points, a mark with its 95 % interval a configuration."""
-    errors, of = large_groups(results), variants(results.drawn)
-    size = pl.col("n").max().over("aspect", "group")
-    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
-    untrained = results.untrained.filter(split=errors["split"][0])["value"]
+    of, split = variants(results.drawn), results.shown_errors["split"][0]
+    untrained = results.untrained.filter(split=split)["value"]
     panels = []
-    for title, aspects in PANELS.items():
-        ours = errors.filter(large, pl.col("aspect").is_in(aspects))
-        if ours.height:
-            line = {} if title == WRONG else upright(untrained)
-            panels.append(_panel(ours, title, looks, of, line))
-    every = errors.filter(aspect="all points")
+    for title, ours in answer_panels(results).items():
+        line = {} if title == WRONG else upright(untrained)
+        panels.append(_panel(ours, title, looks, of, line))
+    every = large_groups(results).filter(aspect="all points")
     said = ", ".join(f"{n} {100 * s:.1f} %" for n, s in every["configuration", "share"].rows())
-    sentence = f"Answered on {errors['split'][0]}: {said}."
+    sentence = f"Answered on {split}: {said}."
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
-    if not errors.select(large.all()).item():
-        note += f" Of more than {MOST_GROUPS} domains the largest are drawn."
     note += UNTRAINED_NOTE.replace(".", ", on all points.") * (not untrained.is_empty())
     heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
     return Chart("answers", heading, sentence, note, panels, legend(looks, of))

@@ -6,7 +6,7 @@ from analysis.rendering.charts.convergence import convergence_chart
 from analysis.rendering.charts.curves import curves_chart
 from analysis.rendering.charts.effects import effects_chart
 from analysis.rendering.charts.loss import loss_chart
-from analysis.rendering.figures.error_analysis import large_groups
+from analysis.rendering.selection import large_groups
 from analysis.rendering.style import styles
 from analysis.statistics.results import Results
 

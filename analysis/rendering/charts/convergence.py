@@ -18,10 +18,9 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.figures.convergence import TITLES
 from analysis.rendering.layout import crowd
+from analysis.rendering.selection import measure_titles
 from analysis.rendering.style import MUTED, Style
-from analysis.rendering.table_rows import target_heading
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -36,7 +35,7 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     }
     untrained = results.untrained.filter(split="test")["value"]
     panels = []
-    for measure, title in TITLES.items():
+    for measure, title in measure_titles(results.by_run).items():
         share = MEASURES[measure].percent
         traces = []
         for row in ours.filter(pl.col(measure).is_not_null()).iter_slices(1):
@@ -74,8 +73,6 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
                 )
             )
         x = {"tickformat": ".3~p"} if share else {"rangemode": "tozero"}
-        heading = target_heading(results.by_run)
-        title = heading if measure == "epochs_to_target" else title
         line = upright(untrained) if measure == "last_test" else {}
         height = 80 + 46 * max(2, len(looks))
         panels.append(Panel(title, traces, layout(x, rows, **line), height))

@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 
+from analysis.rendering.axes import DENSE
 from analysis.rendering.charts.chart import (
     LINES,
     SYMBOLS,
@@ -21,15 +22,13 @@ from analysis.rendering.charts.chart import (
 )
 from analysis.rendering.labels import point_count
 from analysis.rendering.layout import crowd
+from analysis.rendering.selection import top1_range
 from analysis.rendering.style import MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
 
 #: Runs of a study up to which each has a line of its own.
 MOST_LINES = 60
-
-#: Evaluations beyond which a line has no markers.
-DENSE = 60
 
 AFTER = " after %{x:.3~g} epochs<extra></extra>"
 
@@ -44,7 +43,7 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
         traces = [*_untrained(results, split), *_runs(results, split, looks, of)]
         traces += _configurations(results, split, looks, of)
         x = titled("epochs completed", rangemode="tozero")
-        y = {"range": _ends(results, split), "tickformat": ".3~p"}
+        y = {"range": list(top1_range(results, split)), "tickformat": ".3~p"}
         panels.append(Panel(title, traces, layout(x, y)))
     said = ", ".join(
         f"{row['configuration']} {percent(row['last_validation'])} ({percent(row['last_test'])})"
@@ -59,15 +58,6 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
     return Chart(
         "curves", f"Top-1 by split{crowd(results)}", sentence, note, panels, legend(looks, of)
     )
-
-
-def _ends(results: Results, split: str) -> list[float]:
-    """Return the lowest and the highest share of the axis: held-out splits have one scale."""
-    together = pl.col("split").is_in([split] if split == "training" else SPLITS[1:])
-    bands, untrained = results.bands.filter(together), results.untrained.filter(together)
-    heights = pl.concat([bands["value"], bands["low"], bands["high"], untrained["value"]])
-    shown = heights.drop_nulls().to_list() or [0.0, 1.0]
-    return [0.95 * min(shown), min(1.02, 1.03 * max(shown) + 0.001)]
 
 
 def _untrained(results: Results, split: str) -> Iterator[Trace]:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import polars as pl
-
 from analysis.rendering import effect_text
 from analysis.rendering.charts.chart import (
     Chart,
@@ -16,6 +14,8 @@ from analysis.rendering.charts.chart import (
     trace,
 )
 from analysis.rendering.figures.effects import NOT_SHOWN, SHOWN, TITLES
+from analysis.rendering.selection import effect_reach
+from analysis.rendering.style import MUTED
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED
 
@@ -34,10 +34,7 @@ def effects_chart(results: Results) -> Chart:
         "categoryarray": [name.replace(" (", "<br>(") for name in names],
         "range": [len(names) - 0.5, -0.5],
     }
-    ends = effects.select(
-        pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
-    )
-    reach = 108 * max(0.01, *ends.to_series())
+    reach = effect_reach(effects)
     x = titled("points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
     panels = []
     for measure in MEASURED:
@@ -52,7 +49,7 @@ def effects_chart(results: Results) -> Chart:
             [name.replace(" (", "<br>(") for name in ours["effect"]],
             mode="markers",
             marker={"color": shown, "size": 12},
-            error_x=error_bars(estimate, low, high, color="#767676", thickness=2, width=5),
+            error_x=error_bars(estimate, low, high, color=MUTED, thickness=2, width=5),
             hovertext=[f"{row['effect']}: {effect_text.points(row)}" for row in ours.to_dicts()],
             hoverinfo="text",
         )

@@ -113,11 +113,10 @@ def _part(line: pl.DataFrame, part: str) -> Trace:
 def _ratio(results: Results, name: str, look: Style, variant: str) -> Trace:
     """Return the share of hard negatives as steps: what is mined holds for the epoch."""
     ratio = results.hard_ratios.filter(configuration=name)
-    held = pl.concat([ratio, ratio.tail(1).with_columns(pl.col("epoch") + 1)])
     return trace(
         name,
-        held["epoch"].to_list(),
-        numbers(held["value"]),
+        ratio["epoch"].to_list(),
+        numbers(ratio["value"]),
         mode="lines",
         line={"color": look.color, "dash": LINES[look.dash], "width": 2.5, "shape": "hv"},
         hovertemplate="%{fullData.name}: %{y:.0%} from epoch %{x}<extra></extra>",

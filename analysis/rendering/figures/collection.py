@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from analysis.rendering.figures.convergence import convergence_figure
 from analysis.rendering.figures.curves import curves_figure
 from analysis.rendering.figures.effects import effects_figure
-from analysis.rendering.figures.error_analysis import error_figure, large_groups
+from analysis.rendering.figures.error_analysis import error_figure
 from analysis.rendering.figures.loss import loss_figure
 from analysis.rendering.figures.runs import run_figures
+from analysis.rendering.selection import large_groups
 from analysis.rendering.style import house_style, styles
 from analysis.statistics.results import Results
 

@@ -7,6 +7,7 @@ import polars as pl
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.selection import measure_titles
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -16,20 +17,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-#: Measure → title of its panel.
-TITLES = {"area": "area", "epochs_to_target": "epochs to {}", "last_test": "test at the end"}
-
-
 def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw a panel a measure, a row a configuration."""
     ours = results.drawn
-    target = results.by_run["target"].drop_nulls().first()
+    titles = measure_titles(results.by_run)
     figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
-    panels = lay_out_panels(block, 1, len(TITLES), header=0.75, title=0.45, left=3.85, outer=True)
-    for ax, (measure, title) in zip(panels, TITLES.items(), strict=True):
+    panels = lay_out_panels(block, 1, len(titles), header=0.75, title=0.45, left=3.85, outer=True)
+    for ax, (measure, title) in zip(panels, titles.items(), strict=True):
         plot_measure(ours, results.by_run, measure, looks, ax)
-        reached = "target" if target is None else f"{100 * float(str(target)):g} %"
-        ax.set_title(title.format(reached), loc="left")
+        ax.set_title(title, loc="left")
     for value in results.untrained.filter(split="test")["value"].unique():
         panels[-1].axvline(value, **UNTRAINED)  # of the test figure
     note = (

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from analysis.rendering.axes import (
+    DENSE,
     UNTRAINED,
     UNTRAINED_NOTE,
     draw_line,
@@ -15,6 +16,7 @@ from analysis.rendering.axes import (
 )
 from analysis.rendering.labels import point_count
 from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.selection import top1_range
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -22,9 +24,6 @@ from analysis.statistics.results import Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Evaluations beyond which a curve counts as dense.
-DENSE = 60
 
 
 def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Figure":
@@ -35,18 +34,13 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     figure, (block,) = lay_out_blocks([header + 4.4])
     panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
     starts = results.untrained.unique(["split", "value"], maintain_order=True)
-    drawn = [lines.select("split", value=name) for name in ("low", "high", "value")]
-    heights = pl.concat([*drawn, starts.select("split", "value")]).drop_nulls()
     for ax, split in zip(panels, SPLITS, strict=True):
         plot_curves(lines.filter(pl.col("split") == split), looks, ax, smooth)
         for value in starts.filter(split=split)["value"]:
             ax.axhline(value, **UNTRAINED)
         sizes = ours[f"n_{split}"].drop_nulls().to_list()
         ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")
-        # Training has a scale of its own: what it learns by heart would dwarf the other two.
-        of_scale = (pl.col("split") == "training") == (split == "training")
-        ends = heights.filter(of_scale)["value"].to_list() or [0.0, 1.0]
-        ax.set_ylim(0.95 * min(ends), min(1.02, 1.03 * max(ends) + 0.001))
+        ax.set_ylim(top1_range(results, split))
     note = (
         "Line: mean over runs. Band: lowest to highest; of a single run its 95 % interval."
         + UNTRAINED_NOTE * (not starts.is_empty())

@@ -9,6 +9,7 @@ import polars as pl
 from analysis.rendering import effect_text
 from analysis.rendering.axes import new_axes
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.selection import effect_reach
 from analysis.rendering.style import INK, MUTED
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED
@@ -37,10 +38,7 @@ def effects_figure(results: Results) -> "Figure":
     header = 0.75 + 0.25 * len(head)
     figure, (block,) = lay_out_blocks([header + 1.15 + 0.75 * max(2, len(names))])
     panels = lay_out_panels(block, 1, len(measured), header=header, title=0.4, left=2.6, outer=True)
-    ends = effects.select(
-        pl.max_horizontal("estimate", "high", -pl.col("estimate"), -pl.col("low"))
-    )
-    reach = 108 * max(0.01, *ends.to_series())
+    reach = effect_reach(effects)
     for ax, measure in zip(panels, measured, strict=True):
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(TITLES[measure], loc="left")

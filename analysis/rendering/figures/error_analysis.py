@@ -13,6 +13,7 @@ from analysis.rendering.layout import (
     legend_rows,
     write_head,
 )
+from analysis.rendering.selection import WRONG, answer_panels
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -20,37 +21,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Rows of one panel: of more domains the largest are drawn, and the title says so.
-MOST_GROUPS = 20
-
-#: Points or errors that a group needs, for a share that says something.
-FEWEST = 30
-
-#: Title of the panel whose shares are of errors, and no top-1.
-WRONG = "of the wrong answers"
-
 
 def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw what is answered by domain and by kind of point, and what the wrong answers are.
 
     Groups of too few points for a picture stand in the table alone.
     """
-    errors = large_groups(results)
-    size = pl.col("n").max().over("aspect", "group")
-    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
-    shares = errors.filter(large)
-    largest = f", the largest {MOST_GROUPS}" if shares.height < errors.height else ""
-    titles = {
-        f"top-1 by domain{largest}": ["domain"],
-        "top-1 by kind of point": ["all points", "length of the point", "leakage"],
-        WRONG: ["wrong answer from", "wrong answer is"],
-    }
-    parts = {title: shares.filter(pl.col("aspect").is_in(of)) for title, of in titles.items()}
-    drawn = {title: part for title, part in parts.items() if part.height}
-    split = errors["split"][0]
+    drawn = answer_panels(results)
+    split = results.shown_errors["split"][0]
     untrained = results.untrained.filter(split=split)["value"].unique().to_list()
     top1 = [*untrained, *(end for title in drawn if title != WRONG for end in drawn[title]["high"])]
-    names = shares["configuration"].unique()
+    names = pl.concat(drawn.values())["configuration"].unique()
     heights = [part["group"].n_unique() for part in drawn.values()]
     header = 0.85 + 0.3 * legend_rows(names)
     row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks
@@ -74,16 +55,6 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     head = f"{results.study.name}: answers on {split}{crowd(results)}"
     write_head(block, head, note, panels[: len(drawn)])
     return figure
-
-
-def large_groups(results: Results) -> pl.DataFrame:
-    """Select the rows of `error_analysis.shown` whose group has enough points for a picture.
-
-    None where that leaves all points alone, which the curves show.
-    """
-    large = results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
-    large = large.join(results.drawn, on="configuration", how="semi", maintain_order="left")
-    return large if (large["aspect"] != "all points").any() else large.clear()
 
 
 def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":

@@ -97,10 +97,8 @@ def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None)
     if ratio.is_empty():
         middle: dict[str, Any] = {"xycoords": "axes fraction", "ha": "center", "va": "center"}
         ax.annotate("not logged", (0.5, 0.5), color=MUTED, **middle)
-    # What is mined before an epoch holds for the whole of it, the last one too.
-    held = pl.concat([ratio, ratio.tail(1).with_columns(pl.col("epoch") + 1)])
     look: dict[str, Any] = {"color": style.color, "linewidth": 2, "label": "hard_ratio"}
-    ax.step(held["epoch"], held["value"], where="post", **look)
+    ax.step(ratio["epoch"], ratio["value"], where="post", **look)
     ax.set_ylim(-0.05, 1.05)
     ax.set_yticks([0, 1])
     label_epochs(ax)

@@ -11,8 +11,7 @@ import polars as pl
 import pytest
 
 from analysis.readers import logs
-from analysis.rendering import html, table_rows
-from analysis.rendering.figures import error_analysis
+from analysis.rendering import html, selection, table_rows
 from analysis.schema import Log
 from analysis.statistics.results import of_studies
 
@@ -158,7 +157,7 @@ def answered(tmp_path: Path, predicted: Callable[..., pl.DataFrame]) -> Callable
 def test_predictions_add_what_is_answered_as_table_and_picture(
     read: Callable[..., Log], answered: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     answered("law")
     page = page_of(read({"status": "failed"}, {"status": "failed", "relu": True}))
     tags = Tags(page)

@@ -41,7 +41,8 @@ def test_the_mean_of_two_runs_ends_where_the_first_of_them_ends(read: Callable[.
     log = read({"seed": 0, **going}, {"seed": 1, "top1": short, **going})
     assert means(log, constant(log, r0=1, r1=3)) == [2] * 4  # two epochs of two steps
     ratios = hard_ratios(log.metrics, one_study(log).by_run)
-    assert ratios["epoch"].to_list() == [0, 1]
+    assert ratios["epoch"].to_list() == [0, 1, 2]
+    assert ratios["value"][1] == ratios["value"][2]  # what is mined holds for the whole epoch
 
 
 def test_a_run_that_logs_every_step_weighs_no_more_than_one_that_logs_the_tenth(
@@ -80,4 +81,4 @@ def test_parts_times_their_weights_add_up_to_the_loss(
 def test_the_share_of_hard_negatives_is_averaged_over_runs(read: Callable[..., Log]) -> None:
     log = read({"seed": 0}, {"seed": 1})
     ratios = hard_ratios(log.metrics, one_study(log).by_run)
-    assert ratios["value"].to_list() == [0.8, 0.7, 0.6, 0.5]
+    assert ratios["value"].to_list() == [0.8, 0.7, 0.6, 0.5, 0.5]  # the last one to its end

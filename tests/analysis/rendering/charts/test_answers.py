@@ -5,15 +5,15 @@ from chart_reading import checked, named, points
 from figure_reading import INTERRUPTED
 from single_study import one_study
 
+from analysis.rendering import selection
 from analysis.rendering.charts.answers import answers_chart
-from analysis.rendering.figures import error_analysis
 from analysis.rendering.style import styles
 from analysis.schema import Log
 
 
 @pytest.fixture(autouse=True)
 def _small_groups_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
 
 
 def test_a_group_of_points_is_a_row_and_a_configuration_a_mark_in_it(

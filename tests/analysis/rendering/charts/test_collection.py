@@ -6,8 +6,8 @@ from chart_reading import checked
 from figure_reading import INTERRUPTED
 from single_study import one_study
 
+from analysis.rendering import selection
 from analysis.rendering.charts.collection import charts
-from analysis.rendering.figures import error_analysis
 from analysis.schema import Log
 from analysis.statistics import results
 from analysis.statistics.results import of_studies
@@ -42,7 +42,7 @@ def test_runs_of_two_corpora_never_share_a_chart(read: Callable[..., Log]) -> No
 def test_of_more_configurations_than_there_is_room_for_the_first_are_drawn(
     read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     monkeypatch.setattr(results, "MOST_DRAWN", 1)
     answered("law", "sport")
     found = charts(one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True})))

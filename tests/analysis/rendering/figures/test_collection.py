@@ -7,7 +7,7 @@ from figure_reading import INTERRUPTED, all_axes, line, points, texts
 from matplotlib.colors import to_hex
 from single_study import one_study
 
-from analysis.rendering.figures import error_analysis
+from analysis.rendering import selection
 from analysis.rendering.figures.collection import figures
 from analysis.schema import Log
 from analysis.statistics import results
@@ -56,7 +56,7 @@ def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
 def test_an_untrained_encoder_without_a_figure_is_in_no_picture(
     read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     not_finite = pl.when(pl.col("event") != "untrained").then("value")

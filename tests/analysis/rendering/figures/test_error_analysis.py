@@ -7,7 +7,7 @@ import pytest
 from figure_reading import BLUE, INTERRUPTED, all_axes, points, texts
 from single_study import one_study
 
-from analysis.rendering.figures import error_analysis
+from analysis.rendering import selection
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.error_analysis import plot_shares
 from analysis.rendering.style import Style
@@ -39,7 +39,7 @@ def test_each_group_has_a_mark_and_an_interval_for_each_configuration() -> None:
 def test_predictions_beside_the_logs_add_the_picture_of_answers(
     read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
@@ -57,7 +57,7 @@ def test_predictions_beside_the_logs_add_the_picture_of_answers(
 def test_rows_are_as_high_in_every_panel_of_answers(
     answered: Callable[..., None], read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     answered(*(f"domain{number:02}" for number in range(9)))
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
@@ -74,8 +74,8 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
     read: Callable[..., Log],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
-    monkeypatch.setattr(error_analysis, "MOST_GROUPS", 4)
+    monkeypatch.setattr(selection, "FEWEST", 1)
+    monkeypatch.setattr(selection, "MOST_GROUPS", 4)
     answered("a", "b", "c", "d", "e", "e")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
@@ -92,7 +92,7 @@ def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
     log = read(INTERRUPTED)
     figure = figures(one_study(log))["diagnosis"]
@@ -104,11 +104,11 @@ def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
 ) -> None:
     answered("law", "sport", "culture")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    monkeypatch.setattr(error_analysis, "FEWEST", 3)  # of all points, and of the wrong answers
+    monkeypatch.setattr(selection, "FEWEST", 3)  # of all points, and of the wrong answers
     kinds, wrong = all_axes(figures(one_study(log))["diagnosis"])
     assert [ax.get_title(loc="left") for ax in (kinds, wrong)] == [
         "top-1 by kind of point",
-        error_analysis.WRONG,
+        selection.WRONG,
     ]
     assert kinds.get_position().x0 < 0.2
     lengths = pl.int_range(pl.len()).over("run_id")
@@ -119,7 +119,7 @@ def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
 def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
     read: Callable[..., Log], answered: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(error_analysis, "FEWEST", 1)
+    monkeypatch.setattr(selection, "FEWEST", 1)
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")

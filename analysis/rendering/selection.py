@@ -1,0 +1,68 @@
+"""Chooses what a figure and the chart of the same name both draw: groups, ranges, titles."""
+
+import polars as pl
+
+from analysis.rendering.table_rows import target_heading
+from analysis.schema import SPLITS
+from analysis.statistics.results import Results
+
+#: Rows of one panel: of more domains the largest are drawn, and the title says so.
+MOST_GROUPS = 20
+
+#: Points or errors that a group needs, for a share that says something.
+FEWEST = 30
+
+#: Title of the panel whose shares are of errors, and no top-1.
+WRONG = "of the wrong answers"
+
+
+def effect_reach(effects: pl.DataFrame) -> float:
+    """Return how far from zero an axis of EFFECTS goes to each side, in points of top-1."""
+    estimate, low = pl.col("estimate"), pl.col("low")
+    ends = effects.select(pl.max_horizontal(estimate, "high", -estimate, -low)).to_series()
+    return 108 * max(0.01, *ends)
+
+
+def top1_range(results: Results, split: str) -> tuple[float, float]:
+    """Return the lowest and the highest share of an axis of top-1 on a split.
+
+    Training has a scale of its own: what it learns by heart would dwarf the other two.
+    """
+    together = pl.col("split").is_in([split] if split == "training" else SPLITS[1:])
+    bands = results.bands.filter(together).join(results.drawn, on="configuration", how="semi")
+    untrained = results.untrained.filter(together)["value"]
+    drawn = pl.concat([bands["value"], bands["low"], bands["high"], untrained]).drop_nulls()
+    ends = drawn.to_list() or [0.0, 1.0]
+    return 0.95 * min(ends), min(1.02, 1.03 * max(ends) + 0.001)
+
+
+def measure_titles(by_run: pl.DataFrame) -> dict[str, str]:
+    """Return the measures of how fast runs converge and where they end, each with its title."""
+    target = target_heading(by_run)
+    return {"area": "area", "epochs_to_target": target, "last_test": "test at the end"}
+
+
+def large_groups(results: Results) -> pl.DataFrame:
+    """Select the rows of `error_analysis.shown` whose group has enough points for a picture.
+
+    None where that leaves all points alone, which the curves show.
+    """
+    large = results.shown_errors.filter(pl.col("n").max().over("aspect", "group") >= FEWEST)
+    large = large.join(results.drawn, on="configuration", how="semi", maintain_order="left")
+    return large if (large["aspect"] != "all points").any() else large.clear()
+
+
+def answer_panels(results: Results) -> dict[str, pl.DataFrame]:
+    """Sort the rows of `large_groups` into panels: title → rows, where there are any."""
+    errors = large_groups(results)
+    size = pl.col("n").max().over("aspect", "group")
+    large = pl.struct(size, "group").rank("dense", descending=True).over("aspect") <= MOST_GROUPS
+    shares = errors.filter(large)
+    largest = f", the largest {MOST_GROUPS}" if shares.height < errors.height else ""
+    aspects = {
+        f"top-1 by domain{largest}": ["domain"],
+        "top-1 by kind of point": ["all points", "length of the point", "leakage"],
+        WRONG: ["wrong answer from", "wrong answer is"],
+    }
+    panels = {title: shares.filter(pl.col("aspect").is_in(of)) for title, of in aspects.items()}
+    return {title: rows for title, rows in panels.items() if rows.height}

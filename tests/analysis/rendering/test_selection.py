@@ -1,0 +1,38 @@
+from collections.abc import Callable
+
+import pytest
+from figure_reading import INTERRUPTED, scaled
+from single_study import one_study
+
+from analysis.rendering import selection
+from analysis.schema import Log
+from analysis.statistics import results as results_module
+
+
+def test_held_out_splits_share_a_range_of_what_is_drawn_and_training_has_its_own(
+    read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results_module, "MOST_DRAWN", 1)
+    log = read({"top1": scaled(0.5)}, {"relu": True})
+    of_one, of_two = one_study(read({"top1": scaled(0.5)})), one_study(log)
+    ranges = {split: selection.top1_range(of_two, split) for split in ("training", "test")}
+    assert ranges["test"] == selection.top1_range(of_two, "validation")
+    assert ranges["training"] != ranges["test"]
+    assert ranges == {split: selection.top1_range(of_one, split) for split in ranges}
+
+
+def test_groups_of_too_few_points_and_empty_panels_are_left_out(
+    read: Callable[..., Log],
+    answered: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answered("law", "sport", "sport")
+    log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
+    assert selection.answer_panels(one_study(log)) == {}
+    monkeypatch.setattr(selection, "FEWEST", 2)
+    by_domain = selection.answer_panels(one_study(log))["top-1 by domain"]
+    assert set(by_domain["group"]) == {"sport"}
+    monkeypatch.setattr(selection, "FEWEST", 1)
+    monkeypatch.setattr(selection, "MOST_GROUPS", 1)
+    by_domain = selection.answer_panels(one_study(log))["top-1 by domain, the largest 1"]
+    assert set(by_domain["group"]) == {"sport"}
