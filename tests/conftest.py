@@ -1,6 +1,7 @@
 """What the tests of both packages share: a tiny encoder, small corpora, the real data's place."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the real corpus and logs are not at {folder}")
     return folder
+
+
+@pytest.fixture
+def call(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """A function that runs a program by its `main`: (exit status, standard output, error)."""
+
+    def run(main: Callable[[], object], *arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["program", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return int(ended.value.code or 0), *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

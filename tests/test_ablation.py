@@ -134,15 +134,11 @@ def test_a_run_that_was_stopped_ends_all(
     ],
 )
 def test_a_wrong_flag_is_named_before_anything_runs(
-    flags: str, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    flags: str, line: str, call: Callable[..., tuple[int, str, str]]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["ablation", flags])
-    with pytest.raises(SystemExit) as ended:
-        ablation.main()
-    assert ended.value.code == 2
-    printed = capsys.readouterr()
-    assert line in printed.err
-    assert printed.out == ""
+    status, printed, complaint = call(ablation.main, flags)
+    assert (status, printed) == (2, "")
+    assert line in complaint
 
 
 def test_other_flags_make_another_name() -> None:

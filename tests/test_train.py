@@ -90,17 +90,9 @@ BROKEN_CORPORA = {
 }
 
 
-def run(monkeypatch, capsys, *arguments):
-    """(exit status, standard error) of `train` with these arguments."""
-    monkeypatch.setattr(sys, "argv", ["train", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    return exit_.value.code, capsys.readouterr().err
-
-
 @pytest.mark.parametrize(("command", "line"), WRONG_INVOCATIONS)
-def test_a_wrong_invocation_is_one_line_and_status_2(monkeypatch, capsys, command, line):
-    status, printed = run(monkeypatch, capsys, *command.split())
+def test_a_wrong_invocation_is_one_line_and_status_2(call, command, line):
+    status, _, printed = call(train.main, *command.split())
     assert status == 2
     assert line in printed
     assert printed.startswith("train: ")
@@ -109,7 +101,7 @@ def test_a_wrong_invocation_is_one_line_and_status_2(monkeypatch, capsys, comman
 
 @pytest.mark.parametrize("case", BROKEN_CORPORA)
 def test_a_broken_corpus_is_one_line_that_names_the_path_and_status_1(
-    monkeypatch, capsys, write_corpus, tmp_path, case
+    call, write_corpus, tmp_path, case
 ):
     files, line = BROKEN_CORPORA[case]
     if "" in files:
@@ -117,9 +109,7 @@ def test_a_broken_corpus_is_one_line_that_names_the_path_and_status_1(
     else:
         write_corpus(files)
     logs = tmp_path / "logs"
-    status, printed = run(
-        monkeypatch, capsys, f"--data_dir={tmp_path / 'corpus'}", f"--log_dir={logs}"
-    )
+    status, _, printed = call(train.main, f"--data_dir={tmp_path / 'corpus'}", f"--log_dir={logs}")
     assert status == 1
     assert line in printed
     assert str(tmp_path) in printed
@@ -127,21 +117,17 @@ def test_a_broken_corpus_is_one_line_that_names_the_path_and_status_1(
     assert not logs.exists()
 
 
-def test_a_value_of_several_lines_is_shown_in_one(monkeypatch, capsys):
-    status, printed = run(monkeypatch, capsys, "--run_id=a\nb\x1b[31m")
+def test_a_value_of_several_lines_is_shown_in_one(call):
+    status, _, printed = call(train.main, "--run_id=a\nb\x1b[31m")
     assert (status, printed.count("\n")) == (2, 1)
     assert r"--run_id=a\nb\x1b[31m does not fit" in printed
 
 
 @pytest.mark.parametrize("flag", ["data_dir", "log_dir", "encoder", "init_from"])
-def test_a_path_too_long_for_the_system_is_one_line(
-    tiny_encoder, tmp_path, monkeypatch, capsys, flag
-):
+def test_a_path_too_long_for_the_system_is_one_line(tiny_encoder, tmp_path, call, flag):
     flags = {"encoder": tiny_encoder, "max_length": 24, "log_dir": tmp_path / "l"}
     flags |= {"checkpoint_dir": tmp_path / "c", flag: tmp_path / ("x" * 300)}
-    status, printed = run(
-        monkeypatch, capsys, *(f"--{name}={value}" for name, value in flags.items())
-    )
+    status, _, printed = call(train.main, *(f"--{name}={value}" for name, value in flags.items()))
     assert (status, printed.count("\n")) == (1, 1), printed
     assert "xxx" in printed
 
@@ -159,11 +145,8 @@ def test_help_and_a_mistyped_flag_answer_without_loading_torch(argument, status)
     assert answer.stdout.splitlines()[-1] == f"{status} False"
 
 
-def test_the_help_lists_every_flag(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["train", "--help"])
-    with pytest.raises(SystemExit):
-        train.main()
-    printed = capsys.readouterr().out
+def test_the_help_lists_every_flag(call):
+    _, printed, _ = call(train.main, "--help")
     assert all(f"--{name}=" in printed for name in Config.model_fields)
 
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from analysis import report
 from analysis.readers.unfinished import LOCKS
 from analysis.schema import Log
@@ -16,17 +14,14 @@ from analysis.schema import Log
 def test_the_command_writes_one_file_and_says_where(
     read_runs: Callable[..., Log],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    call: Callable[..., tuple[int, str, str]],
 ) -> None:
     read_runs({})
     out = tmp_path / "results"
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path), f"--out={out}"])
-    with pytest.raises(SystemExit) as ended:
-        report.main()
-    assert not ended.value.code
+    status, printed, _ = call(report.main, tmp_path, f"--out={out}")
+    assert status == 0
     assert [path.name for path in out.iterdir()] == ["report.html"]
-    assert f"wrote {out / 'report.html'}" in capsys.readouterr().out
+    assert f"wrote {out / 'report.html'}" in printed
 
 
 def test_watching_waits_for_a_log_writes_pages_and_ends_with_a_whole_one(
@@ -73,10 +68,8 @@ def wait_for(text: str, path: Path, process: subprocess.Popen[str]) -> None:
 
 
 def test_watching_what_does_not_exist_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path / "lgos"), "--watch"])
-    with pytest.raises(SystemExit) as ended:
-        report.main()
-    assert ended.value.code == 1
-    assert "lgos: no such file or folder" in capsys.readouterr().err
+    status, _, printed = call(report.main, tmp_path / "lgos", "--watch")
+    assert status == 1
+    assert "lgos: no such file or folder" in printed

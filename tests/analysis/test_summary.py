@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,14 +8,14 @@ from figure_reading import INTERRUPTED
 from analysis import summary
 from analysis.schema import Log
 
+Call = Callable[..., tuple[int, str, str]]
+
 
 def test_the_files_have_every_run(
-    read_runs: Callable[..., Log], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    read_runs: Callable[..., Log], tmp_path: Path, call: Call
 ) -> None:
     read_runs(*({"seed": seed} for seed in range(3)))
-    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        summary.main()
+    call(summary.main, tmp_path)
     csv = pl.read_csv(tmp_path / "plots" / "summary.csv")
     assert csv["level"].to_list() == ["configuration", "run", "run", "run"]
     assert csv["best_validation"].to_list() == pytest.approx([0.375] * 4)
@@ -27,60 +26,46 @@ def test_the_files_have_every_run(
 def test_the_command_prints_and_writes_beside_the_logs(
     read_runs: Callable[..., Log],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
 ) -> None:
     read_runs({})
-    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path)])
-    with pytest.raises(SystemExit) as ended:
-        summary.main()
-    assert not ended.value.code
+    status, printed, _ = call(summary.main, tmp_path)
+    assert status == 0
     assert sorted(path.name for path in (tmp_path / "plots").iterdir()) == [
         "summary.csv",
         "summary.md",
         "summary.tex",
     ]
-    assert "37.5" in capsys.readouterr().out
+    assert "37.5" in printed
 
 
 def test_it_says_what_plot_says_of_studies_that_differ_in_one_setting(
     read_runs: Callable[..., Log],
     answered: Callable[..., None],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
 ) -> None:
     read_runs(*(INTERRUPTED | {"config": {"lr": lr}} for lr in (0.5, 0.25)))
     answered("law", "sport")
-    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path)])
-    with pytest.raises(SystemExit):
-        summary.main()
+    _, printed, _ = call(summary.main, tmp_path)
     assert (
-        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points"
-        in capsys.readouterr().out
+        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points" in printed
     )
 
 
-def test_a_wrong_flag_answers_before_any_work(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path / "absent"), "--ouf=x"])
-    with pytest.raises(SystemExit) as ended:
-        summary.main()
-    assert ended.value.code == 2
-    assert "did you mean --out?" in capsys.readouterr().err
+def test_a_wrong_flag_answers_before_any_work(tmp_path: Path, call: Call) -> None:
+    status, _, printed = call(summary.main, tmp_path / "absent", "--ouf=x")
+    assert status == 2
+    assert "did you mean --out?" in printed
 
 
 def test_a_folder_that_cannot_be_written_is_named(
     read_runs: Callable[..., Log],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    call: Call,
 ) -> None:
     read_runs({})
     (tmp_path / "file").write_text("in the way")
-    monkeypatch.setattr(sys, "argv", ["summary", str(tmp_path), f"--out={tmp_path / 'file'}"])
-    with pytest.raises(SystemExit) as ended:
-        summary.main()
-    assert ended.value.code == 1
-    assert f"{tmp_path / 'file'}: cannot make this folder" in capsys.readouterr().err
+    status, _, printed = call(summary.main, tmp_path, f"--out={tmp_path / 'file'}")
+    assert status == 1
+    assert f"{tmp_path / 'file'}: cannot make this folder" in printed

@@ -1,6 +1,6 @@
 """What `biencoder convert` prints."""
 
-import sys
+from functools import partial
 
 import pytest
 
@@ -8,16 +8,9 @@ from biencoder.__main__ import main
 
 
 @pytest.fixture
-def convert(monkeypatch, capsys):
+def convert(call):
     """A function that runs `biencoder convert`: (exit status, standard output, error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["biencoder", "convert", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return exit_.value.code or 0, *capsys.readouterr()
-
-    return call
+    return partial(call, main, "convert")
 
 
 def test_what_was_read_and_written_is_told(convert, tmp_path):

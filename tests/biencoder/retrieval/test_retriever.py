@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 from dataclasses import replace
+from functools import partial
 
 import ir_measures
 import numpy as np
@@ -54,16 +55,9 @@ def saved(run):
 
 
 @pytest.fixture
-def command(run, monkeypatch, capsys):
+def command(run, call):
     """A function that runs the `biencoder` program: (exit status, standard output, error)."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["biencoder", *arguments])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        return exit_.value.code or 0, *capsys.readouterr()
-
-    return call
+    return partial(call, main)
 
 
 def embeddings_of(saved, texts):
