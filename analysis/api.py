@@ -106,7 +106,7 @@ def plot_loss(
     """
     results = _of(log, study)
     looks = _styles(results)
-    _check(configuration, looks)
+    _check(configuration, results.by_configuration["configuration"])
     of_one = results.losses.filter(configuration=configuration)
     return loss.plot_loss(of_one, looks[configuration], ax)
 
@@ -131,9 +131,9 @@ def _of(log: Log, study: str | None) -> Results:
 
 
 def _styles(results: Results) -> dict[str, Style]:
-    return styles(results.by_configuration)
+    return styles(results.by_run)
 
 
-def _check(value: str, names: Collection[str]) -> None:
+def _check(value: str, names: Collection[str] | pl.Series) -> None:
     if value not in names:
         raise AnalysisError(f"{value!r}: name one of {', '.join(names)}")

@@ -115,8 +115,7 @@ def _controls(every: Sequence[Results]) -> str:
     """Write the boxes that switch variants and studies on and off."""
     keys: dict[str, Key] = {}
     for results in every:
-        of = variants(results.by_configuration)
-        for key in legend(styles(results.by_configuration), of):
+        for key in legend(styles(results.by_run), variants(results.by_run)):
             keys.setdefault(str(key.variant), key)
     of_variants = (
         box("variant", variant, f"{glyph(key)} {safe(variant)}") for variant, key in keys.items()
@@ -161,7 +160,7 @@ def _study(results: Results) -> Iterator[str]:
     yield from _errors(results, of)
     yield "<h3>Health</h3>"
     yield _checks(results.curve_checks, f"{slug}-health")
-    yield bullets(notes.of_study(results), small=True)
+    yield bullets([*notes.of_study(results), *_broken(results.log.rejected)], small=True)
 
 
 def _run_marks(runs: pl.DataFrame) -> list[Marks]:
@@ -218,15 +217,20 @@ def _differences(every: Sequence[Results]) -> str:
 
 
 def _noted(log: Log) -> str:
-    """List the notes of the readers, the broken lines, and the warnings in the logs."""
-    broken = [
-        f"{source}, line {line}: {reason}; left out" for source, line, reason in log.rejected.rows()
-    ]
+    """List the notes of the readers, broken lines of no study, and the warnings in the logs."""
+    other = log.rejected.join(log.runs, on="source", how="anti", maintain_order="left")
     warned = [
         f"{row['run_id']}, epoch {row['epoch']}: {row['message']}; {row['action']}"
         for row in log.warnings.iter_rows(named=True)
     ]
-    return bullets([*log.notes, *broken, *warned] or ["Nothing."])
+    return bullets([*log.notes, *_broken(other), *warned] or ["Nothing."])
+
+
+def _broken(rejected: pl.DataFrame) -> list[str]:
+    """Say which lines of logs could not be read, a line each."""
+    return [
+        f"{source}, line {line}: {reason}; left out" for source, line, reason in rejected.rows()
+    ]
 
 
 def _run(run: dict[str, Any]) -> str:

@@ -127,6 +127,7 @@ def _of_runs(log: Log, runs: pl.DataFrame) -> Log:
         log,
         runs=runs.with_columns(configuration=pl.Series(_configurations(runs), dtype=pl.String)),
         metrics=log.metrics.join(only, on="run_id", how="semi"),
+        rejected=log.rejected.join(runs, on="source", how="semi", maintain_order="left"),
         warnings=log.warnings.join(only, on="run_id", how="semi"),
         predictions=log.predictions.join(only, on="run_id", how="semi"),
     )

@@ -255,17 +255,22 @@ def test_every_table_scrolls_within_its_own_container(read: Callable[..., Log]) 
     assert page.count("<table") == page.count('<div class="scroll" tabindex="0">')
 
 
-def test_broken_lines_and_notes_of_the_readers_are_told(
+def test_a_broken_line_stands_under_its_study_and_notes_of_the_readers_below_all(
     read: Callable[..., Log], tmp_path: Path
 ) -> None:
-    read({})
+    read({}, {"config": {"data_dir": "there"}})
     path = tmp_path / "r0.jsonl"
+    of_none = tmp_path / "none.jsonl"
+    of_none.write_text('{"run_id": "none"}\n', encoding="utf-8")  # of no event
     lines = path.read_text(encoding="utf-8").splitlines()
     lines[5] = lines[5][:20]
     path.write_text("\n".join(lines) + '\n{"torn', encoding="utf-8")
-    text = Tags(page_of(logs.read([path]))).text
-    assert f"{path}, line 6: " in text
-    assert "torn" in text
+    page = without_scripts(page_of(logs.read([tmp_path])))
+    here, there, rest = (Tags(part).text for part in page.split("</section>"))
+    assert f"{path}, line 6: " in here
+    assert f"{path}, line 6: " not in there + rest
+    assert f"{of_none}, line 1: " in rest
+    assert "torn" in rest
 
 
 def test_legacy_logs_have_no_config_and_say_so(

@@ -87,19 +87,20 @@ def test_equal_numbers_are_equal_however_they_are_written() -> None:
     assert len(named(decided(margin=1), decided(margin=1.0))) == 1
 
 
-def test_each_study_has_its_own_runs_metrics_warnings_and_predictions_alone() -> None:
-    log = logged(decided(lr=1), decided(lr=2))
+def test_each_study_has_its_own_runs_metrics_lines_warnings_and_predictions_only() -> None:
+    log = logged(decided(lr=1) | {"source": "r0.jsonl"}, decided(lr=2) | {"source": "r1.jsonl"})
     of_both = {"run_id": ["r0", "r1"]}
     log = Log(
         log.runs,
         pl.DataFrame(of_both),
-        log.rejected,
+        pl.DataFrame({"source": ["r0.jsonl", "r1.jsonl"]}),
         pl.DataFrame(of_both),
         predictions=pl.DataFrame(of_both),
     )
     for study, run in zip(studies(log), ("r0", "r1"), strict=True):
         ours = (study.log.runs, study.log.metrics, study.log.warnings, study.log.predictions)
         assert [table["run_id"].to_list() for table in ours] == [[run]] * 4
+        assert study.log.rejected["source"].to_list() == [f"{run}.jsonl"]
 
 
 def test_legacy_logs_and_those_of_two_schemas_are_three_studies_the_newest_first() -> None:
