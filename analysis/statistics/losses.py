@@ -31,7 +31,8 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
     """Average and thin the loss: configuration, metric, epoch, value, low, high.
 
     `runs` and `metrics` have the columns RUNS and METRICS, `by_run` is the table of
-    `measures.per_run`. Parts are times their weights, so that they add up to the loss. Each epoch
+    `measures.per_run`. Parts are times their weights, so that they add up to the loss; those
+    that are always 0 are left out. Each epoch
     is cut into as many equal spans as `LOSS_POINTS` allow, at least one, and `epoch` is the mean
     place of what was logged in a span. `value` is the mean over the counted runs of each run's own
     mean there, from where the last of them begins to where the first ends; between two spans a run
@@ -40,7 +41,9 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
     """
     of_part = ["configuration", "metric"]
     of_run = [*of_part, "run_id"]
-    own = _in_spans(_weighted(runs, metrics).join(_counted(by_run), on="run_id"))
+    logged = _weighted(runs, metrics).join(_counted(by_run), on="run_id")
+    has_weight = (pl.col("metric") == "loss") | (pl.col("value") != 0).any().over(of_part)
+    own = _in_spans(logged.filter(has_weight))
     places = own.group_by(*of_part, "span").agg(pl.col("epoch").mean())
     return (
         places.join(own.select(of_run).unique(), on=of_part)

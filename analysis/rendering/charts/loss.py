@@ -46,31 +46,16 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
     y = {"range": [0, 1.05 * float(str(highest))]}
     x = titled("epochs completed", rangemode="tozero")
     panels = []
-    logged = []
     for name in names:
         ours = losses.filter(configuration=name)
-        parts = [p for p in PARTS if ours.filter(metric=p)["value"].abs().max()]
-        logged += parts
-        traces = [*_loss(ours.filter(metric="loss"), name, looks[name])]
-        traces += [_part(ours.filter(metric=part), part) for part in parts]
-        panels.append(
-            Panel(
-                name,
-                traces,
-                layout(titled("epochs completed", rangemode="tozero"), y),
-                variant=of[name],
-            )
-        )
+        traces = [*_shade(ours.filter(metric="loss"), name, looks[name].color)]
+        traces.append(_line(ours, "loss", color=looks[name].color, width=2.5))
+        traces += [_line(ours, p, color=MUTED, dash=PARTS[p][0], width=1.5) for p in _parts(ours)]
+        panels.append(Panel(name, traces, layout(x, y), variant=of[name]))
     if results.hard_ratios.height:
         ratios = [_ratio(results, name, looks[name], of[name]) for name in names]
         share = {"range": [-0.05, 1.05], "tickformat": ".3~p"}
-        panels.append(
-            Panel(
-                "share of hard negatives",
-                ratios,
-                layout(x, share),
-            )
-        )
+        panels.append(Panel("share of hard negatives", ratios, layout(x, share)))
     ends = losses.filter(metric="loss").group_by("configuration").agg(pl.col("value").last())
     said = ", ".join(f"{n} {v:.3g}" for n, v in ends.sort("configuration").rows())
     sentence = f"At the end: {said}."
@@ -78,34 +63,32 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
         "Thick: the loss, mean over a short span and over runs. Parts are times their weights. "
         "Shade: lowest to highest logged value."
     )
-    legend = [Key(PARTS[p][1], MUTED, LABELS[p]) for p in PARTS if p in logged]
+    legend = [Key(PARTS[p][1], MUTED, LABELS[p]) for p in _parts(losses)]
     return Chart("loss", f"Loss{crowd(results)}", sentence, note, panels, legend)
 
 
-def _loss(line: pl.DataFrame, name: str, look: Style) -> Iterator[Trace]:
-    """Yield the lowest and the highest loss as a shade, then the loss."""
-    epochs, width = numbers(line["epoch"]), {"width": 0}
-    shade: dict[str, Any] = {"mode": "lines", "line": width, "hoverinfo": "skip"}
-    yield trace(name, epochs, numbers(line["low"]), **shade)
-    fill = {"fill": "tonexty", "fillcolor": look.color + "33"}
-    yield trace(name, epochs, numbers(line["high"]), **shade, **fill)
-    yield trace(
-        "loss",
-        epochs,
-        numbers(line["value"]),
-        mode="lines+markers" if line.height <= FEW else "lines",
-        line={"color": look.color, "width": 2.5},
-        hovertemplate=OVER,
-    )
+def _parts(losses: pl.DataFrame) -> list[str]:
+    """List the parts of the loss that were logged."""
+    return [part for part in PARTS if part in losses["metric"]]
 
 
-def _part(line: pl.DataFrame, part: str) -> Trace:
+def _shade(loss: pl.DataFrame, name: str, color: str) -> Iterator[Trace]:
+    """Yield the lowest and the highest loss, and a shade between them."""
+    look: dict[str, Any] = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    fill = {"fill": "tonexty", "fillcolor": color + "33"}
+    yield trace(name, numbers(loss["epoch"]), numbers(loss["low"]), **look)
+    yield trace(name, numbers(loss["epoch"]), numbers(loss["high"]), **look, **fill)
+
+
+def _line(losses: pl.DataFrame, metric: str, **look: Any) -> Trace:
+    """Return the mean of the loss or of a part of it."""
+    line = losses.filter(metric=metric)
     return trace(
-        LABELS[part],
+        LABELS[metric],
         numbers(line["epoch"]),
         numbers(line["value"]),
         mode="lines+markers" if line.height <= FEW else "lines",
-        line={"color": MUTED, "dash": PARTS[part][0], "width": 1.5},
+        line=look,
         hovertemplate=OVER,
     )
 

@@ -78,8 +78,8 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
     }
     for metric, look in looks.items():
         line = loss.filter(pl.col("metric") == metric)
-        if line.is_empty() or (metric != "loss" and line["value"].abs().max() == 0):
-            continue  # not logged, or a part without weight
+        if line.is_empty():
+            continue
         marked: dict[str, Any] = {"marker": "o"} if line.height <= FEW else {}
         if metric == "loss":
             ax.fill_between(
