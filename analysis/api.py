@@ -63,7 +63,7 @@ def plot_effects(
 def plot_curves(
     log: Log, split: str = "test", *, study: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw top-1 of one split against epochs, a line a configuration; returns the axes.
+    """Draw top-1 of one split against epochs, one line per configuration; returns the axes.
 
     Raises `AnalysisError` as `plot_effects` does.
 
@@ -79,7 +79,9 @@ def plot_curves(
 def plot_measure(
     log: Log, measure: str = "last_test", *, study: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw one of `measures.MEASURES`, a row a configuration with its interval; returns the axes.
+    """Draw one of `measures.MEASURES`, one row per configuration with its interval.
+
+    Returns the axes.
 
     Raises `AnalysisError` as `plot_effects` does.
 

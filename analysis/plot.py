@@ -33,7 +33,7 @@ class Options(BaseModel):
         None, description="Folder for the files; unset: plots/ beside the logs."
     )
     smooth: int = Field(
-        1, ge=1, description="Evaluations that a top-1 curve is the mean of; 1 draws it as it is."
+        1, ge=1, description="Evaluations averaged in a top-1 curve; 1 draws it as it is."
     )
     target: float | None = Field(
         None,

@@ -31,7 +31,7 @@ class Options(BaseModel):
     watch: bool = Field(
         False,
         description="Write the page again every few seconds, with the progress of the runs that "
-        "go on; it refreshes itself. Ctrl-C ends it with a whole page.",
+        "are not finished; it refreshes itself. Ctrl-C ends it with a whole page.",
     )
 
 

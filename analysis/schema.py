@@ -1,6 +1,6 @@
 """What is read from a run log, and the tidy tables that the readers make of it.
 
-`LOG_FIELDS` and `CONFIG_FIELDS` list each field of the JSONL run log that is read, a row a field.
+`LOG_FIELDS` and `CONFIG_FIELDS` list the fields of the JSONL run log that are read, a row each.
 `RUNS`, `METRICS`, `REJECTED`, `WARNINGS` and `PREDICTIONS` are the tables that every reader returns
 and that every statistic takes, each a mapping from column to polars type; the rows behind them,
 `RUN_COLUMNS` and so on, say what a column holds. A value that a log does not hold is null, never 0.
@@ -146,7 +146,7 @@ RUN_COLUMNS = (
     Column("layernorm", pl.Boolean, "LayerNorm is on"),
     Column("relu", pl.Boolean, "ReLU is on"),
     Column("seed", pl.Int64, "seed of the run"),
-    Column("hard_ratio_step", pl.Float64, "change of the share of hard negatives an epoch"),
+    Column("hard_ratio_step", pl.Float64, "change of the share of hard negatives per epoch"),
     Column(
         "status",
         pl.String,

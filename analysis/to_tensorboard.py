@@ -1,4 +1,4 @@
-"""Writes runs as TensorBoard event files, a folder a run.
+"""Writes runs as TensorBoard event files, one folder per run.
 
 python -m analysis.to_tensorboard logs/                       # into logs/plots/tensorboard
 python -m analysis.to_tensorboard logs/ --out=runs            # again, and grown logs are added to
@@ -34,7 +34,7 @@ class Options(BaseModel):
 
 
 def _convert(options: Options) -> None:
-    """Read, write a file a run, say where."""
+    """Read, write one file per run, say where."""
     log = logs.read(options.paths)
     output.warn(text.reader_notes(log))
     out = options.out or output.folder(options.paths, None) / "tensorboard"

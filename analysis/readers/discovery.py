@@ -94,7 +94,7 @@ def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
             elif match.is_file():  # neither pipe nor device
                 yield _File(match, named=False)
     elif path.exists():
-        raise AnalysisError(f"{given}: no regular file and no folder")
+        raise AnalysisError(f"{given}: neither a regular file nor a folder")
     else:
         raise AnalysisError(f"{given}: no such file or folder")
 

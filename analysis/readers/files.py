@@ -13,7 +13,7 @@ def fault(path: Path) -> str | None:
     """Say why a file must not be read; None where it may. Raises `OSError` as `Path.stat` does."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
-        return "no regular file"
+        return "not a regular file"
     if status.st_size > LARGEST:
         return f"{status.st_size / 1e9:.1f} GB, more than the {LARGEST / 1e9:.1f} GB that are read"
     return None

@@ -175,7 +175,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
     ]
     doubts += [
         pl.when(~pl.col(name).is_in(WORDS[name])).then(
-            pl.lit(f"{name} is none of {', '.join(WORDS[name])}")
+            pl.lit(f"{name} is not one of {', '.join(WORDS[name])}")
         )
         if name in WORDS
         else pl.when(pl.col(name) < 0).then(pl.lit(f"{name} is negative"))

@@ -106,7 +106,7 @@ def _fault(logs: Iterable[Log]) -> str:
             return note
         for source, line, reason in log.rejected.rows():
             return f"{source}, line {line}: {reason}"
-    return "nothing is in them"
+    return "they hold nothing"
 
 
 def _batches(paths: Sequence[Path]) -> list[list[Path]]:

@@ -22,14 +22,14 @@ def size_in_memory(data: bytes) -> int:
     """
     try:
         if data[:4] != b"PAR1" or data[-4:] != b"PAR1":
-            raise ValueError("no Parquet file")
+            raise ValueError("not a Parquet file")
         size = int.from_bytes(data[-8:-4], "little")
         footer = _struct(iter(data[-8 - size : -8]))
         columns = [column for group in footer[_ROW_GROUPS] for column in group[_COLUMNS]]
         told = [column[_META_DATA] for column in columns]
         return sum(meta[_UNCOMPRESSED] + _BYTES_A_VALUE * meta[_VALUES] for meta in told)
     except (StopIteration, LookupError, TypeError, RecursionError):
-        raise ValueError("no whole Parquet file") from None
+        raise ValueError("not a whole Parquet file") from None
 
 
 def _struct(data: Iterator[int]) -> dict[int, Any]:
@@ -61,7 +61,7 @@ def _value(data: Iterator[int], kind: int) -> Any:
         return [_value(data, kind) for _ in range(length)]
     if kind == 12:
         return _struct(data)
-    raise ValueError("no whole Parquet file")
+    raise ValueError("not a whole Parquet file")
 
 
 def _integer(data: Iterator[int]) -> int:

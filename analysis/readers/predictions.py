@@ -1,7 +1,7 @@
 """Reads `<log>.predictions.parquet`: what a run answered to every single point.
 
-`train` writes such a file beside each JSONL log when it has finished: a row a point of every split,
-as the weights of the last epoch answer it. `logs.read` reads them into `Log.predictions`.
+`train` writes such a file beside each JSONL log when it has finished: one row per point of every
+split, as the weights of the last epoch answer it. `logs.read` reads them into `Log.predictions`.
 """
 
 import hashlib
@@ -43,19 +43,19 @@ ADDED: Schema = {"epoch": pl.Int64, "cluster": pl.Int64}
 _FLAWS = {
     "a value is missing": pl.any_horizontal(pl.all().exclude("rescored_rank", *ADDED).is_null()),
     "a pair_id is not domain/title/stance/number": ~pl.col("pair_id").str.contains(_PAIR_ID + "$"),
-    "an answer is no counter or point of a pair": (
+    "an answer is not a counter or point of a pair": (
         ~pl.col("answer").str.contains(_PAIR_ID + "/(counter|point)$")
     ),
     "candidates and scores differ in number": (
         pl.col("candidates").list.len() != pl.col("scores").list.len()
     ),
-    "a split is none of training, validation and test": ~pl.col("split").is_in(SPLITS),
+    "a split is not training, validation or test": ~pl.col("split").is_in(SPLITS),
     "a rank, a length or an epoch is out of range": (
         (pl.min_horizontal("nearest_rank", "rescored_rank") < 1)
         | (pl.col("rescored_rank") > pl.col("candidates").list.len())
         | (pl.min_horizontal("point_words", "epoch") < 0)
     ).fill_null(False),
-    "a pair comes twice": pl.struct("split", "pair_id").is_duplicated(),
+    "a pair occurs twice": pl.struct("split", "pair_id").is_duplicated(),
     "rescored_rank and scores disagree on an answer": (
         pl.col("hit") != (pl.col("answer") == pl.col("pair_id") + "/counter")
     ),
@@ -116,7 +116,7 @@ def read_file(path: Path, run_id: str, checksum: str | None, logged: pl.DataFram
     try:
         data = contents(path)
         if checksum not in (None, hashlib.sha256(data).hexdigest()):
-            raise ValueError("its checksum is not the log's: changed or damaged")
+            raise ValueError("its checksum is not the one in the log: changed or damaged")
         table = _answers(data, run_id)
         flaw = next(_flaws(table, logged), None)
     except AnalysisError as error:
@@ -135,8 +135,8 @@ def _missing_note(run_ids: Sequence[str]) -> Iterator[str]:
     if run_ids:
         more = f" and {len(run_ids) - 3:,} more" if len(run_ids) > 3 else ""
         yield (
-            f"no predictions beside the logs of {', '.join(run_ids[:3])}{more}: these runs are in "
-            "no effect on validation and test"
+            f"no predictions beside the logs of {', '.join(run_ids[:3])}{more}: these runs are "
+            "left out of the effects on validation and test"
         )
 
 
@@ -192,4 +192,4 @@ def _flaws(table: pl.DataFrame, logged: pl.DataFrame) -> Iterator[str]:
         )
     )
     if other.height:
-        yield "its hits are not those of the log"
+        yield "its hits differ from those in the log"

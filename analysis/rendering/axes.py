@@ -40,7 +40,7 @@ def draw_line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look
 
 def smoothing_note(smooth: int) -> str:
     """Say in a note that lines are smoothed; nothing where they are not."""
-    return f" Means of {smooth} evaluations, raw thin behind." if smooth > 1 else ""
+    return f" Means of {smooth} evaluations, the raw curve thin behind." if smooth > 1 else ""
 
 
 def label_epochs(ax: "Axes") -> None:

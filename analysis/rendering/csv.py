@@ -19,12 +19,12 @@ def summary_csv(every: Sequence[Results]) -> str:
 
 
 def effects_csv(every: Sequence[Results]) -> str:
-    """Write EFFECTS, a row an effect."""
+    """Write EFFECTS, one row per effect."""
     return _csv((results, results.effects) for results in every)
 
 
 def diagnosis_csv(every: Sequence[Results]) -> str:
-    """Write ERROR_ANALYSIS, a row a group of points."""
+    """Write ERROR_ANALYSIS, one row per group of points."""
     return _csv((results, results.error_analysis) for results in every)
 
 

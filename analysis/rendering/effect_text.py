@@ -11,7 +11,7 @@ from analysis.statistics.effects import Effect
 LEVEL = 0.05
 
 NOTHING = (
-    "No effect on test can be estimated: that takes predictions of two variants that differ in one "
+    "No effect on test can be estimated: that needs predictions of two variants that differ in one "
     "factor and share a seed."
 )
 
@@ -22,7 +22,7 @@ def answer(effects: pl.DataFrame) -> str:
     if not on_test:
         return NOTHING
     if all(effect["p_holm"] is None for effect in on_test):
-        return f"On test, effects are described and not tested: {_why_not(on_test[0])}."
+        return f"On test, effects are described but not tested: {_why_not(on_test[0])}."
     shown = [effect for effect in on_test if is_shown(effect)]
     tested = [effect for effect in on_test if effect["p_holm"] is not None]
     rest = [effect["effect"] for effect in tested if not is_shown(effect)]
@@ -82,15 +82,15 @@ def _sentence(effect: dict[str, Any]) -> str:
     sure = _p(effect["p_holm"])
     verdict = "an effect" if is_shown(effect) else "no effect shown"
     return (
-        f"{head}, {verdict} ({sure} after Holm; {effect['seeds']} seeds); beyond "
-        f"{100 * effect['excluded_beyond']:.1f} points it is excluded; the least that such an "
-        f"experiment would see is {100 * effect['least_effect']:.1f}."
+        f"{head}, {verdict} ({sure} after Holm; {effect['seeds']} seeds); effects beyond "
+        f"{100 * effect['excluded_beyond']:.1f} points are excluded; the smallest that such an "
+        f"experiment would detect is {100 * effect['least_effect']:.1f}."
     )
 
 
 def _why_not(effect: dict[str, Any]) -> str:
     """Say why an effect has no test."""
-    return "there is one seed" if effect["seeds"] == 1 else "the answers do not vary"
+    return "there is only one seed" if effect["seeds"] == 1 else "the answers do not vary"
 
 
 def _listed(words: list[str]) -> str:

@@ -207,7 +207,7 @@ def rest(log: Log, every: Sequence[Results]) -> str:
 
 
 def _differences(every: Sequence[Results]) -> str:
-    """Write the settings in which studies differ, a row a setting, a column a study."""
+    """Write the settings in which studies differ, one row per setting, one column per study."""
     settings = [results.study.settings for results in every]
     fields = dict.fromkeys(field for own in settings for field in own)
     varying = [f for f in fields if len({own.get(f) for own in settings}) > 1]

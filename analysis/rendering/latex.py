@@ -42,7 +42,7 @@ def summary_latex(every: Sequence[Results]) -> str:
 
 
 def _effect_rows(results: Results) -> list[list[str]]:
-    """Write a row an effect: points with interval on each measure, and Holm's p on test."""
+    """Write one row per effect: points with interval on each measure, and Holm's p on test."""
     found = [["points of top-1", *MEASURED, "p (Holm, test)"]]
     for name in results.effects["effect"].unique(maintain_order=True):
         of = {row["measure"]: row for row in results.effects.filter(effect=name).to_dicts()}

@@ -24,7 +24,8 @@ def legacy_text(log: Log) -> str:
     losses = log.metrics.filter(pl.col("event") == "step", pl.col("metric") == "loss")
     length = lengths(log.runs, log.metrics)["length"].drop_nulls().first()
     if not isinstance(length, int):
-        raise AnalysisError(f"{log.runs['source'].item()}: tells no number of steps an epoch")
+        source = log.runs["source"].item()
+        raise AnalysisError(f"{source}: does not say how many steps an epoch has")
 
     lines = ["开始初始化获取负样本的下标"]
     for (epoch,), ends in shares.sort("epoch").group_by("epoch", maintain_order=True):

@@ -14,14 +14,18 @@ def of_study(results: Results) -> list[str]:
     if left_out:
         shown = ", ".join(printable(str(run)) for run in left_out[:3])
         more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        found.append(f"Not counted: {shown}{more}: unfinished, or another run has its seed.")
+        found.append(f"Not counted: {shown}{more}: unfinished, or another run has the same seed.")
     counted = results.by_configuration.select("configuration", "seeds")
     if results.study.format != "legacy" and 1 < counted.height < len(VARIANTS):
         absent = ", ".join(sorted(set(VARIANTS) - set(counted["configuration"])))
-        found.append(f"No run of {absent} counts: effects are at one level of the other factor.")
+        found.append(
+            f"No run of {absent} counts: effects are given at one level of the other factor."
+        )
     if counted["seeds"].n_unique() > 1:
         seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
-        found.append(f"Unequal seeds ({seeds}): an effect is over those that its variants share.")
+        found.append(
+            f"Unequal seeds ({seeds}): an effect is over the seeds that its variants share."
+        )
     answers = results.log.predictions.join(
         results.by_run.filter("counted"), on="run_id", how="semi"
     )
@@ -31,7 +35,7 @@ def of_study(results: Results) -> list[str]:
         found.append(f"Runs answered different points of {split}: no effect is estimated there.")
     if results.effects.height and answers["cluster"].null_count():
         found.append(
-            "Points are clustered by debate title alone: the predictions name no clusters, and are "
-            "of the epoch that validation chose."
+            "Points are clustered by debate title only: the predictions hold no clusters, and are "
+            "those of the epoch that validation chose."
         )
     return found

@@ -83,7 +83,7 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def listing(written: Sequence[Path]) -> list[str]:
-    """Say what was written: a line a folder, of many the first, with the names of its files."""
+    """Say what was written: one line per folder, of many the first, with the names of its files."""
     by_folder: dict[Path, list[str]] = {}
     for path in written:
         by_folder.setdefault(path.parent, []).append(path.name)

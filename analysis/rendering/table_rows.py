@@ -35,7 +35,7 @@ LONGEST_NAME = 34
 UNSEEN_HEADINGS = {"validation": "best validation, unseen %", "test": "test there, unseen %"}
 
 CURVE = "v(e) is the validation top-1 after e epochs."
-UNSEEN_NOTE = "unseen: over the points of which training held no text; (hits of n)."
+UNSEEN_NOTE = "unseen: over the points whose texts are not in training (hits of n)."
 POOLS_HEADING = "Top-1 in each pool of candidates, at the last epoch"
 NOTATION = (
     "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
@@ -75,7 +75,7 @@ def target_heading(by_run: pl.DataFrame) -> str:
 def configuration_rows(
     results: Results, measures: Sequence[str] = tuple(MEASURES), whole: bool = True
 ) -> list[list[str]]:
-    """Write a row a configuration: mean ± standard deviation.
+    """Write one row per configuration: mean ± standard deviation.
 
     `whole`: with its interval, the number of runs that do not count, and names of any length.
     """
@@ -122,7 +122,7 @@ def pool_rows(table: pl.DataFrame) -> list[list[str]]:
 
 
 def error_rows(table: pl.DataFrame) -> list[list[str]]:
-    """Write ERROR_ANALYSIS of one split: a row a group, a column a configuration."""
+    """Write ERROR_ANALYSIS of one split: one row per group, one column per configuration."""
     names = table["configuration"].unique(maintain_order=True).to_list()
     found = [[f"{table['split'][0]} %", "", "n", *names]]
     for (aspect, group), cells in table.group_by("aspect", "group", maintain_order=True):

@@ -1,4 +1,4 @@
-"""Computes top-1 against epochs: a curve a run, and a mean with a band a configuration."""
+"""Computes top-1 against epochs: one curve per run, and one mean with a band per configuration."""
 
 import polars as pl
 

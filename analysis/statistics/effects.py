@@ -67,7 +67,7 @@ def effects(
     """Estimate each contrast, in order; none where there is no seed or no query.
 
     `values`: answers to queries, [C, S, Q] for cells, seeds and queries, with the cluster of each
-    query, [Q]; or, without clusters, a number a run, [C, S], which seeds alone make uncertain.
+    query, [Q]; or, without clusters, one number per run, [C, S], which seeds alone make uncertain.
     Every cell has the same seeds and queries in one order.
     """
     figures = np.asarray(values, dtype=np.float64)
@@ -127,7 +127,7 @@ def holm(values: Sequence[float | None]) -> list[float | None]:
 def _by_cluster(values: Array, clusters: Labels | None) -> tuple[Array, Labels]:
     """Sum over the queries of each cluster: [C, S, G], and the queries of each, [G].
 
-    A number a run is taken for a single query, whose part of the variance is then 0.
+    One number per run is taken for a single query, whose part of the variance is then 0.
     """
     if clusters is None:
         return values[..., None], np.ones(1, dtype=np.int64)

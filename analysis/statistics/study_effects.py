@@ -6,7 +6,7 @@ from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
-#: What effects are estimated on: the answers to two splits, and a number a run.
+#: What effects are estimated on: the answers to two splits, and one number per run.
 MEASURED = ("validation", "test", "area")
 
 #: One row an effect. Numbers are shares: 0.01 is a point.
@@ -22,8 +22,8 @@ EFFECTS = types(
         Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
         Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
         Column("seeds", pl.Int64, "seeds that all cells share"),
-        Column("queries", pl.Int64, "points; null: a number a run"),
-        Column("clusters", pl.Int64, "clusters of points; null: a number a run"),
+        Column("queries", pl.Int64, "points; null: one number per run"),
+        Column("clusters", pl.Int64, "clusters of points; null: one number per run"),
     )
 )
 

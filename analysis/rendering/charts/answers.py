@@ -27,7 +27,7 @@ from analysis.statistics.results import Results
 
 
 def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
-    """Chart a row a group of points, a mark with its 95 % interval a configuration."""
+    """Chart one row per group of points, a mark with its 95 % interval a configuration."""
     of, split = variants(results.drawn), results.shown_errors["split"][0]
     untrained = results.untrained.filter(split=split)["value"]
     panels = []

@@ -31,7 +31,7 @@ LETTERS = 34
 
 
 def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
-    """Chart a panel a measure, a row a configuration: mean with 95 % interval, runs as dots."""
+    """Chart one panel per measure, one row per configuration: mean, 95 % interval, runs as dots."""
     untrained = results.untrained.filter(split="test")["value"]
     rows: dict[str, Any] = {
         "type": "category",

@@ -34,7 +34,7 @@ AFTER = " after %{x:.3~g} epochs<extra></extra>"
 
 
 def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
-    """Chart a panel a split: a line a configuration, a thin one a run, the untrained encoder."""
+    """Chart one panel per split: configurations, thin lines for runs, the untrained encoder."""
     of = variants(results.drawn)
     panels = []
     for split in SPLITS:

@@ -21,12 +21,12 @@ from analysis.statistics.study_effects import MEASURED
 
 LEGEND = [
     Key("●", SHOWN, "shown on test"),
-    Key("●", NOT_SHOWN, "not shown, or described alone"),
+    Key("●", NOT_SHOWN, "not shown, or only described"),
 ]
 
 
 def effects_chart(results: Results) -> Chart:
-    """Chart a panel for validation, test and area, a row an effect, in points of top-1."""
+    """Chart a panel for validation, test and area, one row per effect, in points of top-1."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
     rows: dict[str, Any] = {

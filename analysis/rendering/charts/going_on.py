@@ -14,7 +14,7 @@ FEW = 30
 
 
 def going_on_chart(progress: pl.DataFrame, metrics: pl.DataFrame) -> Chart:
-    """Chart a line a run of PROGRESS, in the colour of its variant.
+    """Chart one line per run of PROGRESS, in the colour of its variant.
 
     `metrics` is the table of `epochs.with_fractions`.
     """

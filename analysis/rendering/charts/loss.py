@@ -36,7 +36,7 @@ OVER = "%{fullData.name}: %{y:.4~g} after %{x:.3~g} epochs<extra></extra>"
 
 
 def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
-    """Chart a panel a configuration, and one for the share of hard negatives of all."""
+    """Chart one panel per configuration, and one for the share of hard negatives of all."""
     of = variants(results.drawn)
     losses = results.losses.join(
         results.drawn, on="configuration", how="semi", maintain_order="left"

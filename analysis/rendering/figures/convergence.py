@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
-    """Draw a panel a measure, a row a configuration."""
+    """Draw one panel per measure, one row per configuration."""
     ours = results.drawn
     titles = measure_titles(results.by_run)
     figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
@@ -44,7 +44,7 @@ def plot_measure(
     looks: dict[str, Style],
     ax: "Axes | None" = None,
 ) -> "Axes":
-    """Draw one of MEASURES: a row a configuration, its mean with the 95 % interval.
+    """Draw one of MEASURES: one row per configuration, its mean with the 95 % interval.
 
     The tables are those of `per_configuration` and `per_run`; the counted runs stand as small marks
     beneath the mean. Returns the axes.

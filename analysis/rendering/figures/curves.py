@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Figure":
-    """Draw a panel a split, a line a configuration, and the untrained encoder."""
+    """Draw one panel per split, one line per configuration, and the untrained encoder."""
     ours = results.drawn
     lines = results.bands.join(ours, on="configuration", how="semi", maintain_order="left")
     header = 0.85 + 0.3 * legend_rows(ours["configuration"])

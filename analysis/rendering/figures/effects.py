@@ -30,7 +30,7 @@ NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange
 
 
 def effects_figure(results: Results) -> "Figure":
-    """Draw a panel for each of validation, test and area that has effects, a row an effect."""
+    """Draw a panel for each of validation, test and area that has effects, one row per effect."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
     measured = [measure for measure in MEASURED if measure in effects["measure"]]
@@ -48,7 +48,7 @@ def effects_figure(results: Results) -> "Figure":
 
 
 def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" = None) -> "Axes":
-    """Draw EFFECTS of one measure in points: a row a name, a dot with its interval where it is."""
+    """Draw EFFECTS of one measure in points: one row per name, a dot with its interval."""
     ax = ax or new_axes()
     ax.axvline(0, color=MUTED, linewidth=1.2)
     for effect in effects.iter_rows(named=True):

@@ -58,7 +58,7 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
 
 
 def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None" = None) -> "Axes":
-    """Draw shares of ERROR_ANALYSIS: a row a group, a mark and its 95 % interval a configuration.
+    """Draw shares of ERROR_ANALYSIS: one row per group, a mark and interval per configuration.
 
     A rule stands between aspects. Returns the axes.
     """

@@ -26,7 +26,7 @@ LABELS = {
 
 
 def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
-    """Draw a panel a configuration: its loss above, its share of hard negatives below."""
+    """Draw one panel per configuration: its loss above, its share of hard negatives below."""
     ours = results.drawn.join(results.losses, on="configuration", how="semi")
     rows, columns = -(-ours.height // 4), min(4, ours.height)
     figure, (block,) = lay_out_blocks([1.15 + 4.6 * rows])

@@ -132,7 +132,7 @@ def test_predictions_are_checked_again_when_the_log_has_counted_its_hits(
     path.write_text("".join(lines))  # which counts other hits
     found = logs.read([path], cache=cache)
     assert found.predictions.is_empty()
-    assert "not those of the log" in found.notes[0]
+    assert "differ from those in the log" in found.notes[0]
 
 
 def test_of_lines_that_were_read_few_are_kept(resumed: list[bytes], tmp_path: Path) -> None:

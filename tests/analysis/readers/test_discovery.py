@@ -97,8 +97,8 @@ def test_links_to_folders_are_not_followed_and_loops_end(log_folder, tmp_path):
     ("given", "message"),
     [
         ("absent", "absent: no such file or folder"),
-        ("pipe", "pipe: no regular file and no folder"),
-        ("/dev/zero", "/dev/zero: no regular file and no folder"),
+        ("pipe", "pipe: neither a regular file nor a folder"),
+        ("/dev/zero", "/dev/zero: neither a regular file nor a folder"),
         ("*.absent", "*.absent: no file matches this pattern"),
         ("empty", "empty: no run log found, neither JSONL from train nor legacy text"),
     ],

@@ -29,7 +29,7 @@ def test_neither_a_pipe_nor_a_device_is_opened(tmp_path):
     os.mkfifo(pipe := tmp_path / "pipe")
     (device := tmp_path / "zero").symlink_to("/dev/zero")
     for path in (pipe, device):
-        with pytest.raises(AnalysisError, match="no regular file"):
+        with pytest.raises(AnalysisError, match="not a regular file"):
             contents(path)
 
 

@@ -74,8 +74,8 @@ def test_completed_runs_without_predictions_take_one_line(tmp_path, runlog_text)
         text = runlog_text(run_id=f"r{number}", seed=number)
         (tmp_path / f"r{number}.jsonl").write_text(text, encoding="utf-8")
     assert logs.read([tmp_path]).notes == (
-        "no predictions beside the logs of r0, r1, r2 and 6 more: these runs are in no effect on "
-        "validation and test",
+        "no predictions beside the logs of r0, r1, r2 and 6 more: these runs are left out of "
+        "the effects on validation and test",
     )
 
 
@@ -116,10 +116,10 @@ def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, sco
     ("change", "reason"),
     [
         ({"pair_id": pl.lit("law/tax")}, "not domain/title/stance/number"),
-        ({"pair_id": pl.lit(HIT)}, "a pair comes twice"),
+        ({"pair_id": pl.lit(HIT)}, "a pair occurs twice"),
         ({"leaked": pl.lit(None, pl.Boolean)}, "a value is missing"),
         ({"scores": pl.lit([1.0])}, "candidates and scores differ in number"),
-        ({"candidates": pl.lit(["x", "y"])}, "no counter or point of a pair"),
+        ({"candidates": pl.lit(["x", "y"])}, "not a counter or point of a pair"),
         ({"candidates": pl.lit([], pl.List(pl.String))}, "a value is missing"),
         (
             {"rescored_rank": pl.lit(1), "scores": pl.lit([0.0, 1.0])},
@@ -131,7 +131,7 @@ def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, sco
         ({"rescored_rank": pl.lit(0)}, "out of range"),
         ({"point_words": pl.lit(-1)}, "out of range"),
         ({"epoch": pl.lit(-1)}, "out of range"),
-        ({"split": pl.lit("te\x1b[31mst")}, "a split is none of"),
+        ({"split": pl.lit("te\x1b[31mst")}, "a split is not training"),
         ({"point_words": pl.lit("many")}, "conversion"),
     ],
 )
@@ -169,7 +169,7 @@ def test_predictions_of_another_state_of_the_run_are_left_out(read, predicted):
     assert log.notes == ()
     more = answers | {"law/tax/pro/9": None}
     for other in (file(answers | {HIT: None}), file(more), validation):
-        assert passed_over(read(other, **same), "not those of the log")
+        assert passed_over(read(other, **same), "differ from those in the log")
 
 
 def test_what_would_take_all_memory_is_named_and_left_out(read, predicted, monkeypatch):
@@ -186,7 +186,9 @@ def test_a_pipe_or_device_in_the_place_of_predictions_is_named(tmp_path, runlog_
         (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
         make(tmp_path / f"{name}.predictions.parquet")
     log = logs.read([tmp_path])
-    assert [note.rpartition(": ")[2] for note in log.notes] == ["no regular file, passed over"] * 2
+    assert [note.rpartition(": ")[2] for note in log.notes] == [
+        "not a regular file, passed over"
+    ] * 2
 
 
 def test_one_flipped_bit_anywhere_is_noticed_by_the_checksum_of_the_log(

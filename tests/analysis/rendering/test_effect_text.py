@@ -78,7 +78,7 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     )
     assert effect_text.answer(effects) == (
         "On test, ReLU (LayerNorm on) raises top-1 by 2.0 points; LayerNorm (ReLU on) is not "
-        "tested: there is one seed."
+        "tested: there is only one seed."
     )
 
 
@@ -88,12 +88,12 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "reason"), [(1, "there is one seed"), (3, "the answers do not vary")]
+    ("seeds", "reason"), [(1, "there is only one seed"), (3, "the answers do not vary")]
 )
 def test_where_nothing_is_tested_the_answer_says_why(seeds: int, reason: str) -> None:
     effects = table(effect("LayerNorm", 0.021, None, seeds=seeds))
     assert effect_text.answer(effects) == (
-        f"On test, effects are described and not tested: {reason}."
+        f"On test, effects are described but not tested: {reason}."
     )
     assert effect_text.sentences(effects) == ["LayerNorm on test: +2.1 points, described."]
 
@@ -102,7 +102,8 @@ def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> N
     (shown,) = effect_text.sentences(table(effect("LayerNorm", 0.021, 0.0004)))
     assert shown == (
         "LayerNorm on test: +2.1 [+1.1, +3.1] points, an effect (p < 0.001 after Holm; 3 seeds); "
-        "beyond 2.5 points it is excluded; the least that such an experiment would see is 1.3."
+        "effects beyond 2.5 points are excluded; the smallest that such an experiment would detect "
+        "is 1.3."
     )
     (not_shown,) = effect_text.sentences(table(effect("ReLU", -0.004, 0.25)))
     assert "−0.4 [−1.4, +0.6] points, no effect shown (p = 0.250 after Holm" in not_shown

@@ -165,7 +165,7 @@ def test_predictions_add_what_is_answered_as_table_and_picture(
         "Which points are answered, and what the wrong answers are",
         table_rows.ERRORS_HEADING,
         "wrong answer from",
-        "effects are described and not tested",
+        "effects are described but not tested",
     ):
         assert words in tags.text, words
     row = "<td>domain</td><td>law</td><td>1</td>"

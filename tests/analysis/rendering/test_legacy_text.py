@@ -50,7 +50,7 @@ def test_a_log_that_tells_no_batch_size_shows_its_steps(run, tmp_path, runlog_te
         assert printed.count("当前第4个mini batch") == 2
     text = "".join(line + "\n" for line in text.splitlines() if '"event": "pools"' in line)
     run.write_text(text, "utf-8")
-    with pytest.raises(AnalysisError, match="run.jsonl: tells no number of steps an epoch"):
+    with pytest.raises(AnalysisError, match="run.jsonl: does not say how many steps an epoch has"):
         legacy_text(logs.read([str(run)]))
 
 

@@ -20,7 +20,7 @@ def test_a_whole_study_with_clusters_needs_no_note(experiment: Callable[..., Log
 def test_clusters_that_the_files_do_not_tell_are_noted(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS})
     (note,) = notes.of_study(one_study(log))
-    assert "by debate title alone" in note
+    assert "by debate title only" in note
 
 
 def test_runs_that_answered_different_points_are_noted(experiment: Callable[..., Log]) -> None:
@@ -45,7 +45,7 @@ def test_runs_that_do_not_count_are_named_some_of_them(
 ) -> None:
     failed = [{"seed": seed, "status": "failed"} for seed in range(1, left_out + 1)]
     (note,) = notes.of_study(one_study(read({}, *failed)))
-    assert note == f"Not counted: {names}: unfinished, or another run has its seed."
+    assert note == f"Not counted: {names}: unfinished, or another run has the same seed."
 
 
 def test_a_missing_cell_is_named(read: Callable[..., Log]) -> None:
@@ -75,7 +75,7 @@ def test_unequal_seeds_are_told_where_the_numbers_of_runs_are_equal_too(
     )
     assert note == (
         "Unequal seeds (with_layernorm: 1, with_layernorm_relu: 1, with_relu: 1, "
-        "without_layernorm_relu: 0): an effect is over those that its variants share."
+        "without_layernorm_relu: 0): an effect is over the seeds that its variants share."
     )
 
 
