@@ -13,8 +13,8 @@ def test_held_out_splits_share_a_range_of_what_is_drawn_and_training_has_its_own
     read: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results_module, "MOST_DRAWN", 1)
-    log = read({"top1": scaled(0.5)}, {"relu": True})
-    of_one, of_two = one_study(read({"top1": scaled(0.5)})), one_study(log)
+    of_one = one_study(read({"top1": scaled(0.5)}))
+    of_two = one_study(read({"top1": scaled(0.5)}, {"relu": True}))
     ranges = {split: selection.top1_range(of_two, split) for split in ("training", "test")}
     assert ranges["test"] == selection.top1_range(of_two, "validation")
     assert ranges["training"] != ranges["test"]
