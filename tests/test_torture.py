@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from killing import Killing, moments
+from forking import Forking, moments
 
 from biencoder.data import corpus
 from biencoder.storage import checkpoint
@@ -136,15 +136,15 @@ def test_a_run_killed_at_any_file_operation_ends_bit_for_bit_as_if_it_had_not_be
     flags = {"data_dir": str(debates), "encoder": str(tiny_encoder), "max_length": 24}
     flags |= {"recipe": "documented", "batch_size": 2, "lr": 1e-4, "device": "cpu", "seed": 1}
     flags |= {"epochs": 2, "checkpoint_every": "2steps", "log_every": 1}
-    with Killing(flags) as jobs:
+    with Forking(flags) as jobs:
         untouched = tmp_path / "untouched"
-        assert jobs.run(untouched) == 0
+        assert jobs.run(untouched, flags) == [0]
         names, expected = moments(untouched), left(untouched)
         every = 1 if KILLS > 20 else len(names) // 4
         for number in range(0, len(names), every):
             folder = tmp_path / f"killed{number}"
-            assert jobs.run(folder, kill_at=number) == -signal.SIGKILL
-            assert jobs.run(folder) == 0, (folder / "output.txt").read_text()
+            assert jobs.run(folder, flags, kill_at=number) == [-signal.SIGKILL]
+            assert jobs.run(folder, flags) == [0], (folder / "output.txt").read_text()
             where = f"killed at moment {number}, {names[number]}"
             assert left(folder) == expected, where
             assert facts(folder) == facts(untouched), where

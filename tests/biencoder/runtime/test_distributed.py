@@ -1,4 +1,4 @@
-"""Two processes that share a run on the CPU, started by `torchrun` as a user would."""
+"""Two processes that share a run on the CPU."""
 
 import json
 import os
@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from forking import Forking
 from safetensors.torch import load_file
 
 from biencoder.errors import RunError
@@ -21,7 +22,7 @@ from biencoder.runtime import distributed
 ROOT = Path(__file__).parents[3]
 TORCHRUN = (
     *(sys.executable, "-m", "torch.distributed.run"),
-    *("--standalone", "--local-addr=localhost", "--nproc-per-node=2"),
+    *("--standalone", "--local-addr=localhost", "--nproc-per-node=2", str(ROOT / "train.py")),
 )
 
 
@@ -39,25 +40,22 @@ def steady_encoder(tiny_encoder, tmp_path_factory):
 @pytest.fixture(scope="module")
 def flags(steady_encoder):
     """A run of 2 × 16 steps whose last batch of an epoch, of 3 pairs, is no multiple of 2."""
-    return (
-        *(f"--encoder={steady_encoder}", "--max_length=24", "--epochs=2", "--batch_size=7"),
-        *("--log_every=1", "--device=cpu", "--run_id=run"),
-        *("--recipe=documented", "--in_batch_weight=1", "--listwise_weight=1"),
-        *("--lr_schedule=linear", "--lr=1e-4", "--head_lr=1e-3", "--first_epoch_evals=2"),
-    )
+    return {
+        **{"encoder": str(steady_encoder), "max_length": 24, "epochs": 2, "batch_size": 7},
+        **{"log_every": 1, "device": "cpu", "run_id": "run"},
+        **{"recipe": "documented", "in_batch_weight": 1, "listwise_weight": 1},
+        **{"lr_schedule": "linear", "lr": 1e-4, "head_lr": 1e-3, "first_epoch_evals": 2},
+    }
 
 
-def start(program, folder, *arguments):
-    folder.mkdir(exist_ok=True)
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with (folder / "output.txt").open("a") as output:
-        return subprocess.Popen(
-            [*program, *arguments], cwd=folder, env=environment, stdout=output, stderr=output
-        )
+@pytest.fixture(scope="module")
+def jobs(flags):
+    with Forking(flags) as jobs:
+        yield jobs
 
 
-def finish(process, folder):
-    assert process.wait() == 0, (folder / "output.txt").read_text()
+def finish(statuses, folder):
+    assert not any(statuses), (folder / "output.txt").read_text()
     return folder
 
 
@@ -71,19 +69,10 @@ def tensors(folder, role, name):
     return load_file(run / json.loads((run / "checkpoints.json").read_text())[role] / name)
 
 
-def changed(folder, code):
-    """A train.py of which `code` has changed something first."""
-    script = folder / "changed.py"
-    script.write_text(
-        f"import os, signal, sys\nsys.path.insert(0, {str(ROOT)!r})\n"
-        "import numpy as np\nimport train\nfrom biencoder.training import objective, trainer\n"
-        f"rank = os.environ.get('RANK', '0')\n{code}train.main()\n"
-    )
-    return str(script)
-
-
 #: Every process leaves the negatives of each epoch in a file.
 KEEPING_NEGATIVES = """
+import numpy as np
+from biencoder.training import trainer
 mine = trainer.mine
 def keep(split, sim, ratio, seed, epoch, *rest):
     mined = mine(split, sim, ratio, seed, epoch, *rest)
@@ -94,19 +83,17 @@ trainer.mine = keep
 
 
 @pytest.fixture(scope="module")
-def alone(flags, tmp_path_factory):
+def alone(jobs, flags, tmp_path_factory):
     """The folder of a run by one process."""
     folder = tmp_path_factory.mktemp("alone")
-    script = changed(folder, KEEPING_NEGATIVES)
-    return finish(start([sys.executable], folder, script, *flags), folder)
+    return finish(jobs.run(folder, flags, code=KEEPING_NEGATIVES), folder)
 
 
 @pytest.fixture(scope="module")
-def together(flags, tmp_path_factory):
+def together(jobs, flags, tmp_path_factory):
     """The folder of the same run shared by two."""
     folder = tmp_path_factory.mktemp("together")
-    script = changed(folder, KEEPING_NEGATIVES)
-    return finish(start(TORCHRUN, folder, script, *flags), folder)
+    return finish(jobs.run(folder, flags, processes=2, code=KEEPING_NEGATIVES), folder)
 
 
 def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
@@ -125,9 +112,10 @@ def test_two_processes_lose_step_by_step_what_one_loses(alone, together):
             assert parts[0][name] == pytest.approx(parts[1][name], rel=1e-4, abs=1e-4)
 
 
-def test_two_processes_that_cache_gradients_lose_what_one_loses_plainly(flags, alone, tmp_path):
-    cached = (*flags, "--gradient_cache=on")
-    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *cached), tmp_path)
+def test_two_processes_that_cache_gradients_lose_what_one_loses_plainly(
+    jobs, flags, alone, tmp_path
+):
+    finish(jobs.run(tmp_path, flags | {"gradient_cache": "on"}, processes=2), tmp_path)
     one, two = (
         [(record["loss"], record["grad_norm"]) for record in records(folder, "step")]
         for folder in (alone, tmp_path)
@@ -179,10 +167,12 @@ def test_one_log_tells_of_both(together):
 
 #: Process 1 does something else at the third step.
 BREAKING = """
+import os, signal
+from biencoder.training import objective
 step, calls = objective.triplet_step, []
 def act(*args):
     calls.append(1)
-    if rank == "1" and len(calls) == 3:
+    if rank == 1 and len(calls) == 3:
         {act}
     return step(*args)
 objective.triplet_step = act
@@ -196,23 +186,30 @@ objective.triplet_step = act
         ("os.kill(os.getpid(), signal.SIGKILL)", "process 1 was killed, or ran out of memory"),
     ],
 )
-def test_a_failed_process_ends_the_job_and_the_log_says_which(flags, tmp_path, act, reason):
-    script = changed(tmp_path, BREAKING.format(act=act))
-    process = start(TORCHRUN, tmp_path, script, *flags)
-    assert process.wait() != 0
+def test_a_failed_process_ends_the_job_and_the_log_says_which(jobs, flags, tmp_path, act, reason):
+    assert all(jobs.run(tmp_path, flags, processes=2, code=BREAKING.format(act=act)))
     (end,) = records(tmp_path, "run_end")
     assert (end["status"], end["reason"]) == ("failed", f"RunError: {reason}")
 
 
-def test_a_signal_leaves_one_checkpoint_from_which_both_go_on(flags, tmp_path, together):
-    process = start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *flags)
-    log = tmp_path / "logs" / "run.jsonl"
+def test_a_signal_to_torchrun_leaves_one_checkpoint_from_which_both_go_on(
+    flags, tmp_path, together
+):
+    def start():
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        command = [*TORCHRUN, *(f"--{name}={value}" for name, value in flags.items())]
+        with (tmp_path / "output.txt").open("a") as output:
+            return subprocess.Popen(
+                command, cwd=tmp_path, env=environment, stdout=output, stderr=output
+            )
+
+    process, log = start(), tmp_path / "logs" / "run.jsonl"
     while process.poll() is None and not (log.exists() and '"event": "step"' in log.read_text()):
         time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     process.wait()
     assert [end["status"] for end in records(tmp_path, "run_end")] == ["interrupted"]
-    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *flags), tmp_path)
+    finish([start().wait()], tmp_path)
     (resumed,) = records(tmp_path, "resume")
     assert resumed["step"] > 0
     went_on, untouched = (
@@ -221,10 +218,9 @@ def test_a_signal_leaves_one_checkpoint_from_which_both_go_on(flags, tmp_path, t
     assert all(torch.equal(went_on[name], untouched[name]) for name in untouched)
 
 
-def test_a_module_that_not_all_parameters_serve_is_trained_too(flags, tmp_path):
-    settings = [flag for flag in flags if not flag.startswith("--epochs")]
-    fewer = (*settings, "--epochs=1", "--fusion=only_embedding")
-    finish(start(TORCHRUN, tmp_path, str(ROOT / "train.py"), *fewer), tmp_path)
+def test_a_module_that_not_all_parameters_serve_is_trained_too(jobs, flags, tmp_path):
+    fewer = flags | {"epochs": 1, "fusion": "only_embedding"}
+    finish(jobs.run(tmp_path, fewer, processes=2), tmp_path)
     assert len(records(tmp_path, "step")) == 16
 
 

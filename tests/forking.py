@@ -1,7 +1,7 @@
-"""Runs the job again and again, to be killed at a chosen file operation.
+"""Runs the job again and again, each run forked from one process that has imported everything.
 
-The runs are forked from one process that has imported everything, which spares them most of their
-time. `Killing` starts that process and tells it what to run.
+That spares a run most of its time. It may be killed at a chosen file operation, and be shared by
+several processes, as `torchrun` starts them. `Forking` starts the process and tells it what to run.
 """
 
 import builtins
@@ -12,11 +12,12 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,35 +27,48 @@ ROOT = Path(__file__).parents[1]
 CALLS = ("mkdir", "rmdir", "rename", "replace", "unlink", "remove", "fsync", "ftruncate")
 
 
-class Killing:
-    """Runs of the job with the same flags, each in a folder of its own."""
+class Forking:
+    """Runs of the job, each in a folder of its own; `first` are the flags of one that is tried at
+    the start, for what it imports.
+    """
 
-    def __init__(self, flags: dict[str, Any]) -> None:
+    def __init__(self, first: Mapping[str, Any]) -> None:
         environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
         self.server = subprocess.Popen(
-            [sys.executable, __file__, json.dumps(flags)],
+            [sys.executable, __file__, json.dumps(first)],
             env=environment | {"PYTHONPATH": str(ROOT)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def __enter__(self) -> "Killing":
+    def __enter__(self) -> "Forking":
         return self
 
     def __exit__(self, *_: object) -> None:
         self.server.communicate()
 
-    def run(self, folder: Path, kill_at: int | None = None) -> int:
-        """Run the job in `folder`; returns its exit status, −9 where it was killed.
+    def run(
+        self,
+        folder: Path,
+        flags: Mapping[str, Any],
+        *,
+        kill_at: int | None = None,
+        processes: int = 1,
+        code: str = "",
+    ) -> list[int]:
+        """Run the job in `folder`; returns the exit status of each process, −9 of one killed.
 
-        With `kill_at` it is killed at that moment, of those that `moments` counts.
+        With `kill_at` it is killed at that moment, of those that `moments` counts; `code` is run in
+        each process first, whose number it finds as `rank`.
         """
         folder.mkdir(exist_ok=True)
         assert self.server.stdin is not None
         assert self.server.stdout is not None
-        print(json.dumps([str(folder), kill_at]), file=self.server.stdin, flush=True)
-        return int(self.server.stdout.readline())
+        order = [str(folder), dict(flags), kill_at, processes, code]
+        print(json.dumps(order), file=self.server.stdin, flush=True)
+        statuses: list[int] = json.loads(self.server.stdout.readline())
+        return statuses
 
 
 def moments(folder: Path) -> list[str]:
@@ -63,8 +77,8 @@ def moments(folder: Path) -> list[str]:
     return names
 
 
-def _serve(flags: dict[str, Any]) -> None:
-    """Fork a run for each line of standard input, and print its exit status."""
+def _serve(first: dict[str, Any]) -> None:
+    """Fork the runs that standard input orders, one a line, and print their exit statuses."""
     # What a run imports is imported here, once. The run itself is a fork, too: polars starts
     # threads, which a fork of this process would not have.
     with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +86,7 @@ def _serve(flags: dict[str, Any]) -> None:
         process = os.fork()
         if process == 0:
             with contextlib.redirect_stdout(sys.stderr):
-                _train(Path(folder), flags | {"epochs": 0})
+                _train(Path(folder), first | {"epochs": 0})
             imported.write_text(json.dumps(list(sys.modules)))
             os._exit(0)
         if status := os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]):
@@ -81,22 +95,40 @@ def _serve(flags: dict[str, Any]) -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
     for line in sys.stdin:
-        folder, kill_at = json.loads(line)
-        process = os.fork()
-        if process == 0:
-            _job(Path(folder), flags, kill_at)
-        print(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+        folder, flags, kill_at, count, code = json.loads(line)
+        shared = {} if count == 1 else _meeting(count)
+        processes = []
+        for rank in range(count):
+            processes.append(os.fork())
+            if processes[-1] == 0:
+                os.environ |= shared | ({"RANK": str(rank)} if shared else {})
+                _job(Path(folder), flags, kill_at, code=code, rank=rank)
+        # Whichever ends first: one that nobody waits for looks alive to the others.
+        ended = dict(os.wait() for _ in processes)
+        print([os.waitstatus_to_exitcode(ended[process]) for process in processes], flush=True)
 
 
-def _job(folder: Path, flags: dict[str, Any], kill_at: int | None) -> NoReturn:
+def _meeting(count: int) -> dict[str, str]:
+    """Where the processes of a run meet, as `torchrun` tells them."""
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    return {"WORLD_SIZE": str(count), "MASTER_ADDR": "localhost", "MASTER_PORT": str(port)}
+
+
+def _job(
+    folder: Path, flags: dict[str, Any], kill_at: int | None, code: str, rank: int
+) -> NoReturn:
     output = os.open(folder / "output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    passed = _counted(kill_at)
     status = 1
     try:
+        exec(code, {"rank": rank})  # noqa: S102 - a test's own code
+        passed = _counted(kill_at)
         status = _train(folder, flags)
-        (folder / "moments.json").write_text(json.dumps(passed))
+        if rank == 0:
+            (folder / "moments.json").write_text(json.dumps(passed))
     except BaseException:
         traceback.print_exc()
     sys.stdout.flush()
