@@ -43,8 +43,10 @@ train: $(READY) ## train once: make train VARIANT=without_relu ARGS="--epochs=3 
 		$(if $(VARIANT),--variant=$(VARIANT)) $(ARGS)
 
 # One worker a core, each of one thread: workers of several threads would wait for each other.
+# Compiled files are kept, even where the environment says otherwise: the tests start hundreds of
+# processes, and each would compile the project anew.
 test: $(READY) ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=worksteal
 
 torture: $(READY) ## kill a run fifty times and at every file operation, and compare with one left in peace
 	TORTURE_KILLS=50 $(BIN)/python -m pytest -s tests/test_torture.py
