@@ -79,8 +79,7 @@ def load(
 
     `corpus` is what it is to search: a table with a column `text`, a folder of .txt files, or a
     corpus of pairs, whose columns `columns` may name as --columns does; None: what it was trained
-    on. `index` is a folder that `biencoder index` has
-    made. Raises `RunError`.
+    on. `index` is a folder that `biencoder index` has made. Raises `RunError`.
 
     >>> retriever = load("first", device="cpu")
     >>> retriever.state.run_id

@@ -31,13 +31,12 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
     """Average and thin the loss: configuration, metric, epoch, value, low, high.
 
     `runs` and `metrics` have the columns RUNS and METRICS, `by_run` is the table of
-    `measures.per_run`. Parts are times their weights, so that they add up to the loss; those
-    that are always 0 are left out. Each epoch
-    is cut into as many equal spans as `LOSS_POINTS` allow, at least one, and `epoch` is the mean
-    place of what was logged in a span. `value` is the mean over the counted runs of each run's own
-    mean there, from where the last of them begins to where the first ends; between two spans a run
-    is on a straight line. `low` and `high` are the lowest and highest that one of them logged in
-    it, so that no spike is lost.
+    `measures.per_run`. Parts are times their weights, so that they add up to the loss; those that
+    are always 0 are left out. Each epoch is cut into as many equal spans as `LOSS_POINTS` allow, at
+    least one, and `epoch` is the mean place of what was logged in a span. `value` is the mean over
+    the counted runs of each run's own mean there, from where the last of them begins to where
+    the first ends; between two spans a run is on a straight line. `low` and `high` are the lowest
+    and highest that one of them logged in it, so that no spike is lost.
     """
     of_part = ["configuration", "metric"]
     of_run = [*of_part, "run_id"]
