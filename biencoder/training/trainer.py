@@ -113,13 +113,16 @@ class Trainer:
             with self.interruption.held():
                 is_best = top1 is not None and progress.best.update(epoch, top1)
                 progress.stage = "evaluated"
-                if is_best or is_last or config.checkpoints_at(epoch=epoch):
+                if is_best or self.checkpoint_is_due(epoch):
                     self.save(is_best)
         if progress.stage == "evaluated" and not is_last:
             if config.triplet_weight and epoch % config.mine_every == 0:
                 self.mine(ranking)
             else:
                 progress.stage = "mined"  # with the negatives of an earlier epoch, or none
+
+    def checkpoint_is_due(self, epoch: int) -> bool:
+        return epoch == self.config.epochs or self.config.checkpoints_at(epoch=epoch)
 
     def evaluate(self) -> tuple[dict[str, float], Ranking | None]:
         """Evaluate and print; returns (top-1 of each split, the training split's ranking).
@@ -201,7 +204,10 @@ class Trainer:
                     step = progress.step + 1
                     ends_epoch = step % self.steps_per_epoch == 0
                     is_logged = step % config.log_every == 0 or ends_epoch
-                    is_saved = config.checkpoints_at(step=step)
+                    is_saved = config.checkpoints_at(step=step) or (
+                        # Evaluating takes long, and a crash in it would cost the epoch.
+                        ends_epoch and self.checkpoint_is_due(step // self.steps_per_epoch)
+                    )
                     is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
                     if not is_checked and not self.interruption.pending:
                         optimizer.step()

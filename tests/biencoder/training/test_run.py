@@ -118,7 +118,7 @@ def test_the_log_is_on_the_disk_before_a_checkpoint_and_written_again_where_it_w
         checkpoint, "save", lambda *args, **best: done.append("checkpoint") or save(*args, **best)
     )
     assert train(config) == 0
-    assert done == ["log", "checkpoint"] * 2
+    assert done == ["log", "checkpoint"] * 3  # of the start, the last step and its evaluation
     (warning,) = warnings_of(config)
     assert warning["message"] == f"{config.log_dir / 'run.jsonl'} was removed"
     assert [read_log(config)[place]["event"] for place in (0, -1)] == ["run_start", "run_end"]

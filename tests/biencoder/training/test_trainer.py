@@ -115,6 +115,27 @@ def test_a_run_interrupted_in_an_evaluation_within_the_epoch_goes_on_with_it(set
     assert evaluated == [0, 0, 0, 7, 14, 14, 14]
 
 
+@pytest.mark.parametrize(("due", "steps_again"), [("1epoch", 0), ("3epochs", 14)])
+def test_a_crash_in_the_evaluation_after_an_epoch_costs_no_step_that_a_checkpoint_is_due_after(
+    settings, monkeypatch, due, steps_again
+):
+    config = Config(**settings | {"epochs": 2, "checkpoint_every": due, "log_every": 1})
+    evaluate = Trainer.evaluate
+
+    def crash(trainer):
+        if trainer.state.progress.epoch == 1:
+            raise MemoryError
+        return evaluate(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "evaluate", crash)
+        with pytest.raises(RunError):
+            train(config)
+    assert train(config) == 0
+    steps = [line["step"] for line in read_log(config) if line["event"] == "step"]
+    assert len(steps) - len(set(steps)) == steps_again
+
+
 @pytest.mark.parametrize(("floor", "warned"), [(1.1, True), (-0.1, False)])
 def test_a_run_that_ends_below_the_untrained_encoder_says_so(settings, monkeypatch, floor, warned):
     evaluate_untrained = Evaluator.evaluate_untrained
