@@ -58,11 +58,8 @@ class Interruption:
     @contextmanager
     def held(self) -> Iterator[None]:
         """Defer a signal until the end of the block, an optimiser step or a file, then raise it."""
-        self._held = True
-        try:
+        with self.held_silently():
             yield
-        finally:
-            self._held = False
         if self._received is not None and self._agree is None:
             raise Interrupted(self._received)
 
