@@ -84,15 +84,13 @@ def peak_memory(device: torch.device) -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
-def provenance(
-    device: torch.device, precision: str, processes: int, gradient_cache: bool
-) -> dict[str, Any]:
+def provenance(device: torch.device, precision: str, gradient_cache: bool) -> dict[str, Any]:
     """Collect what, beside its flags, may change the last bits of a run's result."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
     return {
         "device": {"type": device.type, "name": name or platform.machine()},
         "threads": torch.get_num_threads(),
-        "processes": processes,
+        "processes": distributed.world_size(),
         "precision": precision,
         "gradient_cache": gradient_cache,
         "versions": versions(),

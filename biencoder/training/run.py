@@ -92,9 +92,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     pretrained_weights = [p.detach().clone() for p in model.encoder.parameters() if averages]
     state = TrainingState(model, make_optimizer(model, config), started)
     caches = is_chosen(config, former and former.start, model, tokens["training"])
-    provenance = environment.provenance(
-        device, decides["precision"], distributed.world_size(), caches
-    )
+    provenance = environment.provenance(device, decides["precision"], caches)
 
     with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
         end: dict[str, Any] = {"status": "failed", "reason": None}

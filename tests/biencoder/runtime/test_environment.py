@@ -106,10 +106,10 @@ def test_auto_is_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, capabilities
 
 
 def test_provenance_names_what_may_change_the_last_bits():
-    provenance = environment.provenance(torch.device("cpu"), "float32", 2, True)
+    provenance = environment.provenance(torch.device("cpu"), "float32", True)
     assert provenance["device"]["type"] == "cpu"
     assert provenance["threads"] == torch.get_num_threads()
-    assert (provenance["precision"], provenance["processes"]) == ("float32", 2)
+    assert (provenance["precision"], provenance["processes"]) == ("float32", 1)
     assert provenance["gradient_cache"] is True
     assert {"versions", "git_commit"} < provenance.keys()
 
