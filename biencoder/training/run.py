@@ -88,8 +88,9 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     if first_stage:
         checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
     model.to(device)
-    averages = config.pretrained_share > 0
-    pretrained_weights = [p.detach().clone() for p in model.encoder.parameters() if averages]
+    pretrained_weights = []
+    if config.pretrained_share:  # to average the trained ones with
+        pretrained_weights = [p.detach().clone() for p in model.encoder.parameters()]
     state = TrainingState(model, make_optimizer(model, config), started)
     caches = is_chosen(config, former and former.start, model, tokens["training"])
     provenance = environment.provenance(device, decides["precision"], caches)
