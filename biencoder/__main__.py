@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from biencoder.config import Columns, Config, NonEmptyPath
+from biencoder.config import Columns, Config, DeviceName, NonEmptyPath
 from biencoder.convert import ConvertOptions, convert
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
@@ -27,9 +27,6 @@ from commandline import UsageError
 if TYPE_CHECKING:
     from biencoder.data.sources import Texts
 
-CHECKPOINT: Any = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
-CHECKPOINT_DIR = Field(Path("checkpoints"), description="Folder of the saved models.")
-SPLIT: Any = Field(None, description="Score this split alone; unset: all three.")
 SHORTAGE = "use a smaller corpus, a machine with more memory or, if a GPU's ran out, --device=cpu"
 CORPUS: Any = Field(
     None,
@@ -39,32 +36,37 @@ CORPUS: Any = Field(
 TRAIN: Any = Config.model_fields  # flags that mean the same as those of `train`
 
 
-class EvaluateOptions(BaseModel):
-    """Score a saved model, without training, in all eight candidate pools."""
+class ModelOptions(BaseModel):
+    """Which saved model a command uses."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    checkpoint: str = CHECKPOINT
-    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
+    checkpoint: str = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
+    checkpoint_dir: NonEmptyPath = Field(
+        Path("checkpoints"), description="Folder of the saved models."
+    )
+
+
+class EvaluateOptions(ModelOptions):
+    """Score a saved model, without training, in all eight candidate pools."""
+
     data_dir: NonEmptyPath | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
     columns: Columns | None = TRAIN["columns"]
-    split: Literal["training", "validation", "test"] | None = SPLIT
+    split: Literal["training", "validation", "test"] | None = Field(
+        None, description="Score this split alone; unset: all three."
+    )
     trec: bool = Field(
         False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
     )
     log_dir: NonEmptyPath = Field(Path("logs"), description="Folder for the TREC files.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+    device: DeviceName = TRAIN["device"]
 
 
-class IndexOptions(BaseModel):
+class IndexOptions(ModelOptions):
     """Embed the texts of a corpus once, so that they can be searched often."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    checkpoint: str = CHECKPOINT
-    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
     corpus: NonEmptyPath | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
     out: NonEmptyPath | None = Field(
@@ -72,20 +74,16 @@ class IndexOptions(BaseModel):
         description="Folder of the index; unset: where retrieve looks for it, beside the "
         "checkpoint, or in the user's cache if that is read-only.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+    device: DeviceName = TRAIN["device"]
 
 
-class RetrieveOptions(BaseModel):
+class RetrieveOptions(ModelOptions):
     """Print the best counter-arguments to a point, or to each of many.
 
     The nearest texts of the corpus by embedding are rescored by the pair head, best first. An index
     of the corpus is made the first time, and used again until corpus or model change.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    checkpoint: str = CHECKPOINT
-    checkpoint_dir: NonEmptyPath = CHECKPOINT_DIR
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
@@ -103,7 +101,7 @@ class RetrieveOptions(BaseModel):
     out: NonEmptyPath | None = Field(
         None, description="File for the answers, a line of JSON each; unset: standard output."
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = TRAIN["device"]
+    device: DeviceName = TRAIN["device"]
 
 
 def evaluate(options: EvaluateOptions) -> None:

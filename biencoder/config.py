@@ -34,6 +34,7 @@ Columns = Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*|[^,=]+(,[^,=]+)+)
 
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
+DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 VariantName = Literal[
     "with_layernorm_relu",
     "with_layernorm",
@@ -234,7 +235,7 @@ class Config(BaseModel):
         "that memory does not grow with the batch: 1.3 times the time, the same result but for its "
         "last bits; auto: where one pass would not fit.",
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+    device: DeviceName = Field(
         "auto", description="Where to compute; auto takes a GPU where there is one."
     )
 
