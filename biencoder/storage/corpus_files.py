@@ -3,6 +3,7 @@
 import gzip
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -53,10 +54,6 @@ def rows(data: Corpus) -> pl.DataFrame:
 
 def _csv(data: Corpus, to: Path, separator: str = ",") -> None:
     _put(to, rows(data).write_csv(separator=separator, quote_style="non_numeric"))
-
-
-def _tsv(data: Corpus, to: Path) -> None:
-    _csv(data, to, "\t")
 
 
 def _jsonl(data: Corpus, to: Path) -> None:
@@ -140,7 +137,7 @@ def _put(to: Path, text: str) -> None:
 #: Layout → what writes it.
 WRITERS: dict[str, Callable[[Corpus, Path], None]] = {
     "csv": _csv,
-    "tsv": _tsv,
+    "tsv": partial(_csv, separator="\t"),
     "jsonl": _jsonl,
     "parquet": _parquet,
     "beir": _beir,
