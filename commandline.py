@@ -213,15 +213,12 @@ def _checked_tokens(
     rest = list(argv)
     while rest:
         token = rest.pop(0)
-        if not token.startswith("-"):
-            if positional is None:
-                hint = closest(token.split("=")[0], flags)
-                raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
+        if positional and not token.startswith("-"):
             tokens.append(_at_home(token))
             continue
         spelled, has_value, value = token.partition("=")
         name = spelled[2:].replace("-", "_")
-        if spelled in ("-", "--") or not spelled.startswith("--"):
+        if spelled == "--" or not spelled.startswith("--"):
             hint = closest(spelled.strip("-"), flags)
             raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
         if name in spelled_off:
