@@ -44,17 +44,6 @@ def test_a_signal_waits_for_what_is_held_together():
     assert done == ["whole"]
 
 
-def test_winding_up_is_not_disturbed_by_the_signal_that_caused_it():
-    interruption, done = Interruption(), []
-    with interruption.handled():
-        try:
-            strike()
-        except Interrupted:
-            with interruption.held_silently():
-                done.append("saved")
-    assert done == ["saved"]
-
-
 def test_the_former_handlers_come_back():
     before = signal.getsignal(signal.SIGTERM)
     with Interruption().handled():
