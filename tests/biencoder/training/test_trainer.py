@@ -4,40 +4,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from handmade import make_model, make_split
 from jobs import interrupted_run, read_log, train, warnings_of
 from safetensors.torch import load_file
 
 from biencoder.config import Config
 from biencoder.data import corpus
-from biencoder.data.batches import epoch_batches
 from biencoder.errors import RunError
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint
 from biencoder.training import beginning, objective, trainer
 from biencoder.training.evaluation import Evaluator
-from biencoder.training.negatives import mine
 from biencoder.training.trainer import Trainer
 from biencoder.variants import VARIANTS
-
-
-def test_the_switches_change_neither_order_nor_negatives_nor_shared_parameters():
-    split = make_split([(f"p{number}", f"c{number}") for number in range(20)])
-    sim = torch.rand(40, 128, generator=torch.Generator().manual_seed(0))
-    orders, negatives, initial = [], [], []
-    for name in VARIANTS:
-        config = Config(variant=name)
-        batches = epoch_batches(split, 8, config.seed, 3, by_debate=False)
-        orders.append([batch.tolist() for batch in batches])
-        mined = mine(split, sim, 0.5, config.seed, epoch=3)
-        negatives.append(mined.text_ids.tolist())
-        initial.append(make_model(layernorm=config.layernorm, relu=config.relu).state_dict())
-    assert all(order == orders[0] for order in orders)
-    assert all(chosen == negatives[0] for chosen in negatives)
-    shared = set.intersection(*(set(state) for state in initial))
-    assert {"similarity.weight", "head.weight", "encoder.states.weight"} <= shared
-    for state in initial:
-        assert all(torch.equal(state[name], initial[0][name]) for name in shared)
 
 
 def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
