@@ -61,6 +61,8 @@ def test_a_zipped_file_reads_as_the_file_itself(write_file, name, content):
             '{"p": "x"}\n{"p": "y',
             r"line 2, character \d+: not a JSON object in",
         ),
+        ("a.jsonl", '{"p": ' + "[" * 100_000, "line 1, character 1: not a JSON object in"),
+        ("a.jsonl", '"p"\n', "line 1: a str where an object"),
         ("a.jsonl", '["a", "b"]\n', r"line 1: a list where an object .*jq -c"),
         ("a.json", '[\n{"p": "x"}\n]\n', "line 1, .*a JSON array.*jq -c"),
         ("a.jsonl", '{"p": "\\ud800"}\n', "line 1: holds half of a character"),
