@@ -67,7 +67,7 @@ def test_the_metric_is_that_of_a_plain_loop_with_ties_copies_and_small_pools(pai
     assert metrics(rank(split, embeddings, head)) == pytest.approx(expected, abs=1e-12)
 
 
-def test_a_copy_of_the_gold_counter_is_never_a_wrong_answer(model):
+def test_a_copy_of_the_gold_counter_is_never_a_wrong_answer():
     split = make_split([("p1", "same"), ("p2", "same")])
     vectors = {"p1": 0.0, "p2": 9.0, "same": 0.1}
     sim = torch.tensor([[vectors[text]] * 2 for text in split.texts])

@@ -126,7 +126,7 @@ def test_an_interrupted_run_goes_on_by_whatever_path_it_is_given_its_corpus(
     assert '"event": "resume"' in log.read_text("utf-8")
 
 
-@pytest.mark.parametrize("part", ["config", "tokenizer"])
+@pytest.mark.parametrize("part", ["weights", "tokenizer"])
 def test_a_run_is_not_gone_on_with_by_another_encoder_or_tokenizer(
     settings, tiny_encoder, monkeypatch, tmp_path, part
 ):
