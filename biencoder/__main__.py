@@ -124,7 +124,7 @@ def evaluate(options: EvaluateOptions) -> None:
 
 def index(options: IndexOptions) -> None:
     """The `index` command."""
-    from biencoder.data.summary import counted
+    from biencoder.data.counts import counted
     from biencoder.retrieval.retriever import Retriever
 
     saved = Retriever.load(
@@ -145,7 +145,7 @@ def retrieve(options: RetrieveOptions) -> None:
         for line in _answers(options, asked):
             print(line)
         return
-    from biencoder.data.summary import counted
+    from biencoder.data.counts import counted
     from biencoder.storage.atomic import whole_file
 
     # Opened before the work begins, which a file that cannot be written would waste.

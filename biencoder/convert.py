@@ -50,7 +50,7 @@ def convert(options: BaseModel) -> None:
     if layout == "parquet" and to.suffix == ".gz":
         raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
     from biencoder.data import corpus
-    from biencoder.data.summary import counted, reasons
+    from biencoder.data.counts import counted, reasons
     from biencoder.storage import corpus_files
 
     data = corpus.load(source, "keep", columns)

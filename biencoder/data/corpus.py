@@ -25,8 +25,8 @@ from biencoder.data.candidates import (
     Candidates,
     part_of_name,
 )
+from biencoder.data.counts import reasons
 from biencoder.data.groups import Ids, connected
-from biencoder.data.summary import reasons
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
 

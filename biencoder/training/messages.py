@@ -3,7 +3,7 @@
 from tqdm import tqdm
 
 from biencoder.data.corpus import Split
-from biencoder.data.summary import counted, reasons
+from biencoder.data.counts import counted, reasons
 from biencoder.runtime.console import percent
 from biencoder.storage.progress import Progress
 from biencoder.training.throughput import Rates

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from biencoder.data.candidates import NOT_TOLD, SPLITS, Candidates
-from biencoder.data.summary import counted
+from biencoder.data.counts import counted
 from biencoder.data.tables import formats, pairs, splits
 from biencoder.data.tables.columns import normalised
 from biencoder.data.tables.pairs import NoText, Row, Scalar

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from biencoder.data.summary import counted
+from biencoder.data.counts import counted
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from biencoder.data.candidates import SPLITS, Candidates
-from biencoder.data.summary import counted
+from biencoder.data.counts import counted
 from biencoder.data.tables import columns, formats, pairs, splits
 from biencoder.data.tables.columns import Choice
 from biencoder.data.tables.pairs import Row

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, SPLITS
+from biencoder.data.counts import counted
 from biencoder.data.groups import Ids, connected
-from biencoder.data.summary import counted
 from biencoder.data.tables import formats
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError

@@ -1,4 +1,4 @@
-"""Says in lines for a person what a corpus holds, and what of it makes no pair."""
+"""Formats counts for a person."""
 
 
 def reasons(dropped: dict[str, int]) -> str:
