@@ -225,11 +225,11 @@ def _split(found: Candidates, name: str) -> Split:
     """Make one split of what was read."""
     rows = found.rows.filter(pl.col("split") == name)
     pairs = rows.filter(pl.col("reason").is_null()).select(*PAIR_KEY, "point", "counter")
-    reasons = Counter(rows["reason"].drop_nulls()) + Counter(found.unread.get(name, {}))
+    dropped = Counter(rows["reason"].drop_nulls()) + Counter(found.unread.get(name, {}))
     return Split(
         name,
         pd.DataFrame(pairs.sort(PAIR_KEY).to_dict(as_series=False), columns=pairs.columns),
-        dict(sorted(reasons.items(), key=lambda found: (-found[1], found[0]))),
+        dict(sorted(dropped.items(), key=lambda counted: (-counted[1], counted[0]))),
     )
 
 

@@ -231,8 +231,8 @@ def _variable(name: str, default: int | None = None) -> str:
     return value
 
 
-def _name(rank: int) -> str:
-    return f"process {rank}"
+def _name(number: int) -> str:
+    return f"process {number}"
 
 
 def _culprit() -> str | None:

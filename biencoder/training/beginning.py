@@ -84,7 +84,7 @@ def resume(
     config: Config,
     state: TrainingState,
     log: RunLog,
-    start: dict[str, Any],
+    at_start: dict[str, Any],
     provenance: dict[str, Any],
 ) -> None:
     """Resume from the newest undamaged checkpoint, or begin anew where there is none."""
@@ -98,7 +98,7 @@ def resume(
     place = {"epoch": progress.epoch, "step": progress.step, "checkpoint": name}
     log.write(events.Resume.model_validate(place | provenance))
     for what, now in provenance.items():
-        if (then := start.get(what)) != now:
+        if (then := at_start.get(what)) != now:
             message = f"{what} is another than at the start of the run: {then} then, {now} now"
             log.warn(progress, message, "went on; the last bits of the result may differ")
     say(
