@@ -54,13 +54,13 @@ def read(table: Table, found: dict[str, int], split: str | None) -> Iterator[Row
     """
     _check_not_merged(table, found)
     for number, cells in table.rows:
-        place = _Place(table, number, cells, found)
-        point = text(place.value("point", "one text"), of_argument=True)
-        own_split = split or place.split()
-        label = place.label()
-        told = (place.told("domain"), place.told("debate"), place.told("stance").lower())
-        name = place.name("number") or place.name("id")
-        for element in place.counters():
+        row = _TableRow(table, number, cells, found)
+        point = text(row.value("point", "one text"), of_argument=True)
+        own_split = split or row.split()
+        label = row.label()
+        told = (row.told("domain"), row.told("debate"), row.told("stance").lower())
+        name = row.name("number") or row.name("id")
+        for element in row.counters():
             counter = text(element, of_argument=True)
             reason = why_none(point, counter, label)
             yield Row(own_split, *told, name, point, counter, reason)
@@ -120,8 +120,8 @@ def to_frame(rows: Iterable[Row], place: Path, *, numbered: bool) -> tuple[pl.Da
     return frame(tuples, pl.String if is_text else pl.Int64), made
 
 
-class _Place(NamedTuple):
-    """A row of a table with its columns."""
+class _TableRow(NamedTuple):
+    """A row of a table, whose cells are asked for by the role of their column."""
 
     table: Table
     number: int
