@@ -41,8 +41,8 @@ class Tokens:
 
     def __init__(self, texts: Sequence[str], tokenizer: Any, max_length: int) -> None:
         self.pad_id = tokenizer.pad_token_id or 0
-        self.longest = max_length * LONGEST_TOKEN
-        begun = [text[: self.longest] for text in texts]
+        self.most_characters = max_length * LONGEST_TOKEN
+        begun = [text[: self.most_characters] for text in texts]
         with encoder_named(lambda error: f"the encoder's tokenizer fails at these texts: {error}"):
             encoded = tokenizer(begun, truncation=True, max_length=max_length)
         self.ids = [np.array(ids, np.int64) for ids in encoded["input_ids"]]
@@ -57,12 +57,12 @@ class Tokens:
         long = np.flatnonzero(full >= self.max_length)
         if len(long):
             texts = [self.texts[int(row)] for row in long]
-            begun = self.tokenizer([text[: self.longest] for text in texts], verbose=False)
+            begun = self.tokenizer([text[: self.most_characters] for text in texts], verbose=False)
             # It keeps how it was last called, and is saved with that: here as `__init__` left it.
             self.tokenizer([""], truncation=True, max_length=self.max_length)
             # Beyond what is tokenised, texts go on as they began.
             full[long] = [
-                len(ids) * len(text) / min(len(text), self.longest)
+                len(ids) * len(text) / min(len(text), self.most_characters)
                 for ids, text in zip(begun["input_ids"], texts, strict=True)
             ]
         sequences = Counter(tuple(ids.tolist()) for ids in self.ids)
