@@ -2,7 +2,7 @@
 
     index.json      the manifest: version, digests of model and texts, checksum of each other file
     sim.npy h.npy   similarity embeddings [T, 128] and pooled vectors [T, H], float32, memory-mapped
-    texts.parquet   id, text and hash (see `corpus.text_hash`) of each row
+    texts.parquet   id, text and hash (see `texts.text_hash`) of each row
     graph.faiss     of a large index, where faiss is installed: its graph of neighbours
 
 The folder appears whole or not at all; the graph may be added later, before the manifest that names

@@ -6,7 +6,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import DistilBertConfig, DistilBertModel
 
-from biencoder.model.encoder import EncoderError, from_folder, load
+from biencoder.errors import EncoderError
+from biencoder.model.encoder import from_folder, load
 
 
 def test_layers_keeps_the_first_ones_of_the_encoder(tiny_encoder):

@@ -8,7 +8,8 @@ from handmade import WholeNumberHead, make_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biencoder.data.corpus import Split, load, text_hash
+from biencoder.data.corpus import Split, load
+from biencoder.data.texts import text_hash
 from biencoder.retrieval import pools
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.pools import GROUPS, POOLS, Relations, pools_of, retrieve

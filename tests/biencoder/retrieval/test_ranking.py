@@ -5,7 +5,7 @@ from handmade import WholeNumberHead, make_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from biencoder.data.corpus import text_hash
+from biencoder.data.texts import text_hash
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.ranking import K, Ranking, metrics, rank
 

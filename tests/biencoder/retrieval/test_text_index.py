@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 import torch
 
-from biencoder.data.corpus import text_hash, text_key
 from biencoder.data.sources import Texts
+from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import FileError, IndexFolderError, NotFiniteError
 from biencoder.retrieval import graph, text_index
 from biencoder.retrieval.embedding import Embeddings

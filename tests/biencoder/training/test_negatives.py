@@ -5,7 +5,7 @@ from handmade import HIDDEN, make_model, make_split
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from biencoder.data.corpus import text_hash
+from biencoder.data.texts import text_hash
 from biencoder.model.biencoder import SIMILARITY_SIZE
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.ranking import rank
