@@ -45,8 +45,8 @@ VariantName = Literal[
 ]
 
 
-#: Where files go, how often things are written down, what computes: none changes a result. Nor do
-#: names: `identity.decides` has what they stand for in their place.
+#: Flags that change no result: where files go, how often something is logged, what computes. Names
+#: and paths are among them, because `identity.decides` holds digests of what they stand for.
 NOT_DECIDING = {
     *("log_dir", "checkpoint_dir", "run_id", "resume", "first_epoch_evals"),
     *("log_every", "checkpoint_every", "device", "gradient_cache"),
@@ -84,9 +84,10 @@ class Config(BaseModel):
     )
     columns: Columns | None = Field(
         None,
-        description="Columns of a table that their names do not tell: point=NAME,counter=NAME, "
-        "also split, debate, stance, domain, number, id, label, and _ for one not to use; or all "
-        "names of a file without a header, _ for none: point,counter,_.",
+        description="Which column of a table is what, where its name does not say: "
+        "point=NAME,counter=NAME, also split, debate, stance, domain, number, id, label, and "
+        "_=NAME for one to leave out. For a file without a header: the names of its columns, in "
+        "order, as point,counter,_.",
     )
     encoder: str = Field(
         "all-MiniLM-L6-v2",
@@ -95,15 +96,15 @@ class Config(BaseModel):
         "bert-base-uncased.",
     )
     layers: Count | None = Field(
-        None, description="Layers of the encoder that stay, from the first on; unset: all."
+        None, description="Layers of the encoder to keep, from the first on; unset: all."
     )
     pooling: Literal["mean", "cls", "pooler"] = Field(
         "mean",
-        description="How token states become one vector: their mean, the first token's, or that "
-        "through the encoder's pooler layer.",
+        description="How token states become one vector. mean: their mean; cls: the first "
+        "token's state; pooler: that state after the encoder's pooler layer.",
     )
     max_length: int = Field(
-        STRONG["max_length"], ge=3, description="Tokens a text keeps, [CLS] and [SEP] included."
+        STRONG["max_length"], ge=3, description="Tokens a text is cut to, [CLS] and [SEP] included."
     )
 
     variant: VariantName = Field(
@@ -120,22 +121,23 @@ class Config(BaseModel):
     )
 
     epochs: int = Field(STRONG["epochs"], ge=0, description="Passes over the training pairs.")
-    batch_size: Count = Field(STRONG["batch_size"], description="Pairs an optimiser step.")
+    batch_size: Count = Field(STRONG["batch_size"], description="Pairs in an optimiser step.")
     lr: float = Field(STRONG["lr"], gt=0, le=1, description="Adam's learning rate for the encoder.")
     head_lr: float = Field(
         STRONG["head_lr"],
         gt=0,
         le=1,
-        description="The same for what is not pretrained: projection, LayerNorms, pair head.",
+        description="Adam's learning rate for what is not pretrained: projection, LayerNorms, "
+        "pair head.",
     )
     lr_schedule: Literal["constant", "linear"] = Field(
         STRONG["lr_schedule"],
-        description="Whether both rates stay, or fall to 0 over the run in a straight line.",
+        description="Whether both rates stay constant, or fall linearly to 0 over the run.",
     )
     pretrained_share: Ratio = Field(
         STRONG["pretrained_share"],
-        description="Share of the pretrained weights in the average of pretrained and trained ones "
-        "that the encoder has after each epoch; 0: the trained ones as they are.",
+        description="Share of the pretrained weights when the encoder's weights are averaged with "
+        "them after each epoch; 0: no averaging.",
     )
     triplet_weight: float = Field(
         STRONG["triplet_weight"],
@@ -155,7 +157,7 @@ class Config(BaseModel):
         STRONG["in_batch_weight"],
         ge=0,
         description="Weight of the embeddings' cross-entropy of the counter among all texts of the "
-        "batch, which then holds pairs debate by debate.",
+        "batch. Above 0, batches hold whole debates.",
     )
     listwise_weight: float = Field(
         STRONG["listwise_weight"],
@@ -181,26 +183,28 @@ class Config(BaseModel):
     )
     neighbors: Literal["exact", "ball_tree"] = Field(
         "exact",
-        description="How nearest texts are searched; both find the same ones, ball_tree slowly.",
+        description="How the nearest texts are searched; both find the same ones, and ball_tree is "
+        "slow.",
     )
     leaked_pairs: Literal["drop", "keep"] = Field(
         "drop",
-        description="Training pairs whose point or counter also stands in validation or test.",
+        description="What to do with training pairs whose point or counter also stands in "
+        "validation or test.",
     )
 
     eval_every: Count = Field(1, description="Epochs between evaluations.")
     first_epoch_evals: Count = Field(
         1,
-        description="Evaluations in the first epoch, evenly spaced: of validation, at the epoch's "
-        "end of all splits.",
+        description="Evaluations in the first epoch, evenly spaced; the last one, at the epoch's "
+        "end, is of all splits, the others are of validation alone.",
     )
     mine_every: Count = Field(1, description="Epochs between new negatives.")
     log_every: Count = Field(10, description="Optimiser steps between 'step' lines in the log.")
     checkpoint_every: str = Field(
         "1epoch",
         pattern=r"^[1-9][0-9]{0,8}(epoch|step)s?$",
-        description="Distance of checkpoints to resume from, in epochs or steps: 2epochs, "
-        "500steps.",
+        description="How often a checkpoint to resume from is written, in epochs or steps: "
+        "2epochs, 500steps.",
     )
     on_nan: Literal["stop", "skip"] = Field(
         "stop", description="What to do at a step whose loss or gradient is not finite."
@@ -232,8 +236,8 @@ class Config(BaseModel):
     gradient_cache: Literal["auto", "on", "off"] = Field(
         "auto",
         description="Encode a batch twice, the second time group by group for the gradients, so "
-        "that memory does not grow with the batch: 1.3 times the time, the same result but for its "
-        "last bits; auto: where one pass would not fit.",
+        "that memory does not grow with the batch. It takes 1.3 times as long, and the result is "
+        "the same but for its last bits. auto: where one pass would not fit.",
     )
     device: DeviceName = Field(
         "auto", description="Where to compute; auto takes a GPU where there is one."
@@ -262,7 +266,7 @@ class Config(BaseModel):
         if "hard_ratio_step" not in given:
             resolve(hard_ratio_step=step)
         elif "negatives" not in given and self.hard_ratio_step < 0:
-            start = NEGATIVES["falling"].start  # from none no share can fall
+            start = NEGATIVES["falling"].start  # a share of 0 cannot fall
         if "hard_ratio_start" not in given:
             resolve(hard_ratio_start=start)
         numbers_say = _schedule_name(self.hard_ratio_start, self.hard_ratio_step)
