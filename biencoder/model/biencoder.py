@@ -13,8 +13,8 @@ SIMILARITY_SIZE = 128
 FUSIONS = {"concatenated": (True, True), "only_embedding": (True, False), "only_cls": (False, True)}
 
 
-#: Kinds of encoders, by transformers' names, whose every layer attends to every token of the text
-#: and takes a mask that is ready.
+#: Kinds of encoders, by transformers' names, in which every layer attends to every token of the
+#: text and accepts the mask of `ready_mask`.
 PLAIN_ATTENTION = {"bert", "camembert", "distilbert", "electra", "mpnet", "roberta", "xlm-roberta"}
 
 
@@ -53,10 +53,10 @@ class BiEncoder(nn.Module):
         self.head = nn.Linear(features, 2)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]). Without padding no mask.
+        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]). None: there is no padding.
 
         `sim` is the only vector that distances and neighbours use, `h` is the pooled vector. What
-        follows the encoder is in float32 whatever that computes in.
+        follows the encoder is in float32, whatever the encoder computes in.
         """
         return self.project(self.pooled(input_ids, attention_mask))
 
@@ -115,11 +115,11 @@ def pooled_vector(
 
 
 def ready_mask(config: Any, mask: Tensor) -> Tensor:
-    """Make of a mask [B, L] the one that an encoder's attention uses, [B, 1, 1, L]; 0 and 1 where
-    it is not known which.
+    """Turn a mask [B, L] into the one that the encoder's attention uses, [B, 1, 1, L]; where that
+    is not known, into 0 and 1, [B, L], of which the encoder makes its own.
 
-    An encoder that has to make it looks first whether any token is masked, and a processor that
-    looks waits for the GPU.
+    Before an encoder makes its own mask, it looks whether any token is masked, and for that look
+    the processor has to wait for the GPU.
     """
     if getattr(config, "model_type", None) not in PLAIN_ATTENTION:
         return mask.long()  # some compute with it

@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from biencoder.errors import EncoderError, encoder_named
 from biencoder.runtime.console import say
 
-#: More layers than these would take hours to make before any weight is looked at.
+#: An encoder of more layers is refused: it would take hours to make before any weight is read.
 MOST_LAYERS = 1_000
 
 #: Where tokenizers keep their vocabularies.
@@ -33,7 +33,7 @@ def load(
     the model is one that training reaches. Raises `EncoderError`.
     """
     source = _source(name)
-    # A missing or unused weight is our business below; the library's notices are not the user's.
+    # Missing weights are checked for below; the library's notices would not help the user.
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     hub_logging.set_verbosity_error()
@@ -91,7 +91,7 @@ def pooler_layer(encoder: Any) -> nn.Linear:
 
 
 def _config(source: str | Path) -> Any:
-    """Load an encoder's configuration. Raises `EncoderError` where following it does harm."""
+    """Load an encoder's configuration. Raises `EncoderError` where using it would do harm."""
     for index in Path(source).glob("*.index.json"):
         names = json.loads(index.read_text("utf-8"))["weight_map"].values()
         if any(Path(name).name != name for name in names):
@@ -163,7 +163,7 @@ def _why_not(name: str, error: str) -> str:
 
 
 def _is_pointer(path: Path) -> bool:
-    """Whether a file is what git has of one that git-lfs keeps."""
+    """Whether a file is only the pointer that git-lfs leaves in the place of the real one."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

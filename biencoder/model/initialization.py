@@ -1,4 +1,4 @@
-"""Initialises what is not pretrained so that the model begins where the pretrained encoder stands:
+"""Initialises what is not pretrained, so that the model starts as good as the pretrained encoder:
 the similarity projection by principal components, the pair head by distance.
 """
 
@@ -7,11 +7,11 @@ from torch import Tensor
 
 from biencoder.model.biencoder import BiEncoder, pair_features
 
-#: Pairs that the start is found from; more of them find no better one.
+#: Pairs that the initial weights are computed from; more pairs give no better ones.
 SAMPLE = 512
 
-#: The pair head's log-odds at the start, of a pair as near as a point and its counter; of one as
-#: near as two texts drawn at random, its negative.
+#: The pair head starts with these log-odds for two texts as near as a point and its counter, and
+#: with minus as much for two texts as near as ones drawn at random.
 LOG_ODDS = 4.0
 
 
@@ -19,8 +19,9 @@ LOG_ODDS = 4.0
 def start_from_pretrained(model: BiEncoder, points: Tensor, counters: Tensor, seed: int) -> None:
     """Initialise projection and pair head from the pooled vectors of N pairs, [N, H] each.
 
-    Drawn at random, the projection distorts distances and the head answers by chance, and training
-    has to repair first what the pretrained encoder knew. The switches do not matter to either.
+    A random projection would distort distances, and a random head would answer by chance: training
+    would first have to recover what the pretrained encoder knew. All variants start from the same
+    projection.
     """
     every = -(-len(points) // SAMPLE)
     points, counters = points[::every].cpu(), counters[::every].cpu()
@@ -57,13 +58,13 @@ def judge_by_distance(model: BiEncoder, points: Tensor, counters: Tensor) -> Non
     device = model.head.weight.device
     (sim_p, h_p), (sim_c, h_c) = (model.project(side.to(device)) for side in (points, counters))
     ones = torch.ones_like(sim_p[0]), torch.ones_like(h_p[0])
-    is_difference = 1 - pair_features(*ones, *ones, model.fusion)  # of equal sides it is 0
+    is_difference = 1 - pair_features(*ones, *ones, model.fusion)  # 1 for |a − b|, else 0
 
     def median_distance(sim: Tensor, h: Tensor) -> Tensor:
         return (pair_features(sim_p, h_p, sim, h, model.fusion) @ is_difference).median()
 
     near, far = median_distance(sim_c, h_c), median_distance(sim_c.roll(1, 0), h_c.roll(1, 0))
-    # Of an encoder that knows nothing, pairs are no nearer than other texts.
+    # An encoder that knows nothing may put pairs no nearer than other texts: no division by 0.
     slope = 2 * LOG_ODDS / (far - near).clamp(min=0.1 * far + 1e-6)
     is_counter = torch.tensor([-0.5, 0.5]).to(device)  # the two logits' halves of the log-odds
     model.head.weight.copy_(-slope * is_counter[:, None] * is_difference)

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-#: What cosines are divided by in the in-batch loss: those of texts lie so close together that
-#: undivided they would tell the softmax little. The customary value (Gao et al., SimCSE, 2021).
+#: Cosines are divided by it in the in-batch loss. Those of texts lie close together, so that a
+#: softmax of them would be nearly uniform. The customary value (Gao et al., SimCSE, 2021).
 TEMPERATURE = 0.05
 
 
 class Loss(NamedTuple):
     """A scalar each; `total` is the weighted sum of the others and the one to differentiate. A part
-    that has no weight is not computed, and 0.
+    whose weight is 0 is not computed, and is 0.
     """
 
     total: Tensor
