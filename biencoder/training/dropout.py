@@ -1,8 +1,8 @@
 """Dropout that draws its random numbers four at a time, for CPUs.
 
 There torch draws one by one, which takes about a fifth of a training step. Each number here has 16
-bits: the share that is dropped is p rounded to a multiple of 1/65,536, and the rest is scaled by
-just that.
+bits: the share that is dropped is p rounded to a multiple of 1/65,536, and the rest is scaled to
+match that share.
 """
 
 import math
@@ -36,7 +36,7 @@ class QuickDropout(TorchFunctionMode):
 
 
 def dropout(values: Tensor, p: float) -> Tensor:
-    """Each value set to 0 with probability p, else scaled so that its expectation stays."""
+    """Set each value to 0 with probability p, and scale the others to keep the expectation."""
     dropped = round(p * _LEVELS)
     if dropped == _LEVELS:
         return values * 0

@@ -37,7 +37,7 @@ class Evaluator:
     with_unseen: bool
     log: RunLog
     heed: Callable[[], None]
-    #: The splits' embeddings by the model as it stands, as far as they were asked for.
+    #: Split → its embeddings by the model's current weights, computed when first asked for.
     embeddings: dict[str, Embeddings] = field(default_factory=dict)
 
     def embedded(self, name: str) -> Embeddings:

@@ -27,7 +27,7 @@ SHARE = 0.75
 
 
 def cached_gradients(objective: Objective) -> Gradients:
-    """Return how to compute gradients group by group."""
+    """Return a function that computes gradients group by group."""
     return partial(_gradients, objective)
 
 
@@ -37,7 +37,7 @@ def _gradients(objective: Objective, batch: Batch, weight: float) -> Loss:
     pooled.requires_grad_()
     loss = objective.loss(pooled, batch)
     (loss.total * weight).backward()
-    torch.manual_seed(torch.initial_seed())  # the step's own, so that dropout repeats itself
+    torch.manual_seed(torch.initial_seed())  # the step's seed again, so that dropout repeats itself
     sizes = [len(input_ids) for input_ids, _ in batch.groups]
     gradients = torch.split(pooled.grad, sizes)  # type: ignore[arg-type]
     for group, gradient in zip(batch.groups, gradients, strict=True):
@@ -87,5 +87,5 @@ def _graph(objective: Objective, tokens: Tokens, rows: list[int], device: torch.
     objective.train()
     with saved_tensors_hooks(measure, lambda tensor: tensor):
         pooled = objective.encode([tokens.batch(np.array(rows), device)])
-    del pooled  # until here nothing is freed whose address another tensor could get
+    del pooled  # kept until here: a tensor that is freed would give its address to another
     return sum(storages.values())

@@ -15,9 +15,9 @@ from biencoder.retrieval.neighbors import Indices, first_where, nearest
 class Negatives:
     """Mined negatives and their figures for the run log.
 
-    `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that stood
-    nearer than the hard negative taken but have one of the point's own texts, the pair itself left
-    out. The distances are quartiles over all pairs.
+    `text_ids` [N] indexes the split's `texts`. `passed_over` counts the candidates that are nearer
+    than the hard negative, but equal to one of the point's own texts; the pair's own point and
+    counter are not counted. The distances are quartiles over all pairs.
     """
 
     text_ids: npt.NDArray[np.int64]
@@ -52,12 +52,12 @@ def mine(
 
     `sim` [T, 128] are the similarity embeddings of `split.texts`; `neighbors` names the engine that
     searches them. A hard negative is the nearest text among all points and counters of the split
-    that is not the point's own, and of several as near the first by `Split.ties`; a random one is
-    uniform over the same. Which pairs get which, and the random texts themselves, depend on seed
-    and epoch alone, not on the model.
+    that is not the point's own; of several equally near ones the first by `Split.ties`. A random
+    one is uniform over the same texts. Which pairs get which, and the random texts themselves,
+    depend on seed and epoch alone, not on the model.
 
     Where the split has been evaluated with the same `sim`, its `Ranking.candidates` are `retrieved`
-    [N, K]; they change nothing, and mostly spare the search.
+    [N, K]; the negatives are the same, and most of them need no search.
     """
     rng = np.random.default_rng([seed, epoch, 1])
     is_hard = rng.random(len(split)) < hard_ratio

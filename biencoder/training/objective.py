@@ -37,9 +37,9 @@ class Objective(nn.Module):
         self.listwise_weight = config.listwise_weight
 
     def uses_all_parameters(self, group: Group) -> bool:
-        """Whether it is sure that every parameter gets a gradient, the encoder's by a trial.
+        """Whether every parameter is sure to get a gradient; for the encoder's a trial tells.
 
-        Some encoders have parameters that take no part, as Longformer's for global attention.
+        Some encoders have parameters that take no part, such as Longformer's for global attention.
         """
         if self.model.fusion != "concatenated" or not (self.triplet_weight or self.listwise_weight):
             return False
@@ -98,7 +98,8 @@ class Objective(nn.Module):
     def scores(self, sim_p: Tensor, h_p: Tensor, sim_c: Tensor, h_c: Tensor) -> Tensor:
         """Compute the pair head's log-odds of B points and C candidates, [B, C].
 
-        The features of some points at a time are made, and made again for the gradients.
+        Features are made for some points at a time, and made again when gradients are computed:
+        those of all points would take too much memory.
         """
         together = max(1, FEATURES // (len(sim_c) * self.model.head.in_features))
         points = (side.unsqueeze(1).split(together) for side in (sim_p, h_p))
@@ -125,7 +126,7 @@ def triplet_step(
 
 
 def plain_gradients(objective: nn.Module) -> Gradients:
-    """Return how to compute gradients in one piece: the graph of the whole batch is held."""
+    """Return a function that computes gradients at once, with the graph of the whole batch."""
 
     def gradients(batch: Batch, weight: float) -> Loss:
         loss: Loss = objective(batch)

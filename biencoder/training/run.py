@@ -86,7 +86,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     torch.manual_seed(config.seed)
     model = build(config, pretrained, decides["precision"])
     if first_stage:
-        checkpoint.first_stage(model, first_stage)  # weights that do not fit show now
+        checkpoint.first_stage(model, first_stage)  # raises now if its weights do not fit
     model.to(device)
     pretrained_weights = []
     if config.pretrained_share:  # to average the trained ones with
@@ -184,7 +184,7 @@ def finish(
             checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
         points = {split.name: len(split) for split in data.splits}
         export(model, tokenizer, config.checkpoint_dir / log.run_id, points)
-        # Before the log says completed: what is killed until then does the same again.
+        # Before the log says completed: a run that is killed earlier does all of this again.
         checkpoint.drop_training_state(config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
     return checksum or ""  # of the other processes, which write neither it nor the log

@@ -63,8 +63,8 @@ def make_optimizer(model: BiEncoder, config: Config) -> torch.optim.Adam:
 def average(encoder: nn.Module, pretrained: Sequence[Tensor], share: float) -> None:
     """Replace an encoder's parameters by their average with the pretrained ones.
 
-    `share` is the weight of `pretrained`, which has a tensor a parameter. What training forgot of
-    the neighbourhood comes back, and little of what it learnt goes. Wortsman et al., Robust
+    `share` is the weight of `pretrained`, which has one tensor for each parameter. This restores
+    recall that training cost, and loses little of what training gained. Wortsman et al., Robust
     fine-tuning of zero-shot models, 2022.
     """
     for trained, start in zip(encoder.parameters(), pretrained, strict=True):
@@ -72,7 +72,7 @@ def average(encoder: nn.Module, pretrained: Sequence[Tensor], share: float) -> N
 
 
 def set_rates(optimizer: torch.optim.Optimizer, config: Config, done: float) -> None:
-    """Set the learning rates of the next step, when a share `done` of the run is behind."""
+    """Set the learning rates of the next step, after a share `done` of the run's steps."""
     factor = 1 - done if config.lr_schedule == "linear" else 1.0
     for group, rate in zip(optimizer.param_groups, (config.lr, config.head_lr), strict=True):
         group["lr"] = rate * factor

@@ -15,7 +15,7 @@ from biencoder.runtime import distributed, environment
 
 @dataclass(frozen=True)
 class Rates:
-    """Fields of a `step` event; all processes are taken to do as much as this one."""
+    """Fields of a `step` event; it is assumed that all processes do as much as this one."""
 
     triplets_per_second: float
     tokens_per_second: float
@@ -73,7 +73,7 @@ def operations(encoder: Any, lengths: Rows) -> float:
     """Count the operations that training needs on texts of the given lengths.
 
     They are 6 a parameter and token, embeddings left out, and 12 · L a hidden unit, layer and token
-    for attention; padding and what is computed twice to save memory earn nothing.
+    for attention. Padding, and what is computed twice to save memory, are not counted.
     """
     embeddings = [m for m in encoder.modules() if isinstance(m, torch.nn.Embedding)]
     looked_up = sum(module.weight.numel() for module in embeddings)
