@@ -49,7 +49,7 @@ class BallTreeSearch:
     """The reference: scikit-learn's ball tree."""
 
     def __init__(self, candidates: Tensor, order: Indices) -> None:
-        from sklearn.neighbors import BallTree  # a seventh of the time that a run takes to start
+        from sklearn.neighbors import BallTree  # takes a seventh of a run's start
 
         self.position = np.argsort(order)
         self.tree = BallTree(candidates.cpu().numpy())
@@ -84,7 +84,7 @@ def nearest(
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
     first; equal distances come by `ties` [C], then in the candidates' order. Where fewer than k
     pass, the places left hold −1 and inf. The processes of a run share the queries, and each gets
-    all answers; `heed` is called again and again, equally often on all.
+    all answers; `heed` is called between rounds of queries, equally often on all.
     """
     order = np.arange(len(candidates)) if ties is None else np.argsort(ties, kind="stable")
     search = SEARCHES[engine](candidates, order)

@@ -72,11 +72,12 @@ class Relations:
         self.stance = pairs.groupby("stance").ngroup().to_numpy()
 
     def kinds(self, points: Indices, candidates: Indices) -> npt.NDArray[np.uint8]:
-        """Classify candidates relative to points: rows of the pool and of the split, in one shape.
+        """Classify candidates, rows of the pool, relative to points, rows of the split, in one
+        shape.
 
-        The group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold counter, 9
-        for what the corpus counts in no pool: the point itself and copies of the gold counter's
-        text.
+        The kind is the group's number in `GROUPS` for a counter, 4 more for a point, 8 for the gold
+        counter, and 9 for what the corpus counts in no pool: the point itself, and copies of the
+        gold counter's text.
         """
         count = len(self.split)
         other = candidates % count
@@ -93,9 +94,10 @@ class Relations:
     def excluded(
         self, pool: str, points: Indices, candidates: Indices, query: Indices, place: Indices
     ) -> npt.NDArray[np.bool_]:
-        """Mark what a pool does not offer: `query` and `place` count in `points` and `candidates`.
+        """Mark the candidates that a point is not given: those that are not in the pool, and the
+        point's own texts but the gold counter.
 
-        That is what it does not hold, and the point's own texts but the gold counter.
+        `query` and `place` are indices into `points` and `candidates`.
         """
         point, candidate = points[query], candidates[place]
         kind = self.kinds(point, candidate)
@@ -137,7 +139,7 @@ def retrieve(
 
     A pool is searched in the debate, the domain or the whole split, and leaves out the point's own
     texts but the gold counter. The processes of a run share the points, and each gets all answers;
-    `heed` is called again and again, equally often on all.
+    `heed` is called between rounds of points, equally often on all.
     """
     sim, ties, relations = embeddings.sim, split.ties, Relations(split)
     found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in pools_of(split)}

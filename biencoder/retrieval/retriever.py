@@ -156,7 +156,8 @@ class Retriever:
             ) from None
 
     def make_index(self, out: Path | None = None) -> TextIndex:
-        """Open the index of the texts in `out`, made now where it is not whole or not of them.
+        """Open the index of the texts in `out`; it is made first where there is none, or one that
+        is damaged or of other texts.
 
         Unset, `out` is a folder beside the checkpoint, or in the user's cache if that is
         read-only. Raises `RunError`.

@@ -49,10 +49,10 @@ class TextIndex:
 
     @classmethod
     def open(cls, folder: Path, model: str, texts: str | None, device: torch.device) -> "TextIndex":
-        """Open the index in `folder`, whose bytes are checked.
+        """Open the index in `folder`, and check its bytes.
 
         `model` and `texts` are the digests of what it must be made of; None: any texts. Raises
-        `IndexFolderError` where it is of others, of another version, damaged, or not there.
+        `IndexFolderError` where it is made of others, of another version, damaged or missing.
         """
         manifest = _manifest(folder, model, texts)
         index_files.verify(folder, manifest)
@@ -95,7 +95,7 @@ class TextIndex:
 
 
 def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.device) -> TextIndex:
-    """Open the index of these texts by this model in `folder`; make it where it is not that.
+    """Open the index of these texts by this model in `folder`; make it where there is no such one.
 
     Raises `FileError`, and `IndexFolderError` for a folder that holds other things.
     """
