@@ -37,8 +37,8 @@ class Split:
 
     `pairs` has one row per pair: domain, title, stance (`NOT_TOLD` where the corpus has none),
     number (int, or text where the corpus has ids), point, counter (texts, stripped of outer white
-    space), sorted by the first four. `dropped` says why how many candidates are no pairs, `leaked`
-    counts the pairs that were dropped because validation or test holds one of their texts.
+    space), sorted by the first four. `dropped` counts the candidates that are no pairs, by reason;
+    `leaked` counts the pairs that were dropped because validation or test holds one of their texts.
     """
 
     name: str
@@ -112,8 +112,8 @@ class Split:
 
     @cached_property
     def debates(self) -> Ids:
-        """Number each pair's debate, a title in a domain, [N]; where it is not told, pairs that
-        share a text, or texts with others, are together.
+        """Number each pair's debate, a title in a domain, [N]; where none is told, pairs that are
+        connected by equal texts have one number.
         """
         debates = self.pairs.groupby(["domain", "title"]).ngroup().to_numpy()
         told = (self.pairs["title"] != NOT_TOLD).to_numpy()
@@ -198,7 +198,7 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
 
 
 def check_complete(data: Corpus) -> None:
-    """Check that there are pairs to train, to choose and to test by. Raises `CorpusError`."""
+    """Check that each split has a pair, as training needs. Raises `CorpusError`."""
     if data.absent:
         raise CorpusError(
             f"{'; '.join(data.absent.values())}; training takes all three splits, and biencoder "

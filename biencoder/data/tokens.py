@@ -32,7 +32,7 @@ BYTES_A_TOKEN = 2_000_000
 LONGEST_TOKEN = 100
 
 
-#: Share of unknown tokens beyond which a tokenizer is not the corpus' own.
+#: A tokenizer to which more than this share of the tokens is unknown does not fit the corpus.
 MOST_UNKNOWN = 0.05
 
 
@@ -58,9 +58,9 @@ class Tokens:
         if len(long):
             texts = [self.texts[int(row)] for row in long]
             begun = self.tokenizer([text[: self.most_characters] for text in texts], verbose=False)
-            # It keeps how it was last called, and is saved with that: here as `__init__` left it.
+            # A tokenizer is saved with the settings of its last call: back to those of `__init__`.
             self.tokenizer([""], truncation=True, max_length=self.max_length)
-            # Beyond what is tokenised, texts go on as they began.
+            # What is too long to be tokenised is taken to hold as many tokens a character.
             full[long] = [
                 len(ids) * len(text) / min(len(text), self.most_characters)
                 for ids, text in zip(begun["input_ids"], texts, strict=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 def upload(arrays: Sequence[npt.NDArray[np.int64]], device: torch.device) -> list[Tensor]:
     """Copy arrays of whole numbers to `device`; returns tensors of their shapes.
 
-    Every copy of its own would have the processor wait for the GPU. This one it does not wait for,
-    which takes pinned memory.
+    For each separate copy the processor would wait for the GPU. For this one it does not, because
+    the memory is pinned.
     """
     packed = torch.from_numpy(np.concatenate([array.ravel() for array in arrays]))
     if device.type == "cuda":

@@ -47,7 +47,7 @@ OTHERS = {
 #: Names of negatives that others have chosen; training mines its own.
 NEGATIVES = ("neg", "negative", "negatives", "negative_passages")
 
-#: A line that is no header has a cell longer than this, in words, or a number.
+#: A first line with a cell of more words than this, or with a number, is no header.
 _WORDS_OF_A_NAME = 5
 
 

@@ -1,7 +1,7 @@
 """Reads CSV and TSV files, and refuses those whose quotes or lines do not add up.
 
-By Python's strict csv reader: polars reads a quote that nothing closes as text, rows swallowed, and
-names no line.
+Python's strict csv reader is used, because polars takes a quote that nothing closes for text,
+swallows the rows that follow, and names no line.
 """
 
 import csv
@@ -50,7 +50,9 @@ def read(path: Path, text: str, names: Sequence[str]) -> Table:
 
 
 def _delimiter(first: str, width: int) -> str:
-    """Tell what separates the cells of the first line: what would give it `width`, or most."""
+    """Tell what separates the cells of the first line: what gives it `width` cells, else a tab,
+    else what stands in it most often.
+    """
     bare = _QUOTED.sub("", first)
 
     def fits(delimiter: str) -> tuple[bool, bool, int]:
