@@ -60,7 +60,7 @@ def main(
     """Run `job` on the options that the command line spells, then exit with its status.
 
     `options` is the pydantic model whose fields are the flags; its docstring opens the help.
-    Its class variable `removed_flags`, if any, says of each flag that is no more what replaced it.
+    Its class variable `removed_flags`, if any, maps each removed flag to what replaced it.
     `positional` names the field, if any, that takes the words which are not flags.
     Exit status: the job's own (None is 0), 2 for `UsageError`, 1 for an error of the types in
     `failures`, whose message is printed as one line.
@@ -111,7 +111,7 @@ def _open_what_is_closed() -> None:
 
 
 def silence() -> None:
-    """Let whatever is still printed go nowhere: nobody reads it, or it cannot be written."""
+    """Discard whatever is still printed, because nobody reads it or it cannot be written."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     os.close(nowhere)

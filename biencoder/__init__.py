@@ -20,7 +20,7 @@ second: no checkpoint there, ...
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # a command begins: what is not installed is one line
+if sys.argv[:1] == ["-m"]:  # python -m biencoder: what is not installed is named in one line
     import commandline  # noqa: F401
 
 from typing import TYPE_CHECKING, Any

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: What a file system answers that does not offer a call, as locks on some network ones.
+#: How a file system says that it does not offer a call, as some network ones offer no locks.
 NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
@@ -65,10 +65,10 @@ def shortage_named(advice: str) -> Iterator[None]:
 
 @contextmanager
 def encoder_named(explain: Callable[[str], str]) -> Iterator[None]:
-    """Raise `EncoderError` for whatever a stranger's files make a library raise in the block.
+    """Raise `EncoderError` for any error of a library in the block, which reads foreign files.
 
-    That may be a panic of Rust code, which is no `Exception`. `explain` makes the message of the
-    error's type and first line.
+    A panic of Rust code counts too, though it is no `Exception`. `explain` gets the type and the
+    first line of the error, and returns the message.
     """
     try:
         yield
@@ -90,7 +90,7 @@ def _is_shortage(error: BaseException) -> bool:
 def errno_of(error: BaseException) -> int | None:
     """Return the number by which the system refused a call, None where something else failed.
 
-    What is written in Rust (tokenizers, polars, safetensors) has it in the message alone.
+    Libraries written in Rust (tokenizers, polars, safetensors) give it in the message alone.
     """
     if isinstance(error, OSError):
         return error.errno

@@ -77,7 +77,7 @@ def free_memory(device: torch.device) -> int:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Find the most bytes taken so far: of a GPU, by tensors; else of this process, resident."""
+    """Find the most bytes taken so far: by tensors on a GPU, else by this process in memory."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

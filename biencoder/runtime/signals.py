@@ -106,9 +106,10 @@ class Interruption:
 
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
-    """Within the block, which may wait outside of Python, say so and let a signal end the process.
+    """Within the block, say what the process waits for, and let a signal end it at once.
 
-    A handler would run only when the wait is over. `what` completes "waits for …".
+    The block may wait outside of Python, where a handler would run only after the wait. `what`
+    completes "waits for …".
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

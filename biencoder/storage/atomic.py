@@ -56,14 +56,14 @@ def flush(path: Path) -> bool:
 
 @distributed.main_process_only
 def clear_unfinished(folder: Path, pattern: str) -> None:
-    """Remove what a killed process left: the temporary folders `pattern`, as `.NAME.*.tmp`."""
+    """Remove what a killed process left: temporary folders like `pattern`, as `.NAME.*.tmp`."""
     for left in list(folder.glob(pattern)):
         shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
 def _unfinished(path: Path) -> Iterator[Path]:
-    """Yield a path in a new folder beside `path`, which goes at the end.
+    """Yield a path in a new folder beside `path`, and remove the folder at the end.
 
     Nobody else can reach into that folder, or have planted a link where it is made: its name
     cannot be guessed.

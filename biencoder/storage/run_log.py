@@ -212,7 +212,7 @@ def find_run(
     return max(found)[2] if found else None
 
 
-#: What differs where a digest in `decides` does.
+#: A field of `decides` that holds a digest → what it is the digest of, for a message.
 _CONTENT = {"corpus": "corpus", "encoder": "encoder or tokenizer", "init_from": "first stage"}
 
 
