@@ -54,8 +54,7 @@ class ExactSearch:
             return self._first(queries, fetch)
         bounds, norms = self._lower_bounds(queries)
         lowest, rows = _smallest(bounds, fetch)
-        offsets = self.candidates[rows].double() - queries.double()[:, None]
-        distances = offsets.square().sum(2).sqrt()
+        distances = row_distances(queries[:, None], self.candidates[rows])
         complete_below = (lowest[:, -1] + (1 - self.slack) * norms).clamp(min=0).double().sqrt()
         if fetch == len(self.candidates):
             complete_below = torch.full_like(complete_below, torch.inf)
@@ -91,7 +90,7 @@ class ExactSearch:
         left_out = tuple(torch.from_numpy(part).to(queries.device) for part in without)
         bounds, norms = self._lower_bounds(queries)
         bounds[left_out] = torch.inf
-        distance = _lengths(queries, self.candidates[target])
+        distance = row_distances(queries, self.candidates[target])
         reach = (distance.square() - (1 - self.slack) * norms.double()).float()
         above = torch.nextafter(reach, reach.new_tensor(torch.inf))[:, None]
         below = torch.nextafter(reach, reach.new_tensor(-torch.inf))[:, None]
@@ -101,14 +100,14 @@ class ExactSearch:
         count = nearer.sum(1)
         if int(unsure.sum()) > NUMBERS_AT_A_TIME // queries.shape[1]:
             for number, query in enumerate(queries):
-                lengths = _distances(query[None], self.candidates)[0]
+                lengths = _all_distances(query[None], self.candidates)[0]
                 lengths[left_out[1][left_out[0] == number]] = torch.inf
                 mine = lengths[target[number]]
                 is_tied = (lengths == mine) & (position < position[target[number]])
                 count[number] = (is_tied | (lengths < mine)).sum()
             return count.cpu().numpy()
         query, candidate = unsure.nonzero(as_tuple=True)
-        lengths, mine = _lengths(queries[query], self.candidates[candidate]), distance[query]
+        lengths, mine = row_distances(queries[query], self.candidates[candidate]), distance[query]
         is_tied = (lengths == mine) & (position[candidate] < position[target[query]])
         count += torch.bincount(query[is_tied | (lengths < mine)], minlength=len(queries))
         return count.cpu().numpy()
@@ -130,7 +129,7 @@ class ExactSearch:
 
     def _first(self, queries: Tensor, fetch: int) -> tuple[Tensor, Tensor, Tensor]:
         """Find the first `fetch` of all candidates by distance, then by the order of ties."""
-        distances = _distances(queries, self.candidates)[:, self.order]
+        distances = _all_distances(queries, self.candidates)[:, self.order]
         last = distances.kthvalue(fetch, dim=1, keepdim=True).values
         columns = torch.arange(len(self.order), device=queries.device).expand_as(distances)
         # Those nearer than the last are fewer than `fetch`; of those as far, the first fill up.
@@ -157,12 +156,12 @@ def full_float32() -> Iterator[None]:
         torch.set_float32_matmul_precision(former)
 
 
-def _lengths(a: Tensor, b: Tensor) -> Tensor:
-    """The distance of each row of `a` [M, D] from that of `b`, in float64, [M]."""
-    return (b.double() - a.double()).square().sum(1).sqrt()
+def row_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Distances of vectors `a` [..., D] from `b` [..., D], row by row, in float64, [...]."""
+    return (b.double() - a.double()).square().sum(-1).sqrt()
 
 
-def _distances(queries: Tensor, candidates: Tensor) -> Tensor:
+def _all_distances(queries: Tensor, candidates: Tensor) -> Tensor:
     """All distances in float64, [Q, C].
 
     By differences: a matrix product would lose what tells close embeddings apart.

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from biencoder.retrieval.exact_search import NUMBERS_AT_A_TIME, ExactSearch, Floats, Indices
+from biencoder.retrieval import exact_search
+from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
 from biencoder.retrieval.neighbors import find
 from biencoder.runtime.console import progress
 
@@ -61,13 +62,12 @@ class GraphSearch:
         self.graph.hnsw.efSearch = max(SEARCH_WIDTH, fetch)
         rows = self.graph.search(queries.cpu().numpy(), fetch)[1]
         found = self.candidates[torch.from_numpy(rows)]
-        offsets = found.double() - queries.double()[:, None]
-        distances = offsets.square().sum(2).sqrt().cpu().numpy()
+        distances = exact_search.row_distances(queries[:, None], found).cpu().numpy()
         # −1 stands for a place that the graph found nothing for.
         return rows, np.where(rows < 0, np.inf, distances), np.full(len(rows), np.inf)
 
     def together(self, fetch: int) -> int:
-        return max(1, NUMBERS_AT_A_TIME // (4 * fetch * self.candidates.shape[1]))
+        return max(1, exact_search.NUMBERS_AT_A_TIME // (4 * fetch * self.candidates.shape[1]))
 
 
 def recall(search: GraphSearch, k: int) -> float:
