@@ -140,7 +140,7 @@ def commands(
         print(usage)
         sys.exit(0 if arguments else 2)
     if name not in jobs:
-        print(f"{prog}: {name!r}: no such command{closest(name, jobs)} ({usage})", file=sys.stderr)
+        _complain(prog, f"{name!r}: no such command{closest(name, jobs)} ({usage})")
         sys.exit(2)
     job, options = jobs[name]
     main(job, options, prog=f"{prog} {name}", failures=failures, argv=arguments[1:])
