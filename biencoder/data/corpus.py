@@ -122,6 +122,20 @@ class Split:
         groups = debates.max() + 1 + connected([self.point_ids, self.counter_ids])
         return np.unique(np.where(told, debates, groups), return_inverse=True)[1]
 
+    @cached_property
+    def clusters(self) -> Ids:
+        """Number the groups of pairs that are connected by debate titles or equal texts, [N].
+
+        Answers within a cluster are not independent, so the uncertainty of a figure depends on the
+        number of clusters. A title counts without its domain, because debates are filed under
+        several; one that is not told connects nothing.
+        """
+        titles = pd.factorize(self.pairs["title"])[0]
+        told = (self.pairs["title"] != NOT_TOLD).to_numpy()
+        alone = len(self) + np.arange(len(self))
+        titles = len(self.texts) + np.where(told, titles, alone)
+        return connected([self.point_ids, self.counter_ids, titles])
+
     def tells(self, column: str) -> bool:
         """Test whether each pair has a domain, a title or a stance."""
         return not (self.pairs[column] == NOT_TOLD).any()

@@ -4,7 +4,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from biencoder.data.clusters import clusters
 from biencoder.data.corpus import Split
 from biencoder.retrieval.pools import Retrieved
 
@@ -12,9 +11,9 @@ from biencoder.retrieval.pools import Retrieved
 def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> pl.DataFrame:
     """Make the table of predictions: one row a point, of the widest pool, `epa`.
 
-    Columns: split; pair_id ('domain/title/stance/number'); cluster (number of the pairs linked by
-    debates or texts, see `clusters`); leaked (the pair shares a text across the border between
-    training and the held-out splits); point_words; nearest_rank (the own counter's place by
+    Columns: split; pair_id ('domain/title/stance/number'); cluster (see `Split.clusters`); leaked
+    (the pair shares a text across the border between training and the held-out splits);
+    point_words; nearest_rank (the own counter's place by
     distance among all, from 1); rescored_rank (its place after the pair head, 1 to 10, null where
     it is not among the ten nearest); candidates (the ten nearest first: pair id and '/counter' or
     '/point'), distances (Euclidean) and scores (log-odds of "is the counter") in their order.
@@ -26,7 +25,7 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
         {
             "split": [split.name] * len(split),
             "pair_id": split.pair_ids,
-            "cluster": clusters(split),
+            "cluster": split.clusters,
             "leaked": leaked,
             "point_words": [len(point.split()) for point in split.pairs["point"]],
             "nearest_rank": retrieved.nearest_rank,

@@ -1,3 +1,4 @@
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,14 @@ from biencoder.data.corpus import Split
 from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.pools import Retrieved, retrieve
+
+
+@pytest.fixture
+def real_corpus(shared: Path, tmp_path: Path) -> Path:
+    """The folder of the real corpus; skips where it is absent."""
+    with tarfile.open(shared / "data" / "arguana-counterargs.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / "arguana-counterargs"
 
 
 @pytest.fixture

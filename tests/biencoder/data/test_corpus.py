@@ -1,10 +1,12 @@
 import subprocess
 import sys
-import tarfile
 
-from handmade import SMALL, pair
+import pandas as pd
+from handmade import SMALL, make_split, pair
+from hypothesis import given
+from hypothesis import strategies as st
 
-from biencoder.data.corpus import load, unseen
+from biencoder.data.corpus import Split, load, unseen
 
 
 def test_pairs_come_sorted_by_domain_title_stance_and_number(write_corpus):
@@ -59,10 +61,8 @@ def test_the_sample_corpus_is_large_varied_and_free_of_copies():
     assert len(set(every_text)) == len(every_text)
 
 
-def test_the_real_corpus_has_its_published_size_and_loses_its_leaked_pairs(shared, tmp_path):
-    with tarfile.open(shared / "data" / "arguana-counterargs.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    corpus = load(tmp_path / "arguana-counterargs")
+def test_the_real_corpus_has_its_published_size_and_loses_its_leaked_pairs(real_corpus):
+    corpus = load(real_corpus)
     assert [split.counts["pairs"] for split in corpus.splits] == [4065, 1287, 1401]
     assert corpus.training.counts["kept"] == 2796
 
@@ -73,3 +73,52 @@ def test_reading_a_corpus_loads_neither_torch_nor_scipy():
         "sys.exit(bool({'torch', 'scipy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def in_debates(*pairs):
+    """A split of pairs: (domain, title, point, counter)."""
+    frame = pd.DataFrame(pairs, columns=["domain", "title", "point", "counter"])
+    frame["stance"], frame["number"] = "pro", range(1, len(frame) + 1)
+    return Split("test", frame)
+
+
+def test_pairs_of_one_debate_are_one_cluster():
+    assert make_split([("p1", "c1"), ("p2", "c2")]).clusters.tolist() == [0, 0]
+
+
+def test_a_title_counts_in_whatever_domain_it_is_filed():
+    split = in_debates(("sport", "running", "p1", "c1"), ("health", "running", "p2", "c2"))
+    assert split.clusters.tolist() == [0, 0]
+
+
+def test_an_equal_text_links_two_debates_in_whichever_role_and_through_others():
+    split = in_debates(
+        ("a", "one", "p1", "c1"), ("a", "two", "p2", "c2"), ("a", "three", "c2", "p1"),
+        ("a", "four", "p4", "c4"),
+    )  # fmt: skip
+    assert split.clusters.tolist() == [0, 0, 0, 1]
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=20))
+def test_clusters_are_those_that_a_plain_loop_merges(numbers):
+    pairs = [("any", f"title {t}", f"text {p}", f"text {c}") for t, p, c in numbers]
+    merged = list(range(len(pairs)))
+    for i, (_, title, *texts) in enumerate(pairs):
+        for j, (_, other, *others) in enumerate(pairs[:i]):
+            if title == other or set(texts) & set(others):
+                merged = [merged[j] if label == merged[i] else label for label in merged]
+    found = in_debates(*pairs).clusters.tolist()
+    assert [a == b for a in found for b in found] == [a == b for a in merged for b in merged]
+
+
+def test_the_real_corpus_has_164_and_175_clusters(real_corpus):
+    data = load(real_corpus, "drop")
+    found = [len(set(split.clusters.tolist())) for split in (data.validation, data.test)]
+    assert found == [164, 175]
+    assert [split.pairs["title"].nunique() for split in (data.validation, data.test)] == [178, 183]
+
+
+def test_a_debate_that_is_not_told_links_nothing():
+    split = in_debates(("-", "-", "p1", "c1"), ("-", "-", "p2", "c2"), ("-", "-", "p3", "c1"))
+    labels = split.clusters
+    assert labels[0] == labels[2] != labels[1]

@@ -1,5 +1,3 @@
-import tarfile
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -152,10 +150,8 @@ def sizes(split):
     }
 
 
-def test_pool_sizes_are_those_of_the_published_pair_files(shared, tmp_path):
-    with tarfile.open(shared / "data" / "arguana-counterargs.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    corpus = load(tmp_path / "arguana-counterargs", leaked_pairs="keep")
+def test_pool_sizes_are_those_of_the_published_pair_files(real_corpus):
+    corpus = load(real_corpus, leaked_pairs="keep")
     for split in (corpus.training, corpus.validation):
         kinds = ORACLE[split.name]
         expected = {
