@@ -6,6 +6,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from biencoder.data.candidates import PAIR_KEY
 from biencoder.data.corpus import Split
 from biencoder.model.biencoder import BiEncoder
 
@@ -59,12 +60,8 @@ def make_model(**switches: object) -> BiEncoder:
 
 def make_split(pairs: list[tuple[str, str]], name: str = "training") -> Split:
     """A split whose pairs all stand in one debate, numbered in order."""
-    frame = pd.DataFrame(pairs, columns=["point", "counter"])
-    frame.insert(0, "domain", "sport")
-    frame.insert(1, "title", "running")
-    frame.insert(2, "stance", "pro")
-    frame.insert(3, "number", range(1, len(frame) + 1))
-    return Split(name, frame)
+    rows = [("sport", "running", "pro", number, *texts) for number, texts in enumerate(pairs, 1)]
+    return Split(name, pd.DataFrame(rows, columns=[*PAIR_KEY, "point", "counter"]))
 
 
 class CharTokenizer:
