@@ -89,9 +89,9 @@ def _texts(path: Path) -> Texts:
         name = _text(table, number, places["id"], cells)
         found = _text(table, number, places["text"], cells, of_argument=True)
         if name is None:
-            raise table.fault(number, places["id"], "an empty id")
+            raise table.fault("an empty id", number, places["id"])
         if name in known:
-            raise table.fault(number, places["id"], f"{name!r} stands in an earlier line, too")
+            raise table.fault(f"{name!r} stands in an earlier line, too", number, places["id"])
         about = None if metadata is None else cells[metadata]
         told = about.items() if isinstance(about, dict) else ()
         known[name] = found, {key: value for key, value in told if isinstance(value, Scalar)}
@@ -104,7 +104,7 @@ def _text(
     try:
         return pairs.text(cells[column], of_argument=of_argument)
     except NoText as kind:
-        raise table.fault(number, column, f"a {kind} where a text is expected") from None
+        raise table.fault(f"a {kind} where a text is expected", number, column) from None
 
 
 def _places(table: Table, *names: str) -> dict[str, int]:
@@ -112,7 +112,7 @@ def _places(table: Table, *names: str) -> dict[str, int]:
     known = [normalised(name) for name in table.names]
     missing = [name for name in names if normalised(name) not in known]
     if missing:
-        raise table.fault(1, None, f"no {missing[0]!r}; {', '.join(map(repr, names))} are expected")
+        raise table.fault(f"no {missing[0]!r}; {', '.join(map(repr, names))} are expected", 1)
     return {normalised(name): known.index(normalised(name)) for name in names}
 
 
@@ -143,8 +143,6 @@ def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterato
         )
     if 2 * resolved < len(table.rows) or not resolved:
         raise table.fault(
-            None,
-            None,
             f"{resolved} of {counted(len(table.rows), 'judgement')} have their query and document; "
             "are queries.jsonl and corpus.jsonl of the same version?",
         )
@@ -156,5 +154,5 @@ def _reason(table: Table, number: int, column: int, cells: list[Any]) -> str | N
     try:
         score = float(written)
     except ValueError:
-        raise table.fault(number, column, f"{written!r} is not a number") from None
+        raise table.fault(f"{written!r} is not a number", number, column) from None
     return None if score > 0 else f"score {score:g}"

@@ -98,7 +98,7 @@ def find(table: Table, chosen: Choice) -> dict[str, int]:
             found |= _one(table, rest, role, synonyms)
     if table.first_line and _is_header(table):
         raise table.fault(
-            table.rows[0][0], None, "a header, it seems; write --columns=point=NAME,counter=NAME"
+            "a header, it seems; write --columns=point=NAME,counter=NAME", table.rows[0][0]
         )
     return found
 
@@ -135,9 +135,7 @@ def _chosen(table: Table, chosen: Choice) -> tuple[dict[str, int], list[int]]:
         ]
         if len(places) != 1:
             what = "several columns have" if places else "no column has"
-            raise table.fault(
-                None, None, f"--columns={role}={name}: {what} this name; {_names(table)}"
-            )
+            raise table.fault(f"--columns={role}={name}: {what} this name; {_names(table)}")
         if role == "_":
             left_out += places
         else:
@@ -149,9 +147,7 @@ def _one(table: Table, names: dict[int, str], role: str, synonyms: Sequence[str]
     hits = [place for place, name in names.items() if name in synonyms]
     if len(hits) > 1:
         several = " and ".join(repr(table.names[place]) for place in hits)
-        raise table.fault(
-            None, None, f"{several} could each be the {role}; say which: --columns={role}=NAME"
-        )
+        raise table.fault(f"{several} could each be the {role}; say which: --columns={role}=NAME")
     return {role: hits[0]} if hits else {}
 
 
@@ -167,8 +163,6 @@ def _pair(table: Table, names: dict[int, str]) -> dict[str, int]:
     if len(hits) > 1:
         several = " and ".join(repr(table.names[place]) for place in sorted({*sum(hits, ())}))
         raise table.fault(
-            None,
-            None,
             f"{several} could be point and counter in several ways; say which: "
             "--columns=point=NAME,counter=NAME",
         )
@@ -181,24 +175,19 @@ def _check_found(table: Table, found: dict[str, int]) -> None:
     if "point" in found:
         name = table.names[found["point"]]
         raise table.fault(
-            None,
-            None,
             f"found a point ({name!r}) but no counter; say which column it is: "
             f"--columns=counter=NAME ({_names(table)})",
         )
     if not (table.has_header and _is_data(table)):
         raise table.fault(
-            None,
-            None,
             "no column is named like a point; say which are which: "
             f"--columns=point=NAME,counter=NAME ({_names(table)})",
         )
     names = ",".join(["point", "counter", *"_" * (len(table.names) - 2)])
     raise table.fault(
-        1,
-        None,
         "no column is named like a point; the first line reads like data. Add a header line, or "
         f"name the columns: --columns={names}",
+        1,
     )
 
 

@@ -209,7 +209,7 @@ class _TableRow(NamedTuple):
             return cell
 
     def _fault(self, role: str, message: str) -> Exception:
-        return self.table.fault(self.number, self.found[role], message)
+        return self.table.fault(message, self.number, self.found[role])
 
 
 def _has_text(element: Any) -> bool:
@@ -226,10 +226,10 @@ def _check_not_merged(table: Table, found: dict[str, int]) -> None:
     ]
     if 2 * len(empty) > len(table.rows):
         raise table.fault(
-            empty[0],
-            column,
             f"empty, as in {len(empty)} of {len(table.rows)} rows; were cells merged in a "
             "spreadsheet? Fill them down first",
+            empty[0],
+            column,
         )
 
 

@@ -24,7 +24,7 @@ class Table:
     #: What the first line holds where it is no header, but names were given.
     first_line: tuple[str, ...] = ()
 
-    def fault(self, row: int | None, column: int | None, message: str) -> CorpusError:
+    def fault(self, message: str, row: int | None = None, column: int | None = None) -> CorpusError:
         """Make an error that names the place: 'pairs.csv, line 3, column 'Argument': …'."""
         place = "" if row is None else f", {self.unit} {row}"
         if column is not None:
