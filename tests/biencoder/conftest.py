@@ -2,10 +2,12 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from handmade import make_model, make_split
 
+from biencoder.data import corpus
 from biencoder.data.corpus import Split
 from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval.embedding import Embeddings
@@ -55,3 +57,11 @@ def settings(tiny_encoder: Path, tmp_path: Path) -> dict[str, object]:
         "lr": 1e-4,
         "head_lr": 1e-3,
     }
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A table of 20 texts to search."""
+    rows = {"id": [f"t{n}" for n in range(20)], "text": corpus.load(None).test.texts[:20]}
+    pl.DataFrame(rows).write_csv(tmp_path / "texts.csv")
+    return tmp_path / "texts.csv"

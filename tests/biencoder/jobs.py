@@ -3,6 +3,7 @@
 import json
 import signal
 
+from biencoder.config import Config
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.training import run, trainer
 
@@ -13,6 +14,22 @@ OF_THE_MOMENT = ("time", "seconds", "path", *OF_SPEED)
 
 def train(config):
     return run.train(config, Interruption()).status
+
+
+def finished_run(folder, encoder, **flags):
+    """Train in a folder of its own; returns the config."""
+    config = Config(
+        encoder=str(encoder),
+        max_length=24,
+        epochs=1,
+        run_id="run",
+        log_dir=folder / "logs",
+        checkpoint_dir=folder / "checkpoints",
+        device="cpu",
+        **flags,
+    )
+    train(config)
+    return config
 
 
 def read_log(config):
