@@ -2,11 +2,10 @@
 
 `LOG_FIELDS` and `CONFIG_FIELDS` list the fields of the JSONL run log that are read, a row each.
 `RUNS`, `METRICS`, `REJECTED`, `WARNINGS` and `PREDICTIONS` are the tables that every reader returns
-and that every statistic takes, each a mapping from column to polars type; the rows behind them,
-`RUN_COLUMNS` and so on, say what a column holds. A value that a log does not hold is null, never 0.
+and that every statistic takes, each a mapping from column to polars type. A value that a log does
+not hold is null, never 0.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -132,13 +131,13 @@ class Column(NamedTuple):
     meaning: str
 
 
-def types(columns: Iterable[Column]) -> Schema:
+def types(*columns: Column) -> Schema:
     """Map each column's name to its polars type, in the order of `columns`."""
     return {column.name: column.type for column in columns}
 
 
 #: One row a run. `run_id` is unique in the table and joins it to `METRICS`.
-RUN_COLUMNS = (
+RUNS = types(
     Column("run_id", pl.String, "JSONL: as logged; legacy: file stem, '#2' … for later runs"),
     Column("format", pl.String, "'jsonl', 'jsonl schema 1' or 'legacy'"),
     Column("source", pl.String, "path of the log file, as given"),
@@ -160,10 +159,9 @@ RUN_COLUMNS = (
     Column("decides", pl.String, "all that decides the result as JSON text, null before schema 2"),
     Column("rejected", pl.Int64, "lines of the source that could not be read"),
 )
-RUNS = types(RUN_COLUMNS)
 
 #: One row a value. (run_id, event, epoch, step, split, metric) is unique: the last record wins.
-METRIC_COLUMNS = (
+METRICS = types(
     Column("run_id", pl.String, "as in RUNS"),
     Column("event", pl.String, "'step', 'mine', 'eval', 'untrained', 'pools'"),
     Column("epoch", pl.Int32, "epochs completed when it was measured"),
@@ -173,31 +171,28 @@ METRIC_COLUMNS = (
     Column("value", pl.Float64, "the value; null where the log says null (a non-finite number)"),
     Column("n", pl.Int64, "points the value is a share of: logged, or recovered for legacy"),
 )
-METRICS = types(METRIC_COLUMNS)
 METRIC_KEY = [name for name in METRICS if name not in ("value", "n")]
 
 #: One row a line that looked like a log line and could not be read.
-REJECTED_COLUMNS = (
+REJECTED = types(
     Column("source", pl.String, "path of the log file, as in RUNS"),
     Column("line", pl.Int64, "number of the line, from 1"),
     Column("reason", pl.String, "'not a whole JSON object', 'no epoch', …"),
 )
-REJECTED = types(REJECTED_COLUMNS)
 
 #: One row a 'warning' event of a JSONL log.
-WARNING_COLUMNS = (
+WARNINGS = types(
     Column("run_id", pl.String, "as in RUNS"),
     Column("epoch", pl.Int32, "null where the log names none"),
     Column("step", pl.Int64, "null where the log names none"),
     Column("message", pl.String, "what happened"),
     Column("action", pl.String, "what was done about it"),
 )
-WARNINGS = types(WARNING_COLUMNS)
 
 #: One row a point of a split, for each run that left a file of predictions. The answers are those
 #: of one epoch, among all counters and all other points of the split.
 #: (run_id, split, pair_id) is unique.
-PREDICTION_COLUMNS = (
+PREDICTIONS = types(
     Column("run_id", pl.String, "as in RUNS"),
     Column("split", pl.String, "one of SPLITS"),
     Column("epoch", pl.Int64, "epochs completed; null: the best epoch, as files before had it"),
@@ -210,7 +205,6 @@ PREDICTION_COLUMNS = (
     Column("hit", pl.Boolean, "the answer is the own counter"),
     Column("answer", pl.String, "a pair_id and '/counter' or '/point'"),
 )
-PREDICTIONS = types(PREDICTION_COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ did not end       a run log has no run_end and is not written any more, or one t
 
 import polars as pl
 
-from analysis.schema import SPLITS, Column, types
+from analysis.schema import SPLITS, Column, conform, types
 from analysis.statistics import log_checks
 from analysis.statistics.curves import curves
 from analysis.statistics.intervals import DESIGN_EFFECT
@@ -53,13 +53,11 @@ OF_VALUES = 2.4
 
 #: One row a finding.
 CURVE_CHECKS = types(
-    (
-        Column("run_id", pl.String, "as in RUNS"),
-        Column("note", pl.String, "one of the names above"),
-        Column("epoch", pl.Int32, "where it shows; null: nowhere in particular"),
-        Column("figure", pl.Float64, "the number that decided; null where none did"),
-        Column("text", pl.String, "one sentence"),
-    )
+    Column("run_id", pl.String, "as in RUNS"),
+    Column("note", pl.String, "one of the names above"),
+    Column("epoch", pl.Int32, "where it shows; null: nowhere in particular"),
+    Column("figure", pl.Float64, "the number that decided; null where none did"),
+    Column("text", pl.String, "one sentence"),
 )
 
 
@@ -81,9 +79,8 @@ def check(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         log_checks.did_not_end(runs, by_epoch),
         log_checks.legacy_did_not_end(runs, metrics, by_epoch),
     ]
-    columns = [pl.col(name).cast(dtype) for name, dtype in CURVE_CHECKS.items()]
     return (
-        pl.concat([frame.select(columns) for frame in found])
+        pl.concat([conform(frame, CURVE_CHECKS) for frame in found])
         .join(runs.select("run_id").with_row_index("order"), on="run_id")
         .sort("order", "note", "epoch", maintain_order=True)
         .drop("order")

@@ -7,22 +7,20 @@ logs, so at the last epoch of each run.
 
 import polars as pl
 
-from analysis.schema import SPLITS, Column, types
+from analysis.schema import SPLITS, Column, conform, types
 from analysis.statistics import intervals
 
 #: One row a configuration, split and group of points or errors, over its counted runs.
 ERROR_ANALYSIS = types(
-    (
-        Column("configuration", pl.String, "name of the configuration"),
-        Column("split", pl.String, "one of SPLITS"),
-        Column("aspect", pl.String, "one of ASPECTS"),
-        Column("group", pl.String, "group of points or of wrong answers within the aspect"),
-        Column("runs", pl.Int64, "runs with predictions for the split"),
-        Column("n", pl.Float64, "points, or errors, in the group's whole: mean over the runs"),
-        Column("share", pl.Float64, "share of n, over all runs together"),
-        Column("low", pl.Float64, "low end of Wilson's 95 % interval for n, as of a single run"),
-        Column("high", pl.Float64, "its high end; all runs answer the same points, so n is theirs"),
-    )
+    Column("configuration", pl.String, "name of the configuration"),
+    Column("split", pl.String, "one of SPLITS"),
+    Column("aspect", pl.String, "one of ASPECTS"),
+    Column("group", pl.String, "group of points or of wrong answers within the aspect"),
+    Column("runs", pl.Int64, "runs with predictions for the split"),
+    Column("n", pl.Float64, "points, or errors, in the group's whole: mean over the runs"),
+    Column("share", pl.Float64, "share of n, over all runs together"),
+    Column("low", pl.Float64, "low end of Wilson's 95 % interval for n, as of a single run"),
+    Column("high", pl.Float64, "its high end; all runs answer the same points, so n is theirs"),
 )
 
 #: What points and wrong answers are grouped by.
@@ -110,7 +108,7 @@ def analyse(answers: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
             "group",
             "configuration",
         )
-        .select(pl.col(name).cast(dtype) for name, dtype in ERROR_ANALYSIS.items())
+        .pipe(conform, ERROR_ANALYSIS)
     )
 
 

@@ -10,19 +10,17 @@ from analysis.statistics.epochs import WHOLE_EPOCHS, lengths
 
 #: One row a run. What cannot be known yet is null.
 PROGRESS = types(
-    (
-        Column("run_id", pl.String, "as in RUNS"),
-        Column("variant", pl.String, "as in RUNS"),
-        Column("seed", pl.Int64, "as in RUNS"),
-        Column("epoch", pl.Int64, "the epoch that is going on, from 1"),
-        Column("epochs", pl.Int64, "epochs in all"),
-        Column("step", pl.Int64, "optimiser steps done, as last logged"),
-        Column("steps", pl.Int64, "optimiser steps in all"),
-        Column("loss", pl.Float64, "mean of the last logged steps"),
-        Column("validation", pl.Float64, "top-1 on validation at the last evaluation"),
-        Column("rate", pl.Float64, "training pairs a second, mean of the last logged steps"),
-        Column("seconds_left", pl.Float64, "of training and of the evaluations after each epoch"),
-    )
+    Column("run_id", pl.String, "as in RUNS"),
+    Column("variant", pl.String, "as in RUNS"),
+    Column("seed", pl.Int64, "as in RUNS"),
+    Column("epoch", pl.Int64, "the epoch that is going on, from 1"),
+    Column("epochs", pl.Int64, "epochs in all"),
+    Column("step", pl.Int64, "optimiser steps done, as last logged"),
+    Column("steps", pl.Int64, "optimiser steps in all"),
+    Column("loss", pl.Float64, "mean of the last logged steps"),
+    Column("validation", pl.Float64, "top-1 on validation at the last evaluation"),
+    Column("rate", pl.Float64, "training pairs a second, mean of the last logged steps"),
+    Column("seconds_left", pl.Float64, "of training and of the evaluations after each epoch"),
 )
 
 #: Logged steps that a figure is the mean of.

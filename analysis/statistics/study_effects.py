@@ -11,20 +11,18 @@ MEASURED = ("validation", "test", "area")
 
 #: One row an effect. Numbers are shares: 0.01 is a point.
 EFFECTS = types(
-    (
-        Column("measure", pl.String, "one of MEASURED"),
-        Column("effect", pl.String, "'LayerNorm', 'ReLU', 'interaction', or a simple effect"),
-        Column("estimate", pl.Float64, "on minus off"),
-        Column("low", pl.Float64, "end of the 95 % interval; null: described, not tested"),
-        Column("high", pl.Float64, "its other end"),
-        Column("p", pl.Float64, "two-sided, not corrected"),
-        Column("p_holm", pl.Float64, "Holm's over the effects on test; null elsewhere"),
-        Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
-        Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
-        Column("seeds", pl.Int64, "seeds that all cells share"),
-        Column("queries", pl.Int64, "points; null: one number per run"),
-        Column("clusters", pl.Int64, "clusters of points; null: one number per run"),
-    )
+    Column("measure", pl.String, "one of MEASURED"),
+    Column("effect", pl.String, "'LayerNorm', 'ReLU', 'interaction', or a simple effect"),
+    Column("estimate", pl.Float64, "on minus off"),
+    Column("low", pl.Float64, "end of the 95 % interval; null: described, not tested"),
+    Column("high", pl.Float64, "its other end"),
+    Column("p", pl.Float64, "two-sided, not corrected"),
+    Column("p_holm", pl.Float64, "Holm's over the effects on test; null elsewhere"),
+    Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
+    Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
+    Column("seeds", pl.Int64, "seeds that all cells share"),
+    Column("queries", pl.Int64, "points; null: one number per run"),
+    Column("clusters", pl.Int64, "clusters of points; null: one number per run"),
 )
 
 
