@@ -27,6 +27,12 @@ def with_fractions(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def count_in_config(name: str) -> pl.Expr:
+    """Read a field of the config of RUNS that is a number above 0; null where it is not."""
+    value = pl.col("config").str.json_path_match(f"$.{name}").cast(pl.Int64, strict=False)
+    return pl.when(value > 0).then(value)
+
+
 def lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """Count the steps of an epoch of each run: run_id, length, and whether its log is legacy.
 
@@ -34,11 +40,8 @@ def lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     log that does not tell both still shows the last steps of its epochs.
     """
     of, step, epoch = pl.col("event"), pl.col("step"), pl.col("epoch")
-    batch = pl.col("config").str.json_path_match("$.batch_size").cast(pl.Int64, strict=False)
     told = runs.select(
-        "run_id",
-        batch=pl.when(batch > 0).then(batch),
-        legacy=pl.col("format") == "legacy",
+        "run_id", batch=count_in_config("batch_size"), legacy=pl.col("format") == "legacy"
     )
     shown = (
         pl.when((of == "step") & pl.col("legacy"))

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from analysis.schema import Column, types
-from analysis.statistics.epochs import WHOLE_EPOCHS, lengths
+from analysis.statistics.epochs import WHOLE_EPOCHS, count_in_config, lengths
 
 #: One row a run. What cannot be known yet is null.
 PROGRESS = types(
@@ -30,19 +30,15 @@ LAST = 5
 def progress(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """Compute PROGRESS of these runs, from the tables RUNS and METRICS."""
     plans = runs.select(
-        "run_id", "variant", "seed", epochs=_setting("epochs"), batch_size=_setting("batch_size")
+        *("run_id", "variant", "seed"),
+        epochs=count_in_config("epochs"),
+        batch_size=count_in_config("batch_size"),
     ).join(lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
     rows = [
         {**plan, **_measured(plan, metrics.filter(run_id=plan["run_id"]))}
         for plan in plans.to_dicts()
     ]
     return pl.DataFrame([{name: row.get(name) for name in PROGRESS} for row in rows], PROGRESS)
-
-
-def _setting(name: str) -> pl.Expr:
-    """Read a setting of the config that is a number above 0; else null."""
-    value = pl.col("config").str.json_path_match(f"$.{name}").cast(pl.Int64, strict=False)
-    return pl.when(value > 0).then(value)
 
 
 def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:
