@@ -19,9 +19,8 @@ def legacy_text(log: Log) -> str:
     """
     if log.runs.height != 1 or log.runs["format"].item() == "legacy":
         raise AnalysisError(f"{log.runs.height} runs found: name the JSONL log of one")
-    of_eval = pl.col("event") == "eval"
-    shares = log.metrics.filter(of_eval, pl.col("metric") == "top1", pl.col("epoch") > 0)
-    losses = log.metrics.filter(pl.col("event") == "step", pl.col("metric") == "loss")
+    shares = log.metrics.filter(pl.col("epoch") > 0, event="eval", metric="top1")
+    losses = log.metrics.filter(event="step", metric="loss")
     length = lengths(log.runs, log.metrics)["length"].drop_nulls().first()
     if not isinstance(length, int):
         source = log.runs["source"].item()

@@ -13,7 +13,7 @@ def divergence(metrics: pl.DataFrame) -> pl.DataFrame:
     """Note runs whose loss grows beyond that of the first epoch."""
     loss = pl.col("loss")
     return (
-        metrics.filter((pl.col("event") == "step") & (pl.col("metric") == "loss"))
+        metrics.filter(event="step", metric="loss")
         .group_by("run_id", "epoch")
         .agg(loss=pl.col("value").filter(pl.col("value").is_finite()).mean())
         .drop_nulls()
@@ -53,7 +53,7 @@ def not_finite(metrics: pl.DataFrame) -> pl.DataFrame:
 def schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """Note runs whose share of hard negatives does not move though its step is not 0."""
     return (
-        metrics.filter((pl.col("event") == "mine") & (pl.col("metric") == "hard_ratio"))
+        metrics.filter(event="mine", metric="hard_ratio")
         .group_by("run_id")
         .agg(
             epoch=pl.col("epoch").max(),
@@ -129,8 +129,8 @@ def legacy_did_not_end(
     runs: pl.DataFrame, metrics: pl.DataFrame, curves: pl.DataFrame
 ) -> pl.DataFrame:
     """Note legacy logs that begin an epoch which they do not evaluate."""
-    legacy = runs.filter(pl.col("format") == "legacy").select("run_id")
-    begun = metrics.filter(pl.col("event") == "step").group_by("run_id").agg(pl.col("epoch").max())
+    legacy = runs.filter(format="legacy").select("run_id")
+    begun = metrics.filter(event="step").group_by("run_id").agg(pl.col("epoch").max())
     return (
         legacy.join(begun, on="run_id")
         .join(_last_epochs(curves).rename({"epoch": "evaluated"}), on="run_id", how="left")

@@ -73,7 +73,7 @@ def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     which is that of the run that ends first.
     """
     mined = (
-        metrics.filter((pl.col("event") == "mine") & (pl.col("metric") == "hard_ratio"))
+        metrics.filter(event="mine", metric="hard_ratio")
         .join(_counted(by_run), on="run_id")
         .with_columns(of=pl.col("run_id").n_unique().over("configuration"))
         .group_by("configuration", "epoch")

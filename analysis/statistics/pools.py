@@ -12,7 +12,7 @@ def pools(by_run: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     are over the counted runs that logged pools; where none did there are no rows.
     """
     return (
-        metrics.filter(pl.col("event") == "pools")
+        metrics.filter(event="pools")
         .join(by_run.filter("counted").select("configuration", "run_id"), on="run_id")
         .group_by("configuration", "split")
         .agg(

@@ -35,7 +35,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
     starts = results.untrained.unique(["split", "value"], maintain_order=True)
     for ax, split in zip(panels, SPLITS, strict=True):
-        plot_curves(lines.filter(pl.col("split") == split), looks, ax, smooth)
+        plot_curves(lines.filter(split=split), looks, ax, smooth)
         for value in starts.filter(split=split)["value"]:
             ax.axhline(value, **UNTRAINED)
         sizes = ours[f"n_{split}"].drop_nulls().to_list()

@@ -35,10 +35,9 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     )
     shown = panels[: ours.height]
     for place, (ax, name) in enumerate(zip(shown, ours["configuration"], strict=True)):
-        of_name = pl.col("configuration") == name
-        plot_loss(results.losses.filter(of_name), looks[name], ax)
+        plot_loss(results.losses.filter(configuration=name), looks[name], ax)
         ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
-        ratio = results.hard_ratios.filter(of_name)
+        ratio = results.hard_ratios.filter(configuration=name)
         if ratio.is_empty():  # a recipe without triplets mines none
             continue
         ax.tick_params(labelbottom=False)
@@ -77,7 +76,7 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
         "listwise_loss": {"color": MUTED, "linestyle": (0, (5, 2)), "linewidth": 1.2},
     }
     for metric, look in looks.items():
-        line = loss.filter(pl.col("metric") == metric)
+        line = loss.filter(metric=metric)
         if line.is_empty():
             continue
         marked: dict[str, Any] = {"marker": "o"} if line.height <= FEW else {}

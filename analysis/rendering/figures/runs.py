@@ -43,7 +43,7 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
             block, rows, columns, header=1.15, title=0.95, between=0.3, outer=True
         )
         for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
-            curve = results.curves.filter(pl.col("run_id") == run["run_id"])
+            curve = results.curves.filter(run_id=run["run_id"])
             plot_run(curve, looks[run["configuration"]], ax, smooth)
             untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
             for value in untrained["value"]:
