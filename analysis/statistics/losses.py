@@ -4,17 +4,7 @@ import polars as pl
 
 from analysis.statistics.epochs import with_fractions
 
-#: The loss and its parts, as the log names them.
-LOSSES = (
-    "loss",
-    "triplet_loss",
-    "positive_loss",
-    "negative_loss",
-    "in_batch_loss",
-    "listwise_loss",
-)
-
-#: Part → the config field with its weight; one that a config does not have is 1.
+#: Part of the loss → the config field with its weight; one that a config does not have is 1.
 WEIGHTS = {
     "triplet_loss": "triplet_weight",
     "positive_loss": "triplet_weight",
@@ -92,7 +82,7 @@ def _counted(by_run: pl.DataFrame) -> pl.DataFrame:
 
 
 def _weighted(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Select the finite values of LOSSES, each times its weight, at fractions of epochs."""
+    """Select finite losses and parts, each part times its weight, at fractions of epochs."""
     config = pl.col("config")
     weights = runs.select(
         "run_id",
@@ -103,7 +93,7 @@ def _weighted(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     ).unpivot(index="run_id", variable_name="metric", value_name="weight")
     return (
         with_fractions(runs, metrics)
-        .filter(pl.col("event") == "step", pl.col("metric").is_in(LOSSES))
+        .filter(pl.col("metric").is_in(["loss", *WEIGHTS]), event="step")
         .join(weights, on=["run_id", "metric"], how="left")
         .with_columns(pl.col("value") * pl.col("weight").fill_null(1))
         .filter(pl.col("value").is_finite())
