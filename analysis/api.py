@@ -4,7 +4,7 @@ A log may hold several studies, whose runs answer different questions: tables ha
 and a picture is of one of them.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -12,10 +12,10 @@ import polars as pl
 from analysis.errors import AnalysisError
 from analysis.rendering.figures import convergence, curves, loss
 from analysis.rendering.figures import effects as effects_picture
-from analysis.rendering.style import Style, styles
+from analysis.rendering.style import styles
 from analysis.schema import SPLITS, Log
 from analysis.statistics.measures import MEASURES
-from analysis.statistics.results import Results, of_studies
+from analysis.statistics.results import Results, of_studies, stacked
 from analysis.statistics.study_effects import MEASURED
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def summarise(log: Log) -> pl.DataFrame:
     >>> table["configuration", "runs", "last_test", "last_test_low", "last_test_high"].shape
     (4, 5)
     """
-    return _tables(log, lambda results: results.by_configuration)
+    return stacked((results, results.by_configuration) for results in of_studies(log))
 
 
 def effects(log: Log) -> pl.DataFrame:
@@ -41,7 +41,7 @@ def effects(log: Log) -> pl.DataFrame:
     >>> found["effect"].to_list()
     ['LayerNorm', 'ReLU', 'interaction']
     """
-    return _tables(log, lambda results: results.effects)
+    return stacked((results, results.effects) for results in of_studies(log))
 
 
 def plot_effects(
@@ -73,7 +73,7 @@ def plot_curves(
     """
     _check(split, SPLITS)
     results = _of(log, study)
-    return curves.plot_curves(results.bands.filter(split=split), _styles(results), ax)
+    return curves.plot_curves(results.bands.filter(split=split), styles(results.by_run), ax)
 
 
 def plot_measure(
@@ -92,7 +92,7 @@ def plot_measure(
     _check(measure, MEASURES)
     results = _of(log, study)
     tables = results.by_configuration, results.by_run
-    return convergence.plot_measure(*tables, measure, _styles(results), ax)
+    return convergence.plot_measure(*tables, measure, styles(results.by_run), ax)
 
 
 def plot_loss(
@@ -107,19 +107,10 @@ def plot_loss(
     'loss'
     """
     results = _of(log, study)
-    looks = _styles(results)
+    looks = styles(results.by_run)
     _check(configuration, results.by_configuration["configuration"])
     of_one = results.losses.filter(configuration=configuration)
     return loss.plot_loss(of_one, looks[configuration], ax)
-
-
-def _tables(log: Log, table: Callable[[Results], pl.DataFrame]) -> pl.DataFrame:
-    """Stack a table of every study, with the study's name before it."""
-    named = [
-        table(results).select(pl.lit(results.study.name).alias("study"), pl.all())
-        for results in of_studies(log)
-    ]
-    return pl.concat(named, how="diagonal")
 
 
 def _of(log: Log, study: str | None) -> Results:
@@ -130,10 +121,6 @@ def _of(log: Log, study: str | None) -> Results:
         names = ", ".join(repr(name) for name in found)
         raise AnalysisError(f"study={study!r}: name one of {names}")
     return found[study]
-
-
-def _styles(results: Results) -> dict[str, Style]:
-    return styles(results.by_run)
 
 
 def _check(value: str, names: Collection[str] | pl.Series) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import polars as pl
 
 from analysis.printable import printable
-from analysis.statistics.results import Results
+from analysis.statistics.results import Results, stacked
 
 
 def summary_csv(every: Sequence[Results]) -> str:
@@ -30,10 +30,8 @@ def diagnosis_csv(every: Sequence[Results]) -> str:
 
 def _csv(tables: Iterable[tuple[Results, pl.DataFrame]]) -> str:
     """Write tables as one, with the name of the study before each row."""
-    named = [t.select(pl.lit(results.study.name).alias("study"), pl.all()) for results, t in tables]
-    table = pl.concat(named, how="diagonal_relaxed")
     texts = pl.col(pl.String).map_elements(_cell, return_dtype=pl.String)
-    return table.with_columns(texts).write_csv()
+    return stacked(tables).with_columns(texts).write_csv()
 
 
 def _cell(text: str) -> str:

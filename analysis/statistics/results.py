@@ -1,5 +1,6 @@
 """Computes all statistics of one study, each once, for text, figures and HTML alike."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,6 +97,12 @@ class Results:
     def curve_checks(self) -> pl.DataFrame:
         """What is wrong with the curves and logs of runs, see `curve_checks.check`."""
         return curve_checks.check(self.log.runs, self.log.metrics)
+
+
+def stacked(tables: Iterable[tuple[Results, pl.DataFrame]]) -> pl.DataFrame:
+    """Stack tables of studies into one, with a column `study` first; what a table lacks is null."""
+    named = (t.select(pl.lit(results.study.name).alias("study"), pl.all()) for results, t in tables)
+    return pl.concat(named, how="diagonal_relaxed")
 
 
 def of_studies(log: Log, target: float | None = None) -> list[Results]:
