@@ -93,9 +93,6 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
 def plot_hard_ratio(ratio: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Axes":
     """Draw the share of hard negatives of one configuration: epoch, value; returns the axes."""
     ax = ax or new_axes()
-    if ratio.is_empty():
-        middle: dict[str, Any] = {"xycoords": "axes fraction", "ha": "center", "va": "center"}
-        ax.annotate("not logged", (0.5, 0.5), color=MUTED, **middle)
     look: dict[str, Any] = {"color": style.color, "linewidth": 2, "label": "hard_ratio"}
     ax.step(ratio["epoch"], ratio["value"], where="post", **look)
     ax.set_ylim(-0.05, 1.05)

@@ -31,9 +31,3 @@ def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
     assert [y for _, y in points(ax, "loss")] == pytest.approx([2, 2, 1, 1, 2 / 3, 2 / 3])
     strip = plot_hard_ratio(hard_ratios(log.metrics, results.by_run), BLUE)
     assert points(strip, "hard_ratio") == [(0, 0.8), (1, 0.7), (2, 0.6), (3, 0.6)]
-
-
-def test_a_share_of_hard_negatives_that_was_not_logged_is_said_to_be_missing() -> None:
-    nothing = pl.DataFrame(schema={"epoch": pl.Int32, "value": pl.Float64})
-    strip = plot_hard_ratio(nothing, BLUE)
-    assert [text.get_text() for text in strip.texts] == ["not logged"]
