@@ -160,7 +160,7 @@ def _study(results: Results) -> Iterator[str]:
     yield from _errors(results, of)
     yield "<h3>Health</h3>"
     yield _checks(results.curve_checks, f"{slug}-health")
-    yield bullets([*notes.of_study(results), *_broken(results.log.rejected)], small=True)
+    yield bullets([*notes.of_study(results), *notes.of_rejected(results.log.rejected)], small=True)
 
 
 def _run_marks(runs: pl.DataFrame) -> list[Marks]:
@@ -223,14 +223,7 @@ def _noted(log: Log) -> str:
         f"{row['run_id']}, epoch {row['epoch']}: {row['message']}; {row['action']}"
         for row in log.warnings.iter_rows(named=True)
     ]
-    return bullets([*log.notes, *_broken(other), *warned] or ["Nothing."])
-
-
-def _broken(rejected: pl.DataFrame) -> list[str]:
-    """Say which lines of logs could not be read, a line each."""
-    return [
-        f"{source}, line {line}: {reason}; left out" for source, line, reason in rejected.rows()
-    ]
+    return bullets([*log.notes, *notes.of_rejected(other), *warned] or ["Nothing."])
 
 
 def _run(run: dict[str, Any]) -> str:

@@ -1,10 +1,17 @@
-"""Writes notes on a study: what is missing from it, and by what its effects are estimated."""
+"""Writes notes: what is missing from a study or its effects, and which lines were not read."""
 
 import polars as pl
 
 from analysis.printable import printable
 from analysis.readers.variant_names import VARIANTS
 from analysis.statistics.results import Results
+
+
+def of_rejected(rejected: pl.DataFrame) -> list[str]:
+    """Say of each row of REJECTED why that line was left out."""
+    return [
+        f"{source}, line {line}: {reason}; left out" for source, line, reason in rejected.rows()
+    ]
 
 
 def of_study(results: Results) -> list[str]:

@@ -87,11 +87,7 @@ def check_lines(table: pl.DataFrame) -> list[str]:
 
 def reader_notes(log: Log) -> list[str]:
     """Say what the readers passed over: the notes of `log`, then its rejected lines."""
-    lines = list(log.notes)
-    lines += [
-        f"{source}, line {line}: {reason}; left out"
-        for source, line, reason in log.rejected.head(MOST_SHOWN).iter_rows()
-    ]
+    lines = [*log.notes, *notes.of_rejected(log.rejected.head(MOST_SHOWN))]
     if log.rejected.height > MOST_SHOWN:
         lines.append(f"… and {log.rejected.height - MOST_SHOWN:,} more lines left out")
     return [printable(line) for line in lines]
