@@ -12,7 +12,7 @@ import yaml
 from analysis.readers import logs
 from analysis.rendering.effect_text import points
 from analysis.rendering.markdown import markdown
-from analysis.rendering.table_rows import TERMINAL, configuration_rows
+from analysis.rendering.table_rows import configuration_rows
 from analysis.statistics.results import of_studies
 
 ROOT = Path(__file__).parents[1]
@@ -80,7 +80,7 @@ def reference():
 
 def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference):
     assert reference.by_configuration["seeds"].to_list() == ["0 1 2"] * 4
-    assert markdown(configuration_rows(reference, TERMINAL, whole=False)) in PUBLISHED
+    assert markdown(configuration_rows(reference, whole=False)) in PUBLISHED
 
 
 def test_the_effects_are_those_that_the_published_runs_give(reference):
@@ -104,7 +104,7 @@ def in_context():
 def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
     rows = []
     for results in of_studies(logs.read([ROOT / "logs" / "reference" / "context"])):
-        head, *lines = configuration_rows(results, TERMINAL, whole=False)
+        head, *lines = configuration_rows(results, whole=False)
         rows += [[results.study.name, *line] for line in lines]
     table = markdown([["study", *head[:-1], "epochs to target"], *rows])
     assert f"\n\n{table.strip()}\n\n" in PUBLISHED

@@ -33,7 +33,7 @@ def summary_latex(every: Sequence[Results]) -> str:
     """Write a table of configurations for each study, and one of effects where there are any."""
     parts = [HEAD]
     for results in every:
-        rows = table_rows.configuration_rows(results, table_rows.TERMINAL, whole=False)
+        rows = table_rows.configuration_rows(results, whole=False)
         parts.append(_table(rows, f"{table_rows.heading(results)}. {SPREAD}"))
         if results.effects.height:
             answer = effect_text.answer(results.effects)

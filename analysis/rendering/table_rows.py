@@ -3,13 +3,12 @@
 Each function returns rows of cells, the headings first. A share is shown in percent.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from analysis.printable import printable, short
-from analysis.rendering.labels import point_count
+from analysis.rendering.labels import counted, point_count
 from analysis.schema import POOLS, SPLITS
 from analysis.statistics.measures import MEASURES, UNSEEN_SPLITS
 from analysis.statistics.results import Results
@@ -54,9 +53,9 @@ ERRORS_NOTATION = (
 
 def heading(results: Results) -> str:
     """Say what a study is, and what its figures measure."""
-    runs, of = results.by_run.height, results.by_run["configuration"].n_unique()
-    counts = f"{runs:,} run{'s' * (runs != 1)} of {of:,} configuration{'s' * (of != 1)}"
-    return f"{results.study.name}: {counts}, {FORMATS[results.study.format]}"
+    runs = counted(results.by_run.height, "run")
+    configurations = counted(results.by_run["configuration"].n_unique(), "configuration")
+    return f"{results.study.name}: {runs} of {configurations}, {FORMATS[results.study.format]}"
 
 
 def untrained(results: Results) -> str:
@@ -68,36 +67,35 @@ def untrained(results: Results) -> str:
 
 def target_heading(by_run: pl.DataFrame) -> str:
     """Return the heading of the epochs to the study's common target."""
-    target = by_run["target"].drop_nulls().first()
-    return "epochs to target" if target is None else f"epochs to {100 * float(str(target)):g} %"
+    target = by_run.select(pl.col("target").drop_nulls().first()).item()
+    return "epochs to target" if target is None else f"epochs to {100 * target:g} %"
 
 
-def configuration_rows(
-    results: Results, measures: Sequence[str] = tuple(MEASURES), whole: bool = True
-) -> list[list[str]]:
+def configuration_rows(results: Results, whole: bool = True) -> list[list[str]]:
     """Write one row per configuration: mean ± standard deviation.
 
-    `whole`: with its interval, the number of runs that do not count, and names of any length.
+    `whole`: all measures, with intervals, the number of runs left out, and names of any length;
+    else what a terminal has room for.
     """
-    table, by_target = (
-        results.by_configuration,
-        {"epochs_to_target": target_heading(results.by_run)},
-    )
-    heads = ["configuration", "runs", *(by_target.get(m) or _heading(m) for m in measures)]
-    return [heads] + [
-        [
-            row["configuration"] if whole else short(row["configuration"], LONGEST_NAME),
-            f"{row['runs']}" + f" (+{row['left_out']} left out)" * bool(whole and row["left_out"]),
-            *(_cell(row, name, whole) for name in measures),
-        ]
-        for row in table.iter_rows(named=True)
-    ]
+    measures = MEASURES if whole else TERMINAL
+    headings = {name: _heading(name) for name in measures}
+    if "epochs_to_target" in headings:
+        headings["epochs_to_target"] = target_heading(results.by_run)
+    rows = [["configuration", "runs", *headings.values()]]
+    for row in results.by_configuration.iter_rows(named=True):
+        name, runs = row["configuration"], str(row["runs"])
+        if not whole:
+            name = short(name, LONGEST_NAME)
+        elif row["left_out"]:
+            runs += f" (+{row['left_out']} left out)"
+        rows.append([name, runs, *(_cell(row, measure, whole) for measure in measures)])
+    return rows
 
 
-def run_rows(table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)) -> list[list[str]]:
+def run_rows(table: pl.DataFrame) -> list[list[str]]:
     """Write the table of `per_run`; n is training / validation / test."""
     unseen = [split for split in UNSEEN_SPLITS if f"unseen_{split}" in table.columns]
-    heads = ["run", "configuration", "status", "n", "epochs", *(_heading(m) for m in measures)]
+    heads = ["run", "configuration", "status", "n", "epochs", *(_heading(m) for m in MEASURES)]
     return [heads + [UNSEEN_HEADINGS[split] for split in unseen]] + [
         [
             printable(row["run_id"]),
@@ -105,7 +103,7 @@ def run_rows(table: pl.DataFrame, measures: Sequence[str] = tuple(MEASURES)) -> 
             row["status"] or "–",
             " / ".join(_number(row[f"n_{split}"], False) for split in SPLITS),
             _number(row["last_epoch"], False),
-            *(_cell(row, name) for name in measures),
+            *(_cell(row, name) for name in MEASURES),
             *(_unseen_cell(row, split) for split in unseen),
         ]
         for row in table.iter_rows(named=True)

@@ -55,7 +55,7 @@ def study_lines(results: Results) -> list[str]:
     """Write a study on a screen: one table, the effects, and the notes that matter."""
     head = [table_rows.heading(results), table_rows.untrained(results)]
     parts = [_wrapped([line for line in head if line])]
-    table = table_rows.configuration_rows(results, table_rows.TERMINAL, whole=False)
+    table = table_rows.configuration_rows(results, whole=False)
     parts.append(columns(table).split("\n"))
     if results.study.format != "legacy":
         answer = effect_text.answer(results.effects)
