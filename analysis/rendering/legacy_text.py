@@ -27,8 +27,8 @@ def legacy_text(log: Log) -> str:
         raise AnalysisError(f"{source}: does not say how many steps an epoch has")
 
     lines = ["开始初始化获取负样本的下标"]
-    for (epoch,), ends in shares.sort("epoch").group_by("epoch", maintain_order=True):
-        begun = int(str(epoch)) - 1
+    for (epoch,), ends in shares.sort("epoch").partition_by("epoch", as_dict=True).items():
+        begun = epoch - 1
         lines.append(f"开始第{begun}个epoch的训练")
         for step, loss in losses.filter(epoch=begun).sort("step").select("step", "value").rows():
             printed = float("nan") if loss is None else loss

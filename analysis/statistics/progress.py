@@ -55,8 +55,8 @@ def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:
         found["epoch"] = min(epochs, found["step"] // length + 1)
         if found["rate"] and batch_size:
             training = (found["steps"] - found["step"]) * batch_size / found["rate"]
-            evaluated = metrics.filter(WHOLE_EPOCHS, event="eval")["epoch"].max()
-            left = epochs - int(str(evaluated or 0))
+            evaluated = metrics.filter(WHOLE_EPOCHS, event="eval").select(pl.col("epoch").max())
+            left = epochs - (evaluated.item() or 0)
             found["seconds_left"] = training + left * sum(_pauses(metrics))
     return found
 

@@ -15,7 +15,7 @@ def scalars(metrics: pl.DataFrame, of_legacy: bool = False) -> pl.DataFrame:
     """
     logged, epoch = metrics.filter(event="step"), pl.col("epoch")
     if of_legacy:
-        length = int(str(logged["step"].max() or 0)) + 1
+        length = (logged.select(pl.col("step").max()).item() or 0) + 1
         step = epoch * length + pl.col("step").fill_null(0)
     else:
         ends = logged.group_by(epoch + 1).agg(end=pl.col("step").max())

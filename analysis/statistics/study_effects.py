@@ -68,14 +68,12 @@ def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, p
     ours = predictions.join(counted, on="run_id").sort("pair_id")
     design: dict[Factors, dict[int, list[bool]]] = {}
     first: pl.DataFrame | None = None
-    for (layernorm, relu, seed), of_run in ours.group_by(
-        "layernorm", "relu", "seed", maintain_order=True
-    ):
+    by_run = ours.partition_by("layernorm", "relu", "seed", as_dict=True)
+    for (layernorm, relu, seed), of_run in by_run.items():
         first = of_run if first is None else first
         if not of_run["pair_id"].equals(first["pair_id"]):
             return None  # one corpus digest has one set of points
-        cell = design.setdefault((bool(layernorm), bool(relu)), {})
-        cell[int(str(seed))] = of_run["hit"].to_list()
+        design.setdefault((layernorm, relu), {})[seed] = of_run["hit"].to_list()
     return None if first is None else (design, first)
 
 

@@ -63,13 +63,13 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
 def _untrained(results: Results, split: str) -> Iterator[Trace]:
     """Yield the untrained encoder as a level line."""
     values = results.untrained.filter(split=split)["value"].unique(maintain_order=True)
-    end = results.bands["epoch"].max() or 1
+    end = results.bands.select(pl.col("epoch").max()).item() or 1.0
     for value in values:
         look: dict[str, Any] = {"color": MUTED, "dash": "dash", "width": 1.5}
         over = "%{fullData.name}: %{y:.1%}<extra></extra>"
         yield trace(
             "untrained encoder",
-            [0, float(str(end))],
+            [0, end],
             [round(value, 5)] * 2,
             mode="lines",
             line=look,
@@ -115,14 +115,14 @@ def _configurations(
         .select("configuration", "run_id")
         .rows()
     )
-    for (name,), line in bands.group_by("configuration", maintain_order=True):
-        look, run = looks[str(name)], alone.get(str(name))
-        meta = {"variant": of[str(name)], "run": run}
+    for (name,), line in bands.partition_by("configuration", as_dict=True).items():
+        look, run = looks[name], alone.get(name)
+        meta = {"variant": of[name], "run": run}
         epochs = numbers(line["epoch"].cast(pl.Float64))
         low, high = numbers(line["low"]), numbers(line["high"])
         if run and not line["low"].null_count():
             yield trace(
-                str(name),
+                name,
                 epochs + epochs[::-1],
                 high + low[::-1],
                 fill="toself",
@@ -135,7 +135,7 @@ def _configurations(
         mean = f", mean of {line['runs'][0]} runs" if not run else ""
         ends = "95 % interval" if run else "runs"
         yield trace(
-            str(name),
+            name,
             epochs,
             numbers(line["value"]),
             mode="lines" if line.height > DENSE else "lines+markers",

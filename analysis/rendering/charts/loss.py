@@ -42,8 +42,8 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
         results.drawn, on="configuration", how="semi", maintain_order="left"
     )
     names = [name for name in looks if name in losses["configuration"]]
-    highest = losses.filter(metric="loss")["high"].max() or 1
-    y = {"range": [0, 1.05 * float(str(highest))]}
+    highest = losses.filter(metric="loss").select(pl.col("high").max()).item() or 1
+    y = {"range": [0, 1.05 * highest]}
     x = titled("epochs completed", rangemode="tozero")
     panels = []
     for name in names:

@@ -68,10 +68,9 @@ def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None"
     places = groups.select("aspect", "group").with_row_index("row")
     # A row is one high; its configurations share the middle 0.7 of it.
     shifts = {name: 0.7 * ((i + 0.5) / len(names) - 0.5) for i, name in enumerate(names)}
-    for (name,), ours in shares.join(places, on=["aspect", "group"]).group_by(
-        "configuration", maintain_order=True
-    ):
-        style, row = looks[str(name)], ours["row"] + shifts[str(name)]
+    placed = shares.join(places, on=["aspect", "group"])
+    for (name,), ours in placed.partition_by("configuration", as_dict=True).items():
+        style, row = looks[name], ours["row"] + shifts[name]
         ax.hlines(row, ours["low"], ours["high"], color=style.color, linewidth=2.5, alpha=0.5)
         look: dict[str, Any] = {"color": style.color, "markersize": 7, "label": name}
         ax.plot(ours["share"], row, style.marker, linestyle="none", zorder=4, **look)
