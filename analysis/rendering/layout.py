@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import polars as pl
-
 from analysis.printable import short
 from analysis.rendering.style import MUTED
-from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -94,12 +91,6 @@ def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]
         )
 
 
-def crowd(results: Results) -> str:
-    """Say in a heading that a picture has no room for some configurations; else nothing."""
-    drawn, of = results.drawn.height, results.by_configuration.height
-    return f", {drawn} of {of:,} configurations" if drawn < of else ""
-
-
 def legend_columns(labels: Sequence[str]) -> int:
     """Return how many columns of a legend fit the width of a slide."""
     # A letter of the legend is up to 0.095 inches wide, its line and margins about 1.
@@ -107,6 +98,6 @@ def legend_columns(labels: Sequence[str]) -> int:
     return max(1, int((WIDTH - 0.5) / widest))
 
 
-def legend_rows(labels: pl.Series) -> int:
+def legend_rows(labels: Sequence[str]) -> int:
     """Return how many rows a legend of these labels takes."""
-    return -(-len(labels) // legend_columns(labels.to_list()))
+    return -(-len(labels) // legend_columns(labels))

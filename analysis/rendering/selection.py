@@ -1,4 +1,4 @@
-"""Chooses what a figure and the chart of the same name both draw: groups, ranges, titles."""
+"""Chooses what a figure and the chart of the same name both draw: groups, ranges, words."""
 
 import polars as pl
 
@@ -14,6 +14,25 @@ FEWEST = 30
 
 #: Title of the panel whose shares are of errors, and no top-1.
 WRONG = "of the wrong answers"
+
+#: Measure of effects → title of its panel.
+EFFECT_TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
+
+#: Metric of a loss or of a part of it → what the legend calls it.
+LOSS_LABELS = {
+    "loss": "loss",
+    "triplet_loss": "triplet",
+    "positive_loss": "positive pairs",
+    "negative_loss": "negative pairs",
+    "in_batch_loss": "in batch",
+    "listwise_loss": "listwise",
+}
+
+
+def crowd(results: Results) -> str:
+    """Say in a heading that a picture has no room for some configurations; else nothing."""
+    drawn, of = results.drawn.height, results.by_configuration.height
+    return f", {drawn} of {of:,} configurations" if drawn < of else ""
 
 
 def effect_reach(effects: pl.DataFrame) -> float:

@@ -20,6 +20,9 @@ VARIANTS = tuple(variant_names.VARIANTS)
 #: Colours of text and axes, and of the lines that belong to no configuration.
 INK, MUTED = "#1b1b1b", "#767676"
 
+#: Colours of an effect that is shown, and of one that is not: neither is that of a variant.
+SHOWN, NOT_SHOWN = "#D55E00", MUTED
+
 #: matplotlib's settings: text that is read from the back of a room, and never taken for markup.
 RC: dict[Any, Any] = {
     "font.size": 13,

@@ -20,8 +20,7 @@ from analysis.rendering.charts.chart import (
     variants,
 )
 from analysis.rendering.labels import point_count, wrapped
-from analysis.rendering.layout import crowd
-from analysis.rendering.selection import WRONG, answer_panels, large_groups
+from analysis.rendering.selection import WRONG, answer_panels, crowd, large_groups
 from analysis.rendering.style import Style
 from analysis.statistics.results import Results
 

@@ -20,8 +20,7 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.layout import crowd
-from analysis.rendering.selection import measure_titles
+from analysis.rendering.selection import crowd, measure_titles
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results

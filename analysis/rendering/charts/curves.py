@@ -21,8 +21,7 @@ from analysis.rendering.charts.chart import (
     variants,
 )
 from analysis.rendering.labels import point_count
-from analysis.rendering.layout import crowd
-from analysis.rendering.selection import top1_range
+from analysis.rendering.selection import crowd, top1_range
 from analysis.rendering.style import MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results

@@ -13,9 +13,8 @@ from analysis.rendering.charts.chart import (
     titled,
     trace,
 )
-from analysis.rendering.figures.effects import NOT_SHOWN, SHOWN, TITLES
-from analysis.rendering.selection import effect_reach
-from analysis.rendering.style import MUTED
+from analysis.rendering.selection import EFFECT_TITLES, effect_reach
+from analysis.rendering.style import MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED
 
@@ -44,7 +43,7 @@ def effects_chart(results: Results) -> Chart:
         estimate, low, high = (100 * ours[name] for name in ("estimate", "low", "high"))
         shown = [SHOWN if effect_text.is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]
         dots = trace(
-            TITLES[measure],
+            EFFECT_TITLES[measure],
             numbers(estimate),
             [name.replace(" (", "<br>(") for name in ours["effect"]],
             mode="markers",
@@ -53,7 +52,7 @@ def effects_chart(results: Results) -> Chart:
             hovertext=[f"{row['effect']}: {effect_text.points(row)}" for row in ours.to_dicts()],
             hoverinfo="text",
         )
-        panels.append(Panel(TITLES[measure], [dots], layout(x, rows), 80 + 46 * len(names)))
+        panels.append(Panel(EFFECT_TITLES[measure], [dots], layout(x, rows), 80 + 46 * len(names)))
     sentence = effect_text.answer(effects)
     note = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval."
     return Chart("effects", "What LayerNorm and ReLU do", sentence, note, panels, LEGEND)

@@ -18,8 +18,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.figures.loss import LABELS
-from analysis.rendering.layout import crowd
+from analysis.rendering.selection import LOSS_LABELS, crowd
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -63,7 +62,7 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
         "Thick: the loss, mean over a short span and over runs. Parts are times their weights. "
         "Shade: lowest to highest logged value."
     )
-    legend = [Key(PARTS[p][1], MUTED, LABELS[p]) for p in _parts(losses)]
+    legend = [Key(PARTS[p][1], MUTED, LOSS_LABELS[p]) for p in _parts(losses)]
     return Chart("loss", f"Loss{crowd(results)}", sentence, note, panels, legend)
 
 
@@ -84,7 +83,7 @@ def _line(losses: pl.DataFrame, metric: str, **look: Any) -> Trace:
     """Return the mean of the loss or of a part of it."""
     line = losses.filter(metric=metric)
     return trace(
-        LABELS[metric],
+        LOSS_LABELS[metric],
         numbers(line["epoch"]),
         numbers(line["value"]),
         mode="lines+markers" if line.height <= FEW else "lines",

@@ -6,8 +6,8 @@ import polars as pl
 
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, write_head
-from analysis.rendering.selection import measure_titles
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.selection import crowd, measure_titles
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results

@@ -15,8 +15,8 @@ from analysis.rendering.axes import (
     smoothing_note,
 )
 from analysis.rendering.labels import point_count
-from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, legend_rows, write_head
-from analysis.rendering.selection import top1_range
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.selection import crowd, top1_range
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -30,7 +30,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     """Draw one panel per split, one line per configuration, and the untrained encoder."""
     ours = results.drawn
     lines = results.bands.join(ours, on="configuration", how="semi", maintain_order="left")
-    header = 0.85 + 0.3 * legend_rows(ours["configuration"])
+    header = 0.85 + 0.3 * legend_rows(ours["configuration"].to_list())
     figure, (block,) = lay_out_blocks([header + 4.4])
     panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
     starts = results.untrained.unique(["split", "value"], maintain_order=True)

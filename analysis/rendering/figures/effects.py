@@ -9,19 +9,14 @@ import polars as pl
 from analysis.rendering import effect_text
 from analysis.rendering.axes import new_axes
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
-from analysis.rendering.selection import effect_reach
-from analysis.rendering.style import INK, MUTED
+from analysis.rendering.selection import EFFECT_TITLES, effect_reach
+from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Colours of an effect that is shown, and of one that is not: neither is that of a variant.
-SHOWN, NOT_SHOWN = "#D55E00", MUTED
-
-TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
 
 #: Letters of the answer that fit the width of a slide.
 HEAD = 100
@@ -41,7 +36,7 @@ def effects_figure(results: Results) -> "Figure":
     reach = effect_reach(effects)
     for ax, measure in zip(panels, measured, strict=True):
         plot_effects(effects.filter(measure=measure), names, ax)
-        ax.set_title(TITLES[measure], loc="left")
+        ax.set_title(EFFECT_TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
     write_head(block, "\n".join(head), f"{results.study.name}. {NOTE}")
     return figure

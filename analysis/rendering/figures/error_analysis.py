@@ -7,13 +7,12 @@ import polars as pl
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import (
-    crowd,
     lay_out_blocks,
     lay_out_panels,
     legend_rows,
     write_head,
 )
-from analysis.rendering.selection import WRONG, answer_panels
+from analysis.rendering.selection import WRONG, answer_panels, crowd
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -31,7 +30,7 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     split = results.shown_errors["split"][0]
     untrained = results.untrained.filter(split=split)["value"].unique().to_list()
     top1 = [*untrained, *(end for title in drawn if title != WRONG for end in drawn[title]["high"])]
-    names = pl.concat(drawn.values())["configuration"].unique()
+    names = pl.concat(drawn.values())["configuration"].unique().to_list()
     heights = [part["group"].n_unique() for part in drawn.values()]
     header = 0.85 + 0.3 * legend_rows(names)
     row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks

@@ -6,23 +6,14 @@ import polars as pl
 
 from analysis.rendering.axes import FEW, label_epochs, new_axes
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import crowd, lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.selection import LOSS_LABELS, crowd
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-#: Metric → what the legend calls it.
-LABELS = {
-    "loss": "loss",
-    "triplet_loss": "triplet",
-    "positive_loss": "positive pairs",
-    "negative_loss": "negative pairs",
-    "in_batch_loss": "in batch",
-    "listwise_loss": "listwise",
-}
 
 
 def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
@@ -84,7 +75,7 @@ def plot_loss(loss: pl.DataFrame, style: Style, ax: "Axes | None" = None) -> "Ax
             ax.fill_between(
                 line["epoch"], line["low"], line["high"], color=style.color, alpha=0.2, linewidth=0
             )
-        ax.plot(line["epoch"], line["value"], label=LABELS[metric], **look, **marked)
+        ax.plot(line["epoch"], line["value"], label=LOSS_LABELS[metric], **look, **marked)
     ax.set_ylim(bottom=0)
     label_epochs(ax)
     return ax

@@ -5,7 +5,8 @@ from single_study import one_study
 
 from analysis.rendering import effect_text
 from analysis.rendering.charts.effects import effects_chart
-from analysis.rendering.figures.effects import NOT_SHOWN, SHOWN, TITLES
+from analysis.rendering.selection import EFFECT_TITLES
+from analysis.rendering.style import NOT_SHOWN, SHOWN
 from analysis.schema import Log
 
 BETTER, WORSE = [1, 1, 1, 1, 1, 1, 1, 0] * 4, [0, 1, 0, 0, 0, 1, 0, 0] * 4
@@ -27,7 +28,10 @@ def test_an_effect_is_a_dot_with_its_interval_and_a_shown_one_is_orange(
     chart = effects_chart(results)
     assert chart.sentence == effect_text.answer(results.effects)
     panels = checked(chart)
-    assert list(panels) == [TITLES["test"], TITLES["area"]]  # nothing was answered on validation
+    assert list(panels) == [
+        EFFECT_TITLES["test"],
+        EFFECT_TITLES["area"],
+    ]  # nothing was answered on validation
     (dots,) = panels["test"].traces
     assert points(dots) == [(0.0, "LayerNorm"), (62.5, "ReLU"), (0.0, "interaction")]
     assert dots["marker"]["color"] == [NOT_SHOWN, SHOWN, NOT_SHOWN]

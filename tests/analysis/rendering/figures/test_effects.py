@@ -13,14 +13,12 @@ from single_study import one_study
 
 from analysis.rendering import effect_text
 from analysis.rendering.figures.effects import (
-    NOT_SHOWN,
-    SHOWN,
-    TITLES,
     effects_figure,
     plot_effects,
 )
 from analysis.rendering.layout import lay_out_blocks, lay_out_panels
-from analysis.rendering.style import VARIANTS, styles
+from analysis.rendering.selection import EFFECT_TITLES
+from analysis.rendering.style import NOT_SHOWN, SHOWN, VARIANTS, styles
 from analysis.schema import Log
 from analysis.statistics.study_effects import EFFECTS
 
@@ -77,7 +75,7 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     results = one_study(replace(log, predictions=pl.concat([on_validation, log.predictions])))
     figure = effects_figure(results)
     panels = all_axes(figure)
-    assert [ax.get_title(loc="left") for ax in panels] == list(TITLES.values())
+    assert [ax.get_title(loc="left") for ax in panels] == list(EFFECT_TITLES.values())
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
     assert effect_text.answer(results.effects) in texts(figure)
@@ -97,7 +95,7 @@ def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -
 def test_what_has_no_effects_has_no_panel(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: None, 1: None} for cell in CELLS})
     (area,) = all_axes(effects_figure(one_study(log)))
-    assert area.get_title(loc="left") == TITLES["area"]
+    assert area.get_title(loc="left") == EFFECT_TITLES["area"]
     assert names(area) == THREE
     assert [y for _, y in dots(area)] == [0, 1, 2]
 
