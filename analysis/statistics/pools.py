@@ -22,5 +22,5 @@ def pools(by_run: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
                 for pool in POOLS
             ),
         )
-        .sort("configuration", pl.col("split").replace_strict(SPLITS, range(3), default=3))
+        .sort("configuration", pl.col("split").replace_strict(SPLITS, range(3)))
     )
