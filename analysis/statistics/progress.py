@@ -38,7 +38,7 @@ def progress(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         {**plan, **_measured(plan, metrics.filter(run_id=plan["run_id"]))}
         for plan in plans.to_dicts()
     ]
-    return pl.DataFrame([{name: row.get(name) for name in PROGRESS} for row in rows], PROGRESS)
+    return pl.DataFrame(rows, schema=PROGRESS)
 
 
 def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:

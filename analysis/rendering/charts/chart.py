@@ -27,8 +27,6 @@ GLYPHS = dict(zip(MARKERS, "●■▲◆▼✚✖", strict=True))
 #: The variant of a configuration that is none of the four.
 OTHER = "other"
 
-HEIGHT = 300
-
 #: What all charts share. Text and grid take their colours from the page's style sheet.
 LAYOUT: dict[str, Any] = {
     "margin": {"l": 8, "r": 12, "t": 26, "b": 8},
@@ -59,7 +57,7 @@ class Panel(NamedTuple):
     title: str
     traces: list[Trace]
     layout: dict[str, Any]
-    height: int = HEIGHT  # pixels
+    height: int = 300  # pixels
     variant: str | None = None  # of a panel that shows one configuration alone
 
 
