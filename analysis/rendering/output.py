@@ -4,7 +4,8 @@ import glob
 import os
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import AnalysisError
@@ -43,37 +44,40 @@ def write(path: Path, content: str | bytes) -> Path:
     """
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
     data = content.encode() if isinstance(content, str) else content
-    try:
+    with _failing_on(path):
         try:
             with unfinished.open("xb") as file:
                 file.write(data)
             unfinished.replace(path)
         finally:
             unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise AnalysisError(
-            f"{path}: cannot be written ({error.strerror}): name another folder with --out"
-        ) from None
     return path
 
 
 def grow(path: Path, content: bytes) -> Path:
-    """Bring a file to this content, and return `path`: what it lacks at its end is appended.
+    """Bring a file to this content by appending what it lacks at its end, and return `path`.
 
-    Whoever reads along goes on where it was. A file that holds anything else is written anew.
-    Raises `AnalysisError` where it cannot be written.
+    A program that reads the file while it grows continues where it was. A file that holds anything
+    else is written anew. Raises `AnalysisError` where it cannot be written.
     """
-    try:
+    with _failing_on(path):
         held = path.read_bytes() if path.exists() else b""
         if not held or not content.startswith(held):
             return write(path, content)
         with path.open("ab") as file:
             file.write(content[len(held) :])
+    return path
+
+
+@contextmanager
+def _failing_on(path: Path) -> Iterator[None]:
+    """Raise an error of the system as an `AnalysisError` that names `path`."""
+    try:
+        yield
     except OSError as error:
         raise AnalysisError(
             f"{path}: cannot be written ({error.strerror}): name another folder with --out"
         ) from None
-    return path
 
 
 def warn(lines: Iterable[str]) -> None:
