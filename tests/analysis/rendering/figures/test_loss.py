@@ -7,18 +7,19 @@ from single_study import one_study
 
 from analysis.rendering.figures.loss import plot_hard_ratio, plot_loss
 from analysis.schema import Log
-from analysis.statistics.losses import LOSS_POINTS, hard_ratios, losses
+from analysis.statistics.losses import hard_ratios, losses
 
 
-def test_the_loss_keeps_every_spike_in_its_band(read: Callable[..., Log]) -> None:
-    log = read({"steps": range(1, 301)})
-    spike = (pl.col("metric") == "loss") & (pl.col("step") == 137)
-    metrics = log.metrics.with_columns(value=pl.when(spike).then(99.0).otherwise("value"))
-    loss = losses(log.runs, metrics, one_study(log).by_run).filter(pl.col("metric") == "loss")
-    assert loss.height <= LOSS_POINTS
-    assert loss["high"].max() == 99
-    ax = plot_loss(loss, BLUE)
-    assert ax.collections[0].get_paths()[0].vertices[:, 1].max() == 99
+def test_the_band_goes_from_the_lowest_loss_to_the_highest() -> None:
+    ends = {
+        "epoch": [0, 1, 2],
+        "value": [2.0, 1.0, 1.0],
+        "low": [1.5, 0.5, 0.9],
+        "high": [3, 99, 2],
+    }
+    ax = plot_loss(pl.DataFrame({"metric": "loss", **ends}, strict=False), BLUE)
+    heights = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert (heights.min(), heights.max()) == (0.5, 99)
 
 
 def test_the_loss_is_drawn_with_its_parts_and_the_share_of_hard_negatives(
