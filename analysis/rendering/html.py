@@ -233,10 +233,8 @@ def _run(run: dict[str, Any]) -> str:
         for name in RUNS
         if name not in ("run_id", "config", "decides", "predictions_sha256")
     ]
-    config = json.loads(run["config"]) if run["config"] else None
-    settings = (
-        [[name, _text(value)] for name, value in config.items()] if isinstance(config, dict) else []
-    )
+    config = json.loads(run["config"] or "{}")
+    settings = [[name, _text(value)] for name, value in config.items()]
     body = table([["", "run"], *known], text=True)
     body += (
         table([["", "config"], *settings], text=True)

@@ -5,7 +5,6 @@ TensorBoard's own classes encode it; they come with the extra `tensorboard`.
 
 import io
 import json
-from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -33,7 +32,7 @@ def event_file(name: str, run: dict[str, Any], scalars: pl.DataFrame) -> bytes:
         raise AnalysisError(
             "tensorboard is not installed: pip install 'counterargument-biencoder[tensorboard]'"
         ) from None
-    started = run["started"].timestamp() if isinstance(run["started"], datetime) else 0.0
+    started = run["started"].timestamp() if run["started"] else 0.0
     buffer = io.BytesIO()
     writer = RecordWriter(buffer)
 
@@ -51,12 +50,10 @@ def event_file(name: str, run: dict[str, Any], scalars: pl.DataFrame) -> bytes:
 
 def hyperparameters(run: dict[str, Any]) -> dict[str, bool | int | float | str]:
     """Return the config of one row of RUNS, and its variant and seed, as single values."""
-    config = json.loads(run["config"] or "{}")
-    known = {"variant": run["variant"], "seed": run["seed"]}
-    found = (config if isinstance(config, dict) else {}) | known
+    config = json.loads(run["config"] or "{}") | {"variant": run["variant"], "seed": run["seed"]}
     return {
         printable(name): _single(value)
-        for name, value in found.items()
+        for name, value in config.items()
         if value is not None and name not in NOT_HYPERPARAMETERS
     }
 

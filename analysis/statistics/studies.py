@@ -183,8 +183,7 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
     """Return what decides the result of one row of RUNS, the corpus first."""
     if run["format"] == "legacy":
         return {"corpus": _Content(None, LEGACY)}
-    config = json.loads(run["config"] or "null")
-    config = config if isinstance(config, dict) else {}
+    config = json.loads(run["config"] or "{}")
     told = json.loads(run["decides"]) if run["decides"] else {}
     words = {field: _words(config, names) for field, names in WORDS.items()}
     content = {field: _Content(_text(told.get(field)), words[field]) for field in WORDS}
