@@ -11,11 +11,6 @@ from analysis.rendering.charts.going_on import going_on_chart
 from analysis.rendering.html_parts import Marks, chart, table
 from analysis.rendering.labels import counted
 
-HEADS = (
-    *("run", "variant", "seed", "epoch", "step", "time to go", "done about"),
-    *("loss", "validation %", "pairs/s"),
-)
-
 
 def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every: int) -> str:
     """Write the runs of PROGRESS as a table and a chart.
@@ -27,7 +22,8 @@ def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every
         return section("No run is going on", "", now, every)
     rows = [_row(run, now) for run in progress.to_dicts()]
     marks: list[Marks] = [{"variant": variant or OTHER} for variant in progress["variant"]]
-    body = table([list(HEADS), *rows], name="going-on-runs", marks=marks)
+    cells = [list(rows[0]), *(list(row.values()) for row in rows)]
+    body = table(cells, name="going-on-runs", marks=marks)
     body += chart(going_on_chart(progress, metrics), "going-on")
     return section(f"{counted(progress.height, 'run')} going on", body, now, every)
 
@@ -41,22 +37,22 @@ def section(heading: str, body: str, now: datetime, every: int) -> str:
     )
 
 
-def _row(run: dict[str, Any], now: datetime) -> list[str]:
-    """Write a row of PROGRESS as text."""
+def _row(run: dict[str, Any], now: datetime) -> dict[str, str]:
+    """Write a row of PROGRESS as text: heading → cell."""
     left = run["seconds_left"]
     end = now + timedelta(seconds=left) if left is not None else None
-    return [
-        printable(run["run_id"]),
-        run["variant"] or "–",
-        _number(run["seed"]),
-        f"{_number(run['epoch'])} of {_number(run['epochs'])}",
-        f"{_number(run['step'])} of {_number(run['steps'])}",
-        "–" if left is None else duration(left),
-        "–" if end is None else f"{end:%a %H:%M}",
-        "–" if run["loss"] is None else f"{run['loss']:.3f}",
-        "–" if run["validation"] is None else f"{100 * run['validation']:.1f}",
-        "–" if run["rate"] is None else f"{run['rate']:,.1f}",
-    ]
+    return {
+        "run": printable(run["run_id"]),
+        "variant": run["variant"] or "–",
+        "seed": _number(run["seed"]),
+        "epoch": f"{_number(run['epoch'])} of {_number(run['epochs'])}",
+        "step": f"{_number(run['step'])} of {_number(run['steps'])}",
+        "time to go": "–" if left is None else duration(left),
+        "done about": "–" if end is None else f"{end:%a %H:%M}",
+        "loss": "–" if run["loss"] is None else f"{run['loss']:.3f}",
+        "validation %": "–" if run["validation"] is None else f"{100 * run['validation']:.1f}",
+        "pairs/s": "–" if run["rate"] is None else f"{run['rate']:,.1f}",
+    }
 
 
 def duration(seconds: float) -> str:
