@@ -136,7 +136,7 @@ def study(results: Results) -> str:
 
 
 def _study(results: Results) -> Iterator[str]:
-    slug, of = results.study.slug, variants(results.by_configuration)
+    slug, variant_of = results.study.slug, variants(results.by_configuration)
     sentences = effect_text.sentences(results.effects)
     for drawn in charts(results):
         yield chart(drawn, f"{slug}-{drawn.name}")
@@ -146,7 +146,7 @@ def _study(results: Results) -> Iterator[str]:
     yield paragraph(table_rows.heading(results))
     yield paragraph(table_rows.untrained(results))
     names = results.by_configuration["configuration"]
-    marks: list[Marks] = [{"variant": of[name]} for name in names]
+    marks: list[Marks] = [{"variant": variant_of[name]} for name in names]
     yield table(table_rows.configuration_rows(results), name=f"{slug}-configurations", marks=marks)
     yield "<h3>Runs</h3>"
     yield table(
@@ -154,10 +154,10 @@ def _study(results: Results) -> Iterator[str]:
     )
     if results.pools.height:
         yield f"<h3>{safe(table_rows.POOLS_HEADING)}</h3>"
-        marks = [{"variant": of.get(name, OTHER)} for name in results.pools["configuration"]]
+        marks = [{"variant": variant_of[name]} for name in results.pools["configuration"]]
         yield table(table_rows.pool_rows(results.pools), name=f"{slug}-pools", marks=marks)
     yield paragraph(" ".join([*table_rows.notation(results.by_run), table_rows.CURVE]), small=True)
-    yield from _errors(results, of)
+    yield from _errors(results, variant_of)
     yield "<h3>Health</h3>"
     yield _checks(results.curve_checks, f"{slug}-health")
     yield bullets([*notes.of_study(results), *notes.of_rejected(results.log.rejected)], small=True)
@@ -169,12 +169,12 @@ def _run_marks(runs: pl.DataFrame) -> list[Marks]:
     return [{"variant": variant or OTHER, "run": run} for variant, run in rows]
 
 
-def _errors(results: Results, of: dict[str, str]) -> Iterator[str]:
+def _errors(results: Results, variant_of: dict[str, str]) -> Iterator[str]:
     """Write the table of right and wrong answers; nothing where no run left predictions."""
     shown = results.shown_errors
     if shown.height:
         rows = table_rows.error_rows(shown)
-        columns: list[Marks] = [{}] * 3 + [{"variant": of.get(n, OTHER)} for n in rows[0][3:]]
+        columns: list[Marks] = [{}] * 3 + [{"variant": variant_of[name]} for name in rows[0][3:]]
         yield f"<h3>{safe(table_rows.ERRORS_HEADING)}</h3>"
         yield table(rows, name=f"{results.study.slug}-answers", columns=columns)
         yield paragraph(table_rows.ERRORS_NOTATION, small=True)

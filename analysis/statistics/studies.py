@@ -184,7 +184,7 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
     if run["format"] == "legacy":
         return {"corpus": _Content(None, LEGACY)}
     config = json.loads(run["config"] or "{}")
-    told = json.loads(run["decides"]) if run["decides"] else {}
+    told = json.loads(run["decides"] or "{}")
     words = {field: _words(config, names) for field, names in WORDS.items()}
     content = {field: _Content(_text(told.get(field)), words[field]) for field in WORDS}
     decides = told or {name: value for name, value in config.items() if name not in NEUTRAL}

@@ -27,26 +27,26 @@ from analysis.statistics.results import Results
 
 def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one row per group of points, a mark with its 95 % interval a configuration."""
-    of, split = variants(results.drawn), results.shown_errors["split"][0]
+    variant_of, split = variants(results.drawn), results.shown_errors["split"][0]
     untrained = results.untrained.filter(split=split)["value"]
     panels = []
     for title, ours in answer_panels(results).items():
         line = {} if title == WRONG else upright(untrained)
-        panels.append(_panel(ours, title, looks, of, line))
+        panels.append(_panel(ours, title, looks, variant_of, line))
     every = large_groups(results).filter(aspect="all points")
     said = ", ".join(f"{n} {100 * s:.1f} %" for n, s in every["configuration", "share"].rows())
     sentence = f"Answered on {split}: {said}."
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
     note += UNTRAINED_NOTE.replace(".", ", on all points.") * (not untrained.is_empty())
     heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
-    return Chart("answers", heading, sentence, note, panels, legend(looks, of))
+    return Chart("answers", heading, sentence, note, panels, legend(looks, variant_of))
 
 
 def _panel(
     shares: pl.DataFrame,
     title: str,
     looks: dict[str, Style],
-    of: dict[str, str],
+    variant_of: dict[str, str],
     line: dict[str, Any],
 ) -> Panel:
     """Chart some groups: each is one high, its configurations share the middle 0.7 of it."""
@@ -76,7 +76,7 @@ def _panel(
                 hovertemplate="%{fullData.name}, %{customdata[0]}: %{x:.1%}<br>95 % interval "
                 "%{customdata[2]:.1%} to %{customdata[3]:.1%}, n = %{customdata[1]:,}"
                 "<extra></extra>",
-                meta={"variant": of[name]},
+                meta={"variant": variant_of[name]},
             )
         )
     ticks = [

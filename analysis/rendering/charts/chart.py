@@ -117,10 +117,10 @@ def variants(by_configuration: pl.DataFrame) -> dict[str, str]:
     return {name: variant or OTHER for name, variant in rows}
 
 
-def legend(looks: Mapping[str, Style], of: Mapping[str, str]) -> list[Key]:
+def legend(looks: Mapping[str, Style], variant_of: Mapping[str, str]) -> list[Key]:
     """Return an entry a configuration."""
     return [
-        Key(GLYPHS[look.marker], look.color, printable(name), of[name])
+        Key(GLYPHS[look.marker], look.color, printable(name), variant_of[name])
         for name, look in looks.items()
     ]
 

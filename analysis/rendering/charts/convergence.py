@@ -57,11 +57,11 @@ def _marks(results: Results, measure: str, looks: dict[str, Style]) -> Iterator[
     """Yield the counted runs of each configuration that has several, and then its mean."""
     over = "%{fullData.name}: %{x:" + (".1%" if MEASURES[measure].percent else ".1f")
     over += "}<extra></extra>"
-    of = variants(results.drawn)
+    variant_of = variants(results.drawn)
     counted = results.by_run.filter("counted").drop_nulls(measure)
     for row in results.drawn.filter(pl.col(measure).is_not_null()).iter_slices(1):
         name = row["configuration"].item()
-        color, symbol, meta = looks[name].color, SYMBOLS[looks[name].marker], {"variant": of[name]}
+        look, meta = looks[name], {"variant": variant_of[name]}
         common = {"y": [label(name, LETTERS)], "mode": "markers"}
         runs = counted.filter(configuration=name).select("run_id", measure).rows()
         for run, value in runs if len(runs) > 1 else ():
@@ -69,7 +69,7 @@ def _marks(results: Results, measure: str, looks: dict[str, Style]) -> Iterator[
                 run,
                 [round(value, 5)],
                 **common,
-                marker={"color": color, "size": 6, "opacity": 0.6},
+                marker={"color": look.color, "size": 6, "opacity": 0.6},
                 hovertemplate="run " + over,
                 meta=meta | {"run": run},
             )
@@ -79,7 +79,7 @@ def _marks(results: Results, measure: str, looks: dict[str, Style]) -> Iterator[
             name,
             numbers(mean),
             **common,
-            marker={"color": color, "symbol": symbol, "size": 12},
+            marker={"color": look.color, "symbol": SYMBOLS[look.marker], "size": 12},
             error_x=bars | {"color": MUTED, "thickness": 2, "width": 5},
             hovertemplate=over,
             meta=meta,

@@ -34,13 +34,13 @@ AFTER = " after %{x:.3~g} epochs<extra></extra>"
 
 def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one panel per split: configurations, thin lines for runs, the untrained encoder."""
-    of = variants(results.drawn)
+    variant_of = variants(results.drawn)
     panels = []
     for split in SPLITS:
         sizes = results.drawn[f"n_{split}"].drop_nulls().to_list()
         title = f"{split}, n = {point_count(sizes)}" if sizes else split
-        traces = [*_untrained(results, split), *_runs(results, split, looks, of)]
-        traces += _configurations(results, split, looks, of)
+        traces = [*_untrained(results, split), *_runs(results, split, looks, variant_of)]
+        traces += _configurations(results, split, looks, variant_of)
         x = titled("epochs completed", rangemode="tozero")
         y = {"range": list(top1_range(results, split)), "tickformat": ".3~p"}
         panels.append(Panel(title, traces, layout(x, y)))
@@ -54,9 +54,8 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
         + " Thin lines: single runs." * (not _several(results).is_empty())
         + " Dashes: the untrained encoder." * (not results.untrained.is_empty())
     )
-    return Chart(
-        "curves", f"Top-1 by split{crowd(results)}", sentence, note, panels, legend(looks, of)
-    )
+    heading = f"Top-1 by split{crowd(results)}"
+    return Chart("curves", heading, sentence, note, panels, legend(looks, variant_of))
 
 
 def _untrained(results: Results, split: str) -> Iterator[Trace]:
@@ -85,7 +84,7 @@ def _several(results: Results) -> pl.DataFrame:
 
 
 def _runs(
-    results: Results, split: str, looks: dict[str, Style], of: dict[str, str]
+    results: Results, split: str, looks: dict[str, Style], variant_of: dict[str, str]
 ) -> Iterator[Trace]:
     """Yield a thin line for each run of a configuration that has several."""
     for run, configuration in _several(results).select("run_id", "configuration").rows():
@@ -98,12 +97,12 @@ def _runs(
             line={"color": looks[configuration].color, "width": 1},
             opacity=0.55,
             hovertemplate="run %{fullData.name}: %{y:.1%}" + AFTER,
-            meta={"variant": of[configuration], "run": run},
+            meta={"variant": variant_of[configuration], "run": run},
         )
 
 
 def _configurations(
-    results: Results, split: str, looks: dict[str, Style], of: dict[str, str]
+    results: Results, split: str, looks: dict[str, Style], variant_of: dict[str, str]
 ) -> Iterator[Trace]:
     """Yield a thick line a configuration, and the interval of a single run as a shade."""
     drawn = results.bands.join(results.drawn, on="configuration", how="semi", maintain_order="left")
@@ -116,7 +115,7 @@ def _configurations(
     )
     for (name,), line in bands.partition_by("configuration", as_dict=True).items():
         look, run = looks[name], alone.get(name)
-        meta = {"variant": of[name], "run": run}
+        meta = {"variant": variant_of[name], "run": run}
         epochs = numbers(line["epoch"].cast(pl.Float64))
         low, high = numbers(line["low"]), numbers(line["high"])
         if run and not line["low"].null_count():

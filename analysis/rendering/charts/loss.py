@@ -36,7 +36,7 @@ OVER = "%{fullData.name}: %{y:.4~g} after %{x:.3~g} epochs<extra></extra>"
 
 def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one panel per configuration, and one for the share of hard negatives of all."""
-    of = variants(results.drawn)
+    variant_of = variants(results.drawn)
     losses = results.losses.join(
         results.drawn, on="configuration", how="semi", maintain_order="left"
     )
@@ -50,9 +50,9 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
         traces = [*_shade(ours.filter(metric="loss"), name, looks[name].color)]
         traces.append(_line(ours, "loss", color=looks[name].color, width=2.5))
         traces += [_line(ours, p, color=MUTED, dash=PARTS[p][0], width=1.5) for p in _parts(ours)]
-        panels.append(Panel(name, traces, layout(x, y), variant=of[name]))
+        panels.append(Panel(name, traces, layout(x, y), variant=variant_of[name]))
     if results.hard_ratios.height:
-        ratios = [_ratio(results, name, looks[name], of[name]) for name in names]
+        ratios = [_ratio(results, name, looks[name], variant_of[name]) for name in names]
         share = {"range": [-0.05, 1.05], "tickformat": ".3~p"}
         panels.append(Panel("share of hard negatives", ratios, layout(x, share)))
     ends = losses.filter(metric="loss").group_by("configuration").agg(pl.col("value").last())
