@@ -1,8 +1,8 @@
 """Keeps what was read of each log, so that reading again reads only what is new.
 
-A run's log is appended to and never rewritten: it is read from where it was left, up to its last
-whole line. A file that is unchanged is not opened. One that is another than before is read anew,
-and so is one with more than a run or with lines that cannot be used, whose numbers are told.
+Logs are only appended to, so a log that has grown is read from where the last reading stopped, up
+to its last whole line. An unchanged file is not opened. A file that was replaced is read from its
+start, and so is one with several runs or with rejected lines, whose line numbers are reported.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,7 +18,7 @@ from analysis.readers.files import contents
 from analysis.readers.run_events import RUN_EVENTS
 from analysis.schema import METRIC_KEY, Log
 
-#: What tells that a file is as it was: its size and time of change; None: it is not there.
+#: Size and modification time, which tell whether a file has changed; None: there is no file.
 _State = tuple[int, int] | None
 
 _MARKS = [f'"{name}"'.encode() for name in RUN_EVENTS]
@@ -29,14 +29,14 @@ class _Read:
     """What was read of a JSONL log."""
 
     state: _State
-    size: int  # of the whole lines
-    lines: bytes  # those that are read again with what follows: see `_needed`
+    size: int  # bytes of the whole lines
+    lines: bytes  # those that are read again together with new ones: see `_needed`
     log: Log
 
 
 @dataclass
 class Cache:
-    """What `logs.read` has read; handed to it again, it reads what is new."""
+    """What `logs.read` has read. Given the same cache again, it reads only what is new."""
 
     #: Counts what was read: the same number as before means that nothing is new.
     pieces: int = 0
@@ -51,7 +51,7 @@ class Cache:
         return found | {path: "legacy" for paths in self._batches for path in paths}
 
     def jsonl(self, path: Path, events: Collection[str] | None) -> tuple[Log, bytes]:
-        """Read a JSONL log as `jsonl.read` does: the log, and lines of it, its last one too.
+        """Read a JSONL log as `jsonl.read` does: the log, and some of its lines, with the last.
 
         Raises `AnalysisError` where it cannot be read.
         """
@@ -63,7 +63,7 @@ class Cache:
         return former.log, former.lines
 
     def batch(self, paths: Sequence[Path], read: Callable[[Sequence[Path]], Log]) -> Log:
-        """Return what `read` reads of some files; it is called where one of them has changed."""
+        """Return `read(paths)`, which is called again only when one of the files has changed."""
         states, key = [_state(path) for path in paths], tuple(paths)
         if key not in self._batches or self._batches[key][0] != states:
             self.pieces += 1
@@ -73,7 +73,7 @@ class Cache:
     def answers(
         self, path: Path, run_id: str, checksum: str | None, logged: pl.DataFrame
     ) -> predictions.Answers:
-        """Read a file of predictions as `predictions.read_file` does, where anything is new."""
+        """Read a file of predictions as `predictions.read_file` does, if anything has changed."""
         now = (_state(path), run_id, checksum, logged.rows())
         if path not in self._answers or self._answers[path][0] != now:
             self.pieces += 1
@@ -97,7 +97,7 @@ def _read_anew(path: Path, state: _State, events: Collection[str] | None) -> _Re
 def _read_on(
     former: _Read, path: Path, state: _State, events: Collection[str] | None
 ) -> _Read | None:
-    """Read what has come to a log; None where the whole of it must be read anew."""
+    """Read what was appended to a log; None where all of it must be read again."""
     if not _is_plain(former.log) or (new := _new_lines(path, former)) is None:
         return None
     data = former.lines + new
@@ -110,7 +110,7 @@ def _read_on(
 
 
 def _new_lines(path: Path, former: _Read) -> bytes | None:
-    """Read the whole lines that have come; None where the file is another than it was.
+    """Read the whole lines that were appended; None where the file was replaced.
 
     Raises `AnalysisError` where it cannot be read.
     """
@@ -130,9 +130,9 @@ def _whole_lines(data: bytes) -> bytes:
 
 
 def _needed(data: bytes) -> bytes:
-    """Select the lines without which what follows cannot be read.
+    """Select the lines that must be read together with later ones.
 
-    The first tells the format, the last the time, and those about the run belong together.
+    The first tells the format, the last tells the time, and events about the run are read as one.
     """
     lines = data.splitlines(keepends=True)
     middle = [line for line in lines[1:-1] if any(mark in line for mark in _MARKS)]

@@ -1,7 +1,7 @@
 """Finds the run logs under some paths and tells their format by their content.
 
-Links to files are followed, links to folders and hidden files are not. Nothing is printed: what was
-passed over is told in notes, sentences that name the file.
+Links to files are followed; links to folders are not, and hidden files are skipped. Nothing is
+printed: notes, sentences that name the file, say what was passed over.
 """
 
 import glob
@@ -44,11 +44,9 @@ def find_logs(
 ) -> dict[Path, Format]:
     """Map each run log under `paths` to its format, in order of path within each of `paths`.
 
-    Of `known` ones the content is not looked at again.
-
-    `paths` are files, folders (walked) and glob patterns. Appends to `notes` a sentence for each
-    file that was passed over. Raises `AnalysisError` where a path does not exist or cannot be read,
-    and where no log is found.
+    `paths` are files, folders (walked) and glob patterns. The formats of logs in `known` are taken
+    from there. Appends to `notes` a sentence for each file that was passed over. Raises
+    `AnalysisError` where a path does not exist or cannot be read, and where no log is found.
     """
     formats = _formats(_find(paths, notes), notes, known or {})
     if not formats:
@@ -73,7 +71,7 @@ def _find(paths: Sequence[str | Path], notes: list[str]) -> list[_File]:
 
 
 def _files_under(given: str | Path, notes: list[str]) -> Iterator[_File]:
-    """Yield the files that one of the paths means; raises `AnalysisError` where it means none."""
+    """Yield the files that one of the paths stands for; raises `AnalysisError` if none."""
     path = Path(given)
     if path.is_file():
         yield _File(path, named=True)
@@ -138,7 +136,7 @@ def _formats(
         if path.name.endswith(predictions.ENDING) or path.parent.suffix == ".trec":
             continue  # a run leaves these beside its log
         if not named and (path.suffix == ".md" or path.name == "schema.json"):
-            continue  # the contract of the logs, whose examples are no runs
+            continue  # the documentation of the logs, whose examples are not runs
         try:
             content = known.get(path) or _content(path)
             reason = None if content == "other" else fault(path)

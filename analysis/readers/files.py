@@ -1,4 +1,4 @@
-"""Reads files whole, but no pipe or device, and none that is larger than a log can be."""
+"""Reads whole files, but no pipes, no devices and no files larger than any log."""
 
 import stat
 from pathlib import Path

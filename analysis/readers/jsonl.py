@@ -66,8 +66,8 @@ _NOT_JSON = "not a whole JSON object"
 def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log:
     """Read one JSONL log from its bytes.
 
-    `source` is the path that RUNS and the notes name. `events` keeps the metrics of these events
-    alone. A file of several runs one after the other yields them all, told apart by their run_id.
+    `source` is the path that RUNS and the notes name. `events` limits METRICS to these events. A
+    file of several runs, one after the other, yields all of them, told apart by their run_id.
     """
     texts = data.removeprefix(BOM_UTF8).split(b"\n")
     lines = [Line(number, text) for number, text in enumerate(texts, start=1) if text.strip()]
@@ -186,7 +186,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
         for name in fields
         if name in (*SHARES, "hard_ratio")
     ]
-    # Of the points that a run trained on none is unseen: a share of nothing, which is no value.
+    # No point of training is unseen, so n_unseen may be 0 there: a share of nothing has no value.
     doubts += [
         pl.when(pl.col(n) < (0 if n == "n_unseen" else 1)).then(pl.lit(f"{n} is not positive"))
         for n in sizes

@@ -63,9 +63,9 @@ class LegacyFile(NamedTuple):
 
 
 def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> Log:
-    """Read legacy logs; `events` keeps the metrics of these events alone ('step', 'eval').
+    """Read legacy logs; `events` limits METRICS to these events ('step', 'eval').
 
-    Without 'step' reading is several times as fast: the losses are checked, but not taken apart.
+    Without 'step' it is several times as fast: the losses are checked, but not parsed.
     The tables of all files are joined, in the order of `files`.
     """
     every_line = _lines(_texts(files))
@@ -172,7 +172,7 @@ def _judged(lines: pl.DataFrame) -> pl.DataFrame:
 
 
 def _values(lines: pl.DataFrame) -> pl.DataFrame:
-    """Take whole lines apart; of a value that comes several times the last record is kept.
+    """Parse whole lines; where a value occurs several times, the last one is kept.
 
     Replaces text and reason by run (index in the file), epoch, step, split, value, n (the sample
     size behind a top-1) and misfit (unended, and not a share of n points). Lines that open an epoch

@@ -6,7 +6,7 @@
     log.predictions                                         # from the files that train left
     log.notes                                               # sentences, each names its file
 
-Prints nothing but a progress bar, and that on a terminal alone: the caller shows the notes.
+Prints nothing but a progress bar, and only on a terminal: the caller shows the notes.
 """
 
 import os
@@ -38,9 +38,9 @@ def read(
 ) -> Log:
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
-    `events` keeps the metrics of these events alone ('step', 'mine', 'eval', 'untrained', 'pools').
-    With `cache` of an earlier call of the same arguments, what is new is read, and nothing else.
-    Notes name the files that were passed over, and runs of one name in several files.
+    `events` limits METRICS to these events ('step', 'mine', 'eval', 'untrained', 'pools'). With the
+    `cache` of an earlier call with the same arguments, only what is new is read. Notes name the
+    files that were passed over, and runs that have the same name in several files.
 
     Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
     or no run can be read.
@@ -55,7 +55,7 @@ def read(
     of_train = [path for path in originals if formats[path] == "jsonl"]
     batches = _batches([path for path in originals if formats[path] == "legacy"])
 
-    locked = locked_files()  # before the logs: a run that ends meanwhile did not stop
+    locked = locked_files()  # before the logs, so that a run that ends meanwhile has its end
 
     def read_jsonl(path: Path) -> Log:
         if cache:

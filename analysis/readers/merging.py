@@ -1,7 +1,7 @@
-"""Merges logs: leaves out earlier copies of a file and tells runs of one name apart.
+"""Merges logs: leaves out earlier copies of a file, and tells runs of the same name apart.
 
-Runs of one name in two files are both kept, under names that begin with their folders. Each
-decision is told in a note, a sentence that names the files.
+Runs that have the same name in two files are both kept, under names that begin with their folders.
+A note, a sentence that names the files, reports each decision.
 """
 
 import os
@@ -20,10 +20,10 @@ _PIECE = 24 * 1024 * 1024  # bytes of two files that are compared at a time
 
 
 def without_copies(paths: Sequence[Path], notes: list[str]) -> list[Path]:
-    """Return `paths` without those that another file of the same name begins with, byte for byte.
+    """Return `paths` without files that are the beginning of another file of the same name.
 
-    Logs are appended to and never rewritten, so such a file is an earlier copy of the other.
-    Appends to `notes` a sentence for each.
+    Logs are only appended to, so such a file is an earlier copy of the other. All its bytes are
+    compared. Appends to `notes` a sentence for each.
     """
     same_name = defaultdict(list)
     for path in paths:
@@ -46,9 +46,9 @@ def without_copies(paths: Sequence[Path], notes: list[str]) -> list[Path]:
 
 
 def rename_apart(logs: Sequence[Log], notes: list[str]) -> list[Log]:
-    """Rename the runs whose name occurs in several of `logs`, which are one a file.
+    """Rename the runs whose name occurs in several of `logs`; each log is one file.
 
-    The new name is the old one after the folder, or after the file name where folders are equal.
+    The new name has the folder before the old one, or the file name where the folders are equal.
     Appends to `notes` a sentence for each name.
     """
     homes = defaultdict(list)

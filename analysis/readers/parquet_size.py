@@ -16,9 +16,9 @@ _ROW_GROUPS, _COLUMNS, _META_DATA, _VALUES, _UNCOMPRESSED = 4, 1, 3, 5, 6
 
 
 def size_in_memory(data: bytes) -> int:
-    """Estimate the bytes that the columns of a Parquet file take. Raises `ValueError`: it is none.
+    """Estimate the bytes that a Parquet file's columns take. Raises `ValueError` for other files.
 
-    A hostile footer may lie, so this bounds what grows by itself, not what is forged.
+    It protects against files that decode to far more than their size, not against a forged footer.
     """
     try:
         if data[:4] != b"PAR1" or data[-4:] != b"PAR1":
@@ -43,7 +43,7 @@ def _struct(data: Iterator[int]) -> dict[int, Any]:
 
 
 def _value(data: Iterator[int], kind: int) -> Any:
-    """Read a value; of text and doubles, which are not needed, the length alone."""
+    """Read a value; of texts and doubles, which are not needed, only the length."""
     if kind in (1, 2):  # true and false, told by the kind itself
         return kind == 1
     if kind == 3:

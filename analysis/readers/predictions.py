@@ -76,8 +76,8 @@ def read(
 ) -> tuple[pl.DataFrame, list[str]]:
     """Read the predictions of these runs (columns RUNS, METRICS): PREDICTIONS, and notes on files.
 
-    Each file is read by `read_file`: the one below, or what keeps its answers. Noted are the
-    completed runs beside whose log no such file lies, and what `read_file` notes.
+    `read_file` reads each file: the function below, or a cache of it. The notes are those of
+    `read_file`, after one that names the completed runs without a file of predictions.
     """
     found = [pl.DataFrame(schema=PREDICTIONS)]
     notes: list[str] = []
@@ -105,12 +105,12 @@ def read(
 
 
 def read_file(path: Path, run_id: str, checksum: str | None, logged: pl.DataFrame) -> Answers:
-    """Read the predictions of one run, and check them by what its log says and counts of them.
+    """Read the predictions of one run, and check them against its log.
 
     `checksum` is the SHA-256 of the file (None: not known), `logged` are those rows of METRICS that
-    count the same answers: top-1 in the widest pool. Left out, with a note, are damaged
-    files, those that do not hold what `train` writes, or that are of another run, or of another
-    state of it, than the log.
+    count the same answers: top-1 in the widest pool. A file is left out, with a note, if it is
+    damaged, if `train` would not have written it, or if it belongs to another run or to another
+    state of this one.
     """
     nothing = pl.DataFrame(schema=PREDICTIONS)
     try:
@@ -167,9 +167,9 @@ def _answers(data: bytes, run_id: str) -> pl.DataFrame:
 
 
 def _logged(metrics: pl.DataFrame) -> pl.DataFrame:
-    """Select what logs count of the same answers: the widest pool, epa.
+    """Select the figures in the logs that count the same answers: top-1 in the widest pool, epa.
 
-    A run that went on after its end has counted twice, the second time at its new last epoch.
+    A run that was continued after its end has two such records; the later epoch counts.
     """
     return metrics.filter(event="pools", metric="top1_epa").filter(
         pl.col("epoch") == pl.col("epoch").max().over("run_id")

@@ -27,7 +27,7 @@ Count32 = Annotated[int, Field(ge=0, lt=2**31)]
 Count64 = Annotated[int, Field(ge=0, lt=2**63)]
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
-#: A time of which every zone's reading is a date that Python knows.
+#: A time that Python can write in every time zone.
 Time = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC)),
@@ -82,7 +82,7 @@ class _RunEnd(_Event):
 _RUN_EVENT: TypeAdapter[_RunStart | _Resume | _Warning | _RunEnd] = TypeAdapter(
     Annotated[_RunStart | _Resume | _Warning | _RunEnd, Field(discriminator="event")]
 )
-#: Their names.
+#: The names of these events.
 RUN_EVENTS = ("run_start", "resume", "warning", "run_end")
 
 
@@ -107,7 +107,9 @@ def read_run_events(
         if isinstance(event, _Warning):
             warnings.append(event.model_dump(exclude={"event"}))
         elif isinstance(event, _Resume):
-            run |= dict.fromkeys(_RunEnd.model_fields.keys() - {"event", "run_id"})  # it goes on
+            run |= dict.fromkeys(
+                _RunEnd.model_fields.keys() - {"event", "run_id"}
+            )  # it has not ended
         elif isinstance(event, _RunEnd):
             run |= event.model_dump(exclude={"event"})
     return (

@@ -1,7 +1,8 @@
 """Tells a run that is going on from one that stopped, where its log has no end.
 
-`train` holds a lock on its log. Trying that lock could make a job fail that starts at this moment,
-so the system's list of locks is read instead; where there is none, the last line's time decides.
+`train` holds a lock on its log. Trying to take that lock could make a job fail that starts at the
+same moment, so the system's list of locks is read instead; where there is no such list, the time of
+the last line decides.
 """
 
 import json
@@ -30,8 +31,8 @@ _LONGEST_LINE = 64 * 1024
 def locked_files() -> set[int] | None:
     """List the inodes of the locked files; None where the system does not tell.
 
-    The device stands beside each, but some file systems (btrfs, overlays) tell another one
-    elsewhere, so it is not compared.
+    The list also has the device of each, but on some file systems (btrfs, overlays) it is not the
+    device that `stat` reports, so it is not compared.
     """
     try:
         return {int(inode) for inode in _LOCK.findall(LOCKS.read_text("ascii"))}
@@ -42,8 +43,8 @@ def locked_files() -> set[int] | None:
 def with_state(log: Log, path: Path, data: bytes, locked: set[int] | None) -> Log:
     """Give the runs of `log` that have no end the status 'running' or 'stopped', and the reason.
 
-    `data` is what was read of its file, `path`, and `locked` what `locked_files` listed before. Of
-    several runs in one file the last alone can be going on.
+    `data` is what was read of its file, `path`; `locked` is what `locked_files` returned before.
+    Where a file has several runs, only the last can be running.
     """
     endless = pl.col("status").is_null()
     if not log.runs.select(endless.any()).item():
