@@ -1,4 +1,4 @@
-"""Reads run logs into tidy tables, and makes of them tables, effects, pictures and a report.
+"""Reads run logs into tidy tables, and makes summaries, effects, pictures and a report of them.
 
 Reads the JSONL run logs of `train` and the text logs of the earlier system. Needs no torch and
 imports nothing from `biencoder`: the two packages meet in the log format alone.
@@ -20,7 +20,7 @@ nowhere: ...
 
 import sys
 
-if sys.argv[:1] == ["-m"]:  # a command begins: what is not installed is one line
+if sys.argv[:1] == ["-m"]:  # a command starts: a missing package is reported in one line
     import commandline  # noqa: F401
 
 from analysis.api import effects, plot_curves, plot_effects, plot_loss, plot_measure, summarise

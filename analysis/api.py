@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 def summarise(log: Log) -> pl.DataFrame:
-    """Measure each configuration of each study: a row each, study and then the columns of
-    `configuration_measures.per_configuration`. Shares lie in 0 to 1.
+    """Measure each configuration of each study: one row each, with `study` and the columns of
+    `configuration_measures.per_configuration`. Shares are from 0 to 1.
 
     >>> table = summarise(read(["logs/reference"]))
     >>> table["configuration", "runs", "last_test", "last_test_low", "last_test_high"].shape
@@ -34,8 +34,8 @@ def summarise(log: Log) -> pl.DataFrame:
 
 
 def effects(log: Log) -> pl.DataFrame:
-    """Estimate what LayerNorm and ReLU do in each study: study and the columns of
-    `study_effects.EFFECTS`. Shares: 0.01 is a point.
+    """Estimate what LayerNorm and ReLU do in each study: one row per effect, with `study` and the
+    columns of `study_effects.EFFECTS`. Effects are shares: 0.01 is a point.
 
     >>> found = effects(read(["logs/reference"])).filter(measure="test")
     >>> found["effect"].to_list()
@@ -81,9 +81,7 @@ def plot_measure(
 ) -> "Axes":
     """Draw one of `measures.MEASURES`, one row per configuration with its interval.
 
-    Returns the axes.
-
-    Raises `AnalysisError` as `plot_effects` does.
+    Returns the axes. Raises `AnalysisError` as `plot_effects` does.
 
     >>> ax = plot_measure(read(["logs/reference"]), "area")
     >>> len(ax.get_yticks())

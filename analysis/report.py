@@ -1,4 +1,4 @@
-"""Writes one HTML file that says all that the logs say, to pass on.
+"""Writes one HTML file with everything that the logs say, to pass on.
 
 python -m analysis.report logs/               # logs/plots/report.html
 python -m analysis.report logs/ --watch       # again every few seconds, while runs go on

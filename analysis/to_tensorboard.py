@@ -1,7 +1,7 @@
 """Writes runs as TensorBoard event files, one folder per run.
 
 python -m analysis.to_tensorboard logs/                       # into logs/plots/tensorboard
-python -m analysis.to_tensorboard logs/ --out=runs            # again, and grown logs are added to
+python -m analysis.to_tensorboard logs/ --out=runs            # again: what is new is appended
 tensorboard --logdir=runs
 """
 

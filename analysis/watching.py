@@ -1,7 +1,8 @@
-"""Makes the report's page again and again while runs go on, at little cost.
+"""Makes the report's page again every few seconds while runs are in progress, at little cost.
 
-What is new is read, and of the page only what can have changed is made anew: at each turn what is
-said of the runs that go on; a study where a run of it has evaluated, begun or ended.
+Only what is new in the logs is read, and only parts of the page that can have changed are made
+again: the section on runs in progress every time, a study when one of its runs has started,
+evaluated or ended.
 """
 
 import time
@@ -26,27 +27,27 @@ from analysis.statistics.studies import Study, studies
 #: Seconds between two pages.
 EVERY = 5
 
-#: While runs go on, studies that were made anew rest for so many times the CPU time that it took:
-#: their share of a core stays below one percent, however many runs there are and however fast.
+#: While runs are in progress, studies that were made again then rest for this many times the CPU
+#: time that it took, so that they use less than one percent of a core, however many runs there are.
 REST = 150
 
 
 @dataclass
 class Watcher:
-    """The page of some paths, and what of it is kept from turn to turn."""
+    """The report's page for some paths, with the parts of it that are kept for the next page."""
 
     paths: Sequence[str]
     _cache: Cache = field(default_factory=Cache)
-    _seen: object = None  # what the page was made of
-    _stale: bool = True  # whether the studies may be older than that
-    _signature: object = None  # of the runs that they were made of
+    _seen: object = None  # the state of the logs at the last page
+    _stale: bool = True  # whether its studies may be older than that
+    _signature: object = None  # that of the runs when studies were last made
     _rests_until: float = 0.0
     _opening: str = ""
     _rest: str = ""
     _studies: dict[object, tuple[Results, str]] = field(default_factory=dict)
 
     def page(self) -> bytes | None:
-        """Read what is new, and make the page of it; None where it would be as before.
+        """Read what is new and return the page; None where the page is as before.
 
         Raises `AnalysisError` as `logs.read` does; a folder may hold no log yet.
         """
@@ -68,9 +69,9 @@ class Watcher:
         return html.document(self._opening, parts, _going_on(log))
 
     def last_page(self) -> bytes:
-        """Make the whole page once more, as a report that is not written again.
+        """Return the whole page as a final report, which does not refresh itself.
 
-        Where there is no log yet it says so.
+        Where there is no log yet, it says so.
         """
         try:
             log = logs.read(self.paths)
@@ -79,7 +80,7 @@ class Watcher:
         return html.page(log, of_studies(log))
 
     def _waiting(self, reason: str) -> bytes | None:
-        """Make the page that says why there is nothing to show."""
+        """Return a page that says why there is nothing to show; None where it is as before."""
         if reason == self._seen:
             return None
         self._seen = reason
@@ -87,7 +88,7 @@ class Watcher:
         return html.document(html.opening([]), [], live)
 
     def _renew(self, log: Log) -> None:
-        """Make anew the studies that have changed, and what stands around them."""
+        """Make the studies that have changed again, and the parts of the page around them."""
         began, former = time.process_time(), self._studies
         signature = _signature(log)
         if signature == self._signature:
@@ -107,7 +108,7 @@ def _made(study: Study) -> tuple[Results, str]:
 
 
 def _going_on(log: Log) -> str:
-    """Write what is said of the runs that go on."""
+    """Write the section on runs in progress."""
     runs = log.runs.filter(status="running")
     metrics = log.metrics.join(runs, on="run_id", how="semi", maintain_order="left")
     placed = with_fractions(runs, metrics)
@@ -119,7 +120,7 @@ def _states(log: Log) -> object:
 
 
 def _signature(log: Log) -> object:
-    """Return what tells whether runs are as before: losses and mining alone do not count."""
+    """Return a value that changes with the runs, but not with their losses and mining."""
     counted = log.metrics.filter(~pl.col("event").is_in(["step", "mine"])).height
     rest = log.predictions.height, log.warnings.height, log.rejected.height, log.notes
     return _states(log), counted, *rest

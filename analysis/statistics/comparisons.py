@@ -13,12 +13,12 @@ from analysis.statistics.study_effects import answers, labels, with_factors
 
 
 def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
-    """Estimate what each single setting does in which two studies differ, on one split.
+    """Estimate the effect of each setting that alone tells two studies apart, on one split.
 
     The effect is the second value minus the first, averaged over the variants that both studies
-    have, over the seeds that all of these share; it is named 'setting: second − first (study −
-    study)', since several pairs may differ in the same. Studies without predictions, and pairs that
-    answered different points, are left out.
+    have, over the seeds that all of these share. Its name, 'setting: second − first (study −
+    study)', has the studies, since several pairs may differ in one setting. Studies without
+    predictions, and pairs that answered different points, are left out.
     """
     found: list[Effect] = []
     for one, other in combinations(every, 2):

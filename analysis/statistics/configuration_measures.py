@@ -15,7 +15,7 @@ def per_configuration(by_run: pl.DataFrame) -> pl.DataFrame:
     <measure>_low and <measure>_high: Student's over several runs, Wilson's for the shares of a
     single run.
     """
-    # A mean over those that reach a target would flatter a configuration some of whose runs do not.
+    # If only some runs reach the target, a mean over these would flatter their configuration.
     reached = pl.col("epochs_to_target").is_not_null().all().over("configuration")
     counted = by_run.filter("counted").with_columns(
         epochs_to_target=pl.when(reached).then("epochs_to_target")

@@ -31,8 +31,8 @@ Cell = Mapping[int, npt.ArrayLike]
 
 POWER = 0.80
 
-#: Seeds from which a contrast goes by its own variance over seeds. Below, that variance is hardly
-#: known, and contrasts of the same runs share theirs.
+#: From this many seeds on, a contrast has a variance over seeds of its own. With fewer, that is
+#: hardly known, so contrasts of the same runs share the mean of theirs.
 ENOUGH_SEEDS = 5
 
 #: A standard error below this share of the largest value is rounding: nothing varied.

@@ -1,9 +1,9 @@
-"""Places what is logged within an epoch: how many epochs are done there, a fraction."""
+"""Places logged values on the axis of epochs, those within an epoch at a fraction."""
 
 import polars as pl
 
-#: Whether an evaluation closes an epoch. Those within the first epoch have its number, 0, like the
-#: evaluation before training, but a step above 0.
+#: Whether an evaluation closes an epoch. Evaluations within the first epoch have epoch 0, like the
+#: one before training, but a step above 0.
 WHOLE_EPOCHS = (pl.col("epoch") > 0) | (pl.col("step").fill_null(0) == 0)
 
 
@@ -36,8 +36,8 @@ def count_in_config(name: str) -> pl.Expr:
 def lengths(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """Count the steps of an epoch of each run: run_id, length, and whether its log is legacy.
 
-    `train` makes batches of `batch_size` pairs of training, the last of an epoch what is left. A
-    log that does not tell both still shows the last steps of its epochs.
+    `train` cuts the training pairs into batches of `batch_size`; the last one may be smaller. Where
+    a log does not have both numbers, the last step of an epoch gives its length.
     """
     of, step, epoch = pl.col("event"), pl.col("step"), pl.col("epoch")
     told = runs.select(

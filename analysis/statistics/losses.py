@@ -59,8 +59,8 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
 def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """Average the share of hard negatives over the counted runs: configuration, epoch, value.
 
-    What is mined before an epoch holds for the whole of it: the last value comes again at its end,
-    which is that of the run that ends first.
+    The share that is mined before an epoch holds for all of it, so the last value is repeated at
+    the end of its epoch. The mean ends with the run that ends first.
     """
     mined = (
         metrics.filter(event="mine", metric="hard_ratio")

@@ -1,4 +1,4 @@
-"""Tells how far runs are that go on: epoch, loss, speed, and the time that is left."""
+"""Tells how far running runs are: epoch, loss, speed, and the time that is left."""
 
 from collections.abc import Iterator
 from typing import Any

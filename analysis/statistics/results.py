@@ -22,7 +22,8 @@ MOST_DRAWN = 24
 class Results:
     """The statistics of one study. Each is computed when it is first asked for, and then kept.
 
-    `target` is the validation top-1 whose first reaching is measured, a share; None chooses it.
+    `target` is the validation top-1, a share, up to which epochs are counted; None: the highest
+    multiple of five points that all runs reach.
     """
 
     study: Study

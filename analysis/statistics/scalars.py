@@ -1,4 +1,4 @@
-"""Arranges what a run logged as series of scalars over optimiser steps, as other tools want it."""
+"""Arranges the values of a run as series over optimiser steps, as other tools expect them."""
 
 import polars as pl
 

@@ -32,7 +32,7 @@ NEUTRAL = {
 #: The factors and the seed: what the runs of one study may differ in.
 WITHIN = {"layernorm", "relu", "variant", "seed"}
 
-#: Digests among what decides → the config fields that say the same in words.
+#: Fields of `decides` that are digests → the config fields that say the same in words.
 WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from": ("init_from",)}
 
 #: Number of the schema that a format in RUNS is read from.
@@ -41,7 +41,7 @@ SCHEMA_OF_FORMAT = {name: number for number, name in FORMAT_OF_SCHEMA.items()}
 #: What a field of WORDS means where it is unset.
 UNSET = {"data_dir": "sample corpus", "encoder": "unknown encoder", "init_from": "one stage"}
 
-#: Fields that tell studies apart in a name, the first that do, and how each is said.
+#: Fields that the names of studies are made of, in this order, and how each is written.
 PHRASES: dict[str, Callable[[str], str]] = {
     "schema": lambda value: f"schema {value}",
     "recipe": str,
@@ -56,7 +56,7 @@ PHRASES: dict[str, Callable[[str], str]] = {
     "neighbors": lambda value: f"{value} search",
 }
 
-#: Names of other settings: they stand beside what decides, and do not tell studies apart.
+#: Fields that only name other settings: they are shown, but do not tell studies apart.
 NAMES = ("recipe", "negatives")
 
 #: The two numbers that the name of a schedule stands for.
@@ -173,7 +173,7 @@ def _settings(runs: pl.DataFrame) -> list[Settings]:
 
 
 class _Content(NamedTuple):
-    """Something that a log names by its content, but for schema 1, and in words."""
+    """Something that a log identifies by a digest (schema 1: None), and the words for it."""
 
     digest: str | None
     words: str
@@ -207,8 +207,9 @@ def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
 def _names(every: list[Settings]) -> list[str]:
     """Name studies by their corpus and by what tells them from the first study of the same corpus.
 
-    What few of them share comes first: it tells a study from the others, too. Of several recipes
-    each is named. A setting for which a short name has no room is left out.
+    Values that few studies share come first, since they tell a study from most others. Where there
+    are several recipes, every name has its recipe. A setting that would make a name too long is
+    left out.
     """
     found: list[str] = []
     for settings in every:
@@ -242,7 +243,7 @@ def _phrase(field: str, value: str | None) -> str:
 
 
 def _numbered(names: list[str]) -> list[str]:
-    """Number the names that come twice, and those whose folder would be that of another."""
+    """Number names that occur twice, and those that would have the same folder as another."""
     found: dict[str, str] = {}
     for name in names:
         said, number = short(name, LONGEST_NAME), 1

@@ -32,7 +32,7 @@ def study_effects(
     """Estimate EFFECTS from the tables RUNS, `measures.per_run` and PREDICTIONS of one study.
 
     Answers are those in the files of predictions; runs without one are left out on validation and
-    test. Validation chose things, so effects on test alone are corrected for one another.
+    test. Settings were chosen by validation, so only effects on test are corrected for one another.
     """
     counted = with_factors(runs, by_run)
     rows = []
@@ -51,9 +51,10 @@ def study_effects(
 
 
 def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
-    """Add layernorm and relu to the counted runs of `by_run`; without factors they are left out.
+    """Add layernorm and relu to the counted runs of `by_run`.
 
-    So are runs that stopped before the last epoch of others: effects are at a fixed budget.
+    Left out are runs without factors or seed, and runs that stopped before the last epoch of
+    others, because effects compare runs of equal training.
     """
     factors = runs.drop_nulls(["layernorm", "relu", "seed"]).select("run_id", "layernorm", "relu")
     of_whole_budget = pl.col("last_epoch") == pl.col("last_epoch").max()
@@ -61,7 +62,7 @@ def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
 
 
 def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, pl.DataFrame] | None:
-    """Arrange the answers to one split's points by cell and seed; the points as one run has them.
+    """Arrange the answers on one split by cell and seed; returns the points with them, in order.
 
     None where no run left predictions, or where runs answered different points.
     """
