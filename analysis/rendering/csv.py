@@ -10,7 +10,7 @@ from analysis.statistics.results import Results, stacked
 
 
 def summary_csv(every: Sequence[Results]) -> str:
-    """Write `by_configuration` and `by_run` as one table; `level` says which a row is of."""
+    """Write `by_configuration` and `by_run` as one table; `level` says which one a row is from."""
     return _csv(
         (results, table.select(pl.lit(level).alias("level"), pl.all()))
         for results in every
@@ -37,7 +37,7 @@ def _csv(tables: Iterable[tuple[Results, pl.DataFrame]]) -> str:
 def _cell(text: str) -> str:
     """Strip control characters, and mark as text what a spreadsheet would take for a formula.
 
-    In some languages that is what begins with the full-width form of such a sign, too.
+    In some languages a spreadsheet takes the full-width forms of these signs, too.
     """
     text = printable(text)
     return f"'{text}" if unicodedata.normalize("NFKC", text[:1]) in {*"=+-@"} else text

@@ -98,7 +98,7 @@ def _listed(words: list[str]) -> str:
 
 
 def comparison_lines(found: Sequence[Effect]) -> list[str]:
-    """Write the effect of each single setting in which two studies differ, on test."""
+    """Write one line for each effect of `comparisons.comparisons`, on test."""
     lines = []
     for effect in found:
         tested = (

@@ -84,7 +84,7 @@ def page(log: Log, every: Sequence[Results]) -> bytes:
 
 
 def document(opening_of_page: str, parts: Sequence[str], live: str = "") -> bytes:
-    """Put a page together: its `opening`, what is said of runs that go on, and further parts."""
+    """Join a page: its `opening`, the section on runs in progress, and the other parts."""
     head, tail = _frame()
     body = "\n".join([opening_of_page, live, *parts, "</main>"])
     return b"".join([head, body.encode(), tail])
@@ -164,7 +164,7 @@ def _study(results: Results) -> Iterator[str]:
 
 
 def _run_marks(runs: pl.DataFrame) -> list[Marks]:
-    """Say of each row of a table of runs which variant and run it is of."""
+    """Return the variant and the run of each row of a table of runs."""
     rows = runs.select("variant", "run_id").rows()
     return [{"variant": variant or OTHER, "run": run} for variant, run in rows]
 
@@ -227,7 +227,7 @@ def _noted(log: Log) -> str:
 
 
 def _run(run: dict[str, Any]) -> str:
-    """Write one run, folded: what is known of it, and its whole config."""
+    """Write one run, folded: its row of RUNS, and its whole config."""
     known = [
         [name, _text(run[name])]
         for name in RUNS

@@ -1,4 +1,4 @@
-"""Writes what the report says of runs that are going on, while it is written again and again."""
+"""Writes the report's section on runs in progress, which `--watch` writes every few seconds."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -29,7 +29,7 @@ def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every
 
 
 def section(heading: str, body: str, now: datetime, every: int) -> str:
-    """Write the part of the page that is new at each turn, and that the page refreshes itself."""
+    """Write the section under this heading, with the box that makes the page reload itself."""
     return (
         f'<section class="live" aria-label="Now"><h2>{heading}</h2>'
         f'<p class="small">Written at {now:%H:%M:%S}. <label><input type="checkbox" id="follow" '

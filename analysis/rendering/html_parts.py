@@ -1,6 +1,6 @@
 """Writes the parts that the report's page is made of: paragraphs, lists, tables, charts.
 
-Every text is escaped here, and data for a chart can end no script.
+Every text is escaped here, and the data of a chart cannot close its script element.
 """
 
 import json
@@ -52,9 +52,10 @@ def table(
 ) -> str:
     """Write rows of text, headings first.
 
-    With a `name`, its id, the reader can sort it. `text`: words, to the left, the last column
-    wrapped. `marks` are attributes of the rows below the headings, `columns` those of columns. A
-    row that is marked with a run has a box that switches the run off in the charts.
+    A table with a `name`, its id, can be sorted by the reader. `text`: the cells are words, aligned
+    to the left, and the last column is wrapped. `marks` are attributes of the rows below the
+    headings, `columns` those of columns. A row that is marked with a run has a box that removes the
+    run from the charts.
     """
     of_columns = columns or [{}] * len(cells[0])
     switches = any("run" in mark for mark in marks)
@@ -93,13 +94,13 @@ def chart(drawn: Chart, name: str) -> str:
 
 
 def data(value: Any) -> str:
-    """Write a value as JSON that stands in a script element and cannot end it."""
+    """Write a value as JSON that cannot close the script element around it."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 
 
 def box(kind: str, value: str, label: str) -> str:
-    """Write a box that switches what is marked so on and off; `label` is markup."""
+    """Write a box that shows and hides what has this mark; `label` is HTML."""
     switch = f'<input type="checkbox" data-switch="{kind}" value="{safe(value)}" checked>'
     return f"<label>{switch} {label}</label>"
 

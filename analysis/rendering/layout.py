@@ -42,8 +42,8 @@ def lay_out_panels(
     """Lay out axes in rows and columns; returns them row by row.
 
     In inches: `header` is kept above all of them, `title` above and `below` under each row, `left`
-    beside the first column and `between` between columns. With `outer` what stands at the left of
-    an axis, stands there in the first column alone.
+    beside the first column and `between` between columns. With `outer`, only the first column has
+    ticks and their labels at its left.
     """
     height = block.bbox.height / block.figure.dpi
     inner = (height - header) / rows - title - below

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from analysis.errors import AnalysisError
 
-#: Folders that are named when all is written.
+#: The most folders that are listed when all files are written.
 MOST_FOLDERS = 4
 
 
 def folder(paths: Sequence[str], out: Path | None) -> Path:
     """Return the folder for results, made where it is missing: `out`, else `plots/` by the logs.
 
-    By the logs means inside the first of `paths` where that is a folder, else next to it; of a
-    pattern the folder that all its matches have in common counts.
+    By the logs means inside the first of `paths` where that is a folder, else next to it; for a
+    pattern, inside the folder that all its matches have in common.
     Raises `AnalysisError` where the folder cannot be made.
     """
     if out is None:
@@ -37,9 +37,10 @@ def folder(paths: Sequence[str], out: Path | None) -> Path:
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Write a whole file or none, and return `path`: to a temporary name beside it, then renamed.
+    """Write a file whole or not at all, and return `path`.
 
-    The name cannot be guessed and must be free ("x"): nobody can have planted a link there.
+    The content goes into a temporary file beside it, which is then renamed. That file has a random
+    name and must be new ("x"), so that nobody can have planted a link there.
     Raises `AnalysisError` where it cannot be written.
     """
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
@@ -87,7 +88,7 @@ def warn(lines: Iterable[str]) -> None:
 
 
 def listing(written: Sequence[Path]) -> list[str]:
-    """Say what was written: one line per folder, of many the first, with the names of its files."""
+    """List the files that were written: one line per folder, for the first `MOST_FOLDERS`."""
     by_folder: dict[Path, list[str]] = {}
     for path in written:
         by_folder.setdefault(path.parent, []).append(path.name)
@@ -100,7 +101,7 @@ def listing(written: Sequence[Path]) -> list[str]:
 
 
 def _together(names: Sequence[str]) -> list[str]:
-    """Join the endings of files that have one name otherwise."""
+    """Write files that differ in their ending alone as one name: 'runs.{png,svg}'."""
     endings: dict[str, list[str]] = {}
     for name in names:
         stem, _, ending = name.rpartition(".")

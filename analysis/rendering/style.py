@@ -56,7 +56,8 @@ def styles(runs: pl.DataFrame) -> dict[str, Style]:
     """Give each configuration a style unlike that of every other, of up to 28 a variant.
 
     `runs` has the columns configuration and variant. A variant has its own colour, whatever else is
-    present; dashes and markers tell its configurations apart. Those of no variant share the rest.
+    present; dashes and markers tell its configurations apart. Those of no variant share the other
+    colours.
     """
     found = {}
     rest = len(COLORS) - len(VARIANTS)

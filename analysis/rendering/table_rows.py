@@ -27,7 +27,7 @@ TERMINAL = (
 )
 WITH_INTERVAL = ("last_validation", "last_test")
 
-#: Letters of a configuration's name in a terminal: a run of unknown variant is its own.
+#: Letters of a configuration's name in a terminal; that of an unknown variant is its run_id.
 LONGEST_NAME = 34
 
 #: Headings of top-1 at the best epoch over the points that share no text with training.

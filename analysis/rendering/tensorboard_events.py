@@ -19,8 +19,8 @@ NOT_HYPERPARAMETERS = ("run_id", "log_dir", "checkpoint_dir", "resume", "trec")
 def event_file(name: str, run: dict[str, Any], scalars: pl.DataFrame) -> bytes:
     """Encode one row of RUNS and its table of `scalars.scalars`, under the name of the run.
 
-    The same log gives the same bytes, and a log that has grown gives bytes that begin with those of
-    before, up to its end. A log's tables hold no times: all events have the run's own start.
+    The same log gives the same bytes, and the bytes of a log that has grown begin with those of
+    before. METRICS has no times, so all events have the time when the run started.
     Raises `AnalysisError` where tensorboard is not installed.
     """
     try:

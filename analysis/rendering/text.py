@@ -22,7 +22,7 @@ MOST_SHOWN = 8
 
 
 def screen(every: Sequence[Results], end: Sequence[str]) -> str:
-    """Write studies, the first and as many more as a screen holds above the lines `end`."""
+    """Write the first study, as many others as fit on a screen, and then the lines `end`."""
     last = _wrapped(end)
     room = LINES - len(last) - 2  # for a line that says how many more there are
     shown: list[str] = []
@@ -67,7 +67,7 @@ def study_lines(results: Results) -> list[str]:
 
 
 def comparison_lines(found: Sequence[Effect]) -> list[str]:
-    """Write what single settings do, in which two studies differ; nothing where there are none."""
+    """Write the effects of settings that alone tell two studies apart; nothing without any."""
     lines = [printable(line) for line in effect_text.comparison_lines(found)]
     more = [f"… and {len(lines) - MOST_SHOWN:,} more: {WHERE_ALL}"] * (len(lines) > MOST_SHOWN)
     heading = ["Between studies that differ in one setting:"]

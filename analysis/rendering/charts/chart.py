@@ -91,7 +91,7 @@ def trace(name: str, x: Sequence[Any], y: Sequence[Any], **more: Any) -> Trace:
 
 
 def label(text: str, characters: int = 60) -> str:
-    """Make text fit to stand in a chart: plotly.js takes some markup in it."""
+    """Shorten and escape text for a chart, because plotly.js obeys some markup in it."""
     return escape(short(text, characters), quote=False)
 
 
@@ -101,7 +101,7 @@ def numbers(values: pl.Series) -> list[float | None]:
 
 
 def error_bars(value: pl.Series, low: pl.Series, high: pl.Series, **more: Any) -> dict[str, Any]:
-    """Return the property error_x of a trace; no bar where there is no interval."""
+    """Return the property error_x of a trace; without an interval the bar has no length."""
     return {
         "type": "data",
         "symmetric": False,
