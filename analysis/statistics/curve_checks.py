@@ -39,7 +39,6 @@ from analysis.schema import SPLITS, Column, conform, types
 from analysis.statistics import log_checks
 from analysis.statistics.curves import curves
 from analysis.statistics.intervals import DESIGN_EFFECT
-from analysis.statistics.log_checks import percent
 
 DROP = 0.02
 GAIN = 0.005
@@ -153,9 +152,9 @@ def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation falls by {} points from its level of {} % at epoch {}, where chance "
                 "explains {}, while training goes from {} % to {} %",
-                *map(percent, ("figure", "peak")),
+                *map(_percent, ("figure", "peak")),
                 "epoch",
-                *map(percent, ("chance", "training_peak", "training_end")),
+                *map(_percent, ("chance", "training_peak", "training_end")),
             ),
         )
     )
@@ -198,11 +197,11 @@ def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation ends at {} % at epoch {}, {} points below the {} % {}, where chance "
                 "explains {}",
-                percent("end"),
+                _percent("end"),
                 "epoch",
-                *map(percent, ("figure", "start")),
+                *map(_percent, ("figure", "start")),
                 "of",
-                percent("chance"),
+                _percent("chance"),
             ),
         )
     )
@@ -235,8 +234,8 @@ def _oscillation(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation scatters by {} points over the second half; the widest step is {} "
                 "points at epoch {}",
-                percent("figure"),
-                percent("jump"),
+                _percent("figure"),
+                _percent("jump"),
                 "epoch",
             ),
         )
@@ -263,9 +262,9 @@ def _plateau(levels: pl.DataFrame) -> pl.DataFrame:
             text=pl.format(
                 "validation stands at a level of {} % from epoch {} and gains {} points up to "
                 "epoch {}",
-                percent("start"),
+                _percent("start"),
                 "epoch",
-                percent("figure"),
+                _percent("figure"),
                 "last",
             ),
         )
@@ -283,9 +282,14 @@ def _collapse(levels: pl.DataFrame) -> pl.DataFrame:
             note=pl.lit("collapse"),
             text=pl.format(
                 "validation ends at {} % at epoch {}, its best was {} %",
-                percent("figure"),
+                _percent("figure"),
                 "epoch",
-                percent("best"),
+                _percent("best"),
             ),
         )
     )
+
+
+def _percent(column: str) -> pl.Expr:
+    """Return a share in percent with one decimal, without the unit."""
+    return (pl.col(column) * 100).round(1)

@@ -147,8 +147,3 @@ def legacy_did_not_end(
 def _last_epochs(curves: pl.DataFrame) -> pl.DataFrame:
     """Return the last epoch that each run evaluated: run_id, epoch."""
     return curves.group_by("run_id").agg(pl.col("epoch").max())
-
-
-def percent(column: str) -> pl.Expr:
-    """Return a share in percent with one decimal, without the unit."""
-    return (pl.col(column) * 100).round(1)
