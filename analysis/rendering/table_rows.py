@@ -101,8 +101,8 @@ def run_rows(table: pl.DataFrame) -> list[list[str]]:
             printable(row["run_id"]),
             row["configuration"],
             row["status"] or "–",
-            " / ".join(_number(row[f"n_{split}"], False) for split in SPLITS),
-            _number(row["last_epoch"], False),
+            " / ".join(_number(row[f"n_{split}"]) for split in SPLITS),
+            _number(row["last_epoch"]),
             *(_cell(row, name) for name in MEASURES),
             *(_unseen_cell(row, split) for split in unseen),
         ]
@@ -113,8 +113,8 @@ def run_rows(table: pl.DataFrame) -> list[list[str]]:
 def pool_rows(table: pl.DataFrame) -> list[list[str]]:
     """Write the table of `pools`."""
     return [["configuration", "split", "n", *(f"{pool} %" for pool in POOLS)]] + [
-        [row["configuration"], row["split"], _number(row["n"], False)]
-        + [_number(row[pool], True) for pool in POOLS]
+        [row["configuration"], row["split"], _number(row["n"])]
+        + [_percent(row[pool]) for pool in POOLS]
         for row in table.iter_rows(named=True)
     ]
 
@@ -146,12 +146,12 @@ def _cell(row: dict[str, Any], measure: str, whole: bool = True) -> str:
     """Write one measure of a row: value, ± sd over runs, and the interval of the main two."""
     percent = MEASURES[measure].percent
     if row.get(f"{measure}_sd") is None:
-        text = _number(row[measure], percent)
+        text = (_percent if percent else _number)(row[measure])
     else:
         scale = 100 if percent else 1
         text = f"{scale * row[measure]:.1f} ± {scale * row[f'{measure}_sd']:.1f}"
     if whole and measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
-        ends = (_number(row[f"{measure}_{side}"], percent) for side in ("low", "high"))
+        ends = (_percent(row[f"{measure}_{side}"]) for side in ("low", "high"))
         text += f" [{', '.join(ends)}]"
     return text
 
@@ -159,7 +159,7 @@ def _cell(row: dict[str, Any], measure: str, whole: bool = True) -> str:
 def _unseen_cell(row: dict[str, Any], split: str) -> str:
     """Write top-1 over unseen points with its hits; a dash where it was not logged."""
     share, hits, n = (row[f"{name}unseen_{split}"] for name in ("", "hits_", "n_"))
-    return "–" if share is None else f"{_number(share, True)} ({hits:,} of {n:,})"
+    return "–" if share is None else f"{_percent(share)} ({hits:,} of {n:,})"
 
 
 def _error_cell(row: dict[str, Any]) -> str:
@@ -168,8 +168,11 @@ def _error_cell(row: dict[str, Any]) -> str:
     return f"{share} [{low}, {high}]"
 
 
-def _number(value: float | None, percent: bool) -> str:
-    """Write a number with one decimal, in percent or without a trailing zero; null is a dash."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.1f}" if percent else f"{value:,.1f}".removesuffix(".0")
+def _number(value: float | None) -> str:
+    """Write a number with one decimal, but no trailing zero; null is a dash."""
+    return "–" if value is None else f"{value:,.1f}".removesuffix(".0")
+
+
+def _percent(share: float | None) -> str:
+    """Write a share in percent with one decimal, without the unit; null is a dash."""
+    return "–" if share is None else f"{100 * share:.1f}"
