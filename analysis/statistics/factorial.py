@@ -7,8 +7,6 @@ simple effects are left: those of a factor at one level of the other.
 
 from collections.abc import Mapping
 
-import numpy.typing as npt
-
 from analysis.statistics.effects import (
     Cell,
     Contrasts,
@@ -44,11 +42,6 @@ SIMPLE: dict[str, tuple[Factors, Factors]] = {
 Design = Mapping[Factors, Cell]
 
 
-def factorial_effects(values: npt.ArrayLike, clusters: Labels | None = None) -> tuple[Effect, ...]:
-    """Estimate LayerNorm, ReLU and interaction; cells are in the order of CELLS, see `effects`."""
-    return effects(CONTRASTS, values, clusters)
-
-
 def simple_effects(design: Design, clusters: Labels | None = None) -> tuple[Effect, ...]:
     """Estimate each factor at each level of the other, where both cells share a seed."""
     return tuple(
@@ -61,4 +54,4 @@ def simple_effects(design: Design, clusters: Labels | None = None) -> tuple[Effe
 def design_effects(design: Design, clusters: Labels | None = None) -> tuple[Effect, ...]:
     """Estimate the three effects over the seeds of all four cells; without any, simple effects."""
     values = over_shared_seeds([design.get(cell, {}) for cell in CELLS])
-    return factorial_effects(values, clusters) or simple_effects(design, clusters)
+    return effects(CONTRASTS, values, clusters) or simple_effects(design, clusters)

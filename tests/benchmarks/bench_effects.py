@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 # The root must be on the path first.
-from analysis.statistics.effects import holm  # noqa: E402
-from analysis.statistics.factorial import CONTRASTS, factorial_effects  # noqa: E402
+from analysis.statistics.effects import effects, holm  # noqa: E402
+from analysis.statistics.factorial import CONTRASTS  # noqa: E402
 
 EXPERIMENTS = 4_000
 SEEDS = (3, 5, 10)
@@ -89,7 +89,7 @@ def simulate(rng: np.random.Generator, answered: float, spread: float, seeds: in
     rows = []
     for shift in shifts:
         hits = answers(values, base + shift[:, None])
-        p = [effect.p for effect in factorial_effects(hits, CLUSTERS)]
+        p = [effect.p for effect in effects(CONTRASTS, hits, CLUSTERS)]
         rows.append((p, holm(p)))
     return np.array(rows)
 
@@ -106,7 +106,7 @@ def describe(answered: float, experiments: int) -> str:
         for values in (hits[0, 0], hits[2:].mean((0, 1)) - hits[:2].mean((0, 1))):
             left = values - values.mean()
             design.append((np.bincount(CLUSTERS, left) ** 2).sum() / (left**2).sum())
-        errors.append([100 * effect.se for effect in factorial_effects(hits, CLUSTERS)])
+        errors.append([100 * effect.se for effect in effects(CONTRASTS, hits, CLUSTERS)])
     pairs = np.mean(together, axis=0)
     of_top1, of_layernorm = np.reshape(design, (-1, 2)).mean(axis=0)
     layernorm, relu, interaction = np.mean(errors, axis=0)

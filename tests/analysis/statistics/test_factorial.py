@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis.statistics.effects import difference
+from analysis.statistics.effects import difference, effects
 from analysis.statistics.factorial import (
     CELLS,
+    CONTRASTS,
     design_effects,
-    factorial_effects,
     simple_effects,
 )
 
@@ -50,7 +50,7 @@ def published(split):
     ],
 )
 def test_the_effects_of_the_published_runs_are_as_published(split, points):
-    found = factorial_effects(*published(split))
+    found = effects(CONTRASTS, *published(split))
     assert [effect.name for effect in found] == list(points)
     for effect in found:
         ours = [100 * figure for figure in (effect.estimate, effect.low, effect.high)]
@@ -79,7 +79,7 @@ def test_a_complete_design_goes_by_the_seeds_that_all_cells_have():
     hits, labels = published("test")
     design = {cell: dict(enumerate(runs)) for cell, runs in zip(CELLS, hits, strict=True)}
     design[RELU] = {2: hits[1, 2], 0: hits[1, 0], 9: hits[1, 1]}
-    assert design_effects(design, labels) == factorial_effects(hits[:, [0, 2]], labels)
+    assert design_effects(design, labels) == effects(CONTRASTS, hits[:, [0, 2]], labels)
 
 
 def test_with_three_cells_each_factor_is_estimated_where_the_other_is_constant():
