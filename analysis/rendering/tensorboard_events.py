@@ -26,6 +26,7 @@ def event_file(name: str, run: dict[str, Any], scalars: pl.DataFrame) -> bytes:
     try:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
         from tensorboard.plugins.hparams.summary_v2 import hparams_pb
         from tensorboard.summary.writer.record_writer import RecordWriter
     except ImportError:
@@ -40,7 +41,13 @@ def event_file(name: str, run: dict[str, Any], scalars: pl.DataFrame) -> bytes:
         writer.write(Event(wall_time=started, **fields).SerializeToString())
 
     add(file_version="brain.Event:2")
-    add(summary=hparams_pb(hyperparameters(run), name, started))
+    summary = hparams_pb(hyperparameters(run), name, started)
+    # Encoded again, since protobuf writes a mapping in another order in each process.
+    encoded = summary.value[0].metadata.plugin_data
+    encoded.content = HParamsPluginData.FromString(encoded.content).SerializeToString(
+        deterministic=True
+    )
+    add(summary=summary)
     for tag, step, value in scalars.rows():
         # A number that was not finite is null in the log.
         number = float("nan") if value is None else value

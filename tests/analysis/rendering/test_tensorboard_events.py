@@ -1,4 +1,5 @@
 import itertools
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,9 +85,26 @@ def test_the_bytes_of_a_grown_log_begin_with_those_of_before(
         assert len(after) > len(before)
 
 
+def test_every_process_gives_the_same_bytes(
+    tmp_path: Path, runlog_text: Callable[..., str]
+) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    path = tmp_path / "a.jsonl"
+    path.write_text(runlog_text(), encoding="utf-8")
+    found = []
+    for _ in range(2):
+        command = [sys.executable, __file__, str(path)]
+        found.append(subprocess.run(command, check=True, capture_output=True).stdout)
+    assert found[0] == found[1]
+
+
 def test_without_tensorboard_one_line_says_what_to_install(
     read_runs: Callable[..., Log], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     with pytest.raises(AnalysisError, match=r"pip install 'counterargument-biencoder\[tensorboard"):
         encoded(read_runs({}))
+
+
+if __name__ == "__main__":  # the process of a test
+    sys.stdout.buffer.write(encoded(logs.read([Path(sys.argv[1])])))
