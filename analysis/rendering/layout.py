@@ -1,4 +1,4 @@
-"""Lays out figures: blocks under each other, in each a heading, a legend and panels."""
+"""Lays out a figure: a heading, a note, a legend and panels."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from analysis.rendering.style import MUTED
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.figure import Figure
 
 #: A slide's width in inches.
 WIDTH = 13.3
@@ -18,17 +18,15 @@ WIDTH = 13.3
 LONGEST_LABEL = 40
 
 
-def lay_out_blocks(heights: Sequence[float]) -> "tuple[Figure, list[SubFigure]]":
-    """Return a figure of slide width, cut into blocks of these heights in inches."""
+def new_figure(height: float) -> "Figure":
+    """Return an empty figure as wide as a slide and `height` inches high."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(WIDTH, sum(heights)))
-    blocks = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)
-    return figure, list(blocks[:, 0])
+    return Figure(figsize=(WIDTH, height))
 
 
 def lay_out_panels(
-    block: "SubFigure",
+    figure: "Figure",
     rows: int,
     columns: int,
     *,
@@ -45,10 +43,10 @@ def lay_out_panels(
     beside the first column and `between` between columns. With `outer`, only the first column has
     ticks and their labels at its left.
     """
-    height = block.bbox.height / block.figure.dpi
+    height = figure.get_figheight()
     inner = (height - header) / rows - title - below
     wide = (WIDTH - left - 0.25 - (columns - 1) * between) / columns
-    grid = block.subplots(
+    grid = figure.subplots(
         rows,
         columns,
         squeeze=False,
@@ -66,21 +64,21 @@ def lay_out_panels(
     return list(grid.flat)
 
 
-def write_head(block: "SubFigure", text: str, note: str, panels: "Sequence[Axes]" = ()) -> None:
-    """Write the heading of a block, a note, and the legend of all that its panels draw.
+def write_head(figure: "Figure", text: str, note: str, panels: "Sequence[Axes]" = ()) -> None:
+    """Write the heading of a figure, a note, and the legend of all that its panels draw.
 
     A heading of several lines moves what is below it down by a quarter of an inch each.
     """
-    height = block.bbox.height / block.figure.dpi
+    height = figure.get_figheight()
     below = 0.25 + 0.25 * len(text.splitlines())
-    block.text(0.25 / WIDTH, 1 - 0.2 / height, text, va="top", fontsize=15, fontweight="bold")
-    block.text(0.25 / WIDTH, 1 - below / height, note, va="top", fontsize=12, color=MUTED)
+    figure.text(0.25 / WIDTH, 1 - 0.2 / height, text, va="top", fontsize=15, fontweight="bold")
+    figure.text(0.25 / WIDTH, 1 - below / height, note, va="top", fontsize=12, color=MUTED)
     entries: dict[str, Artist] = {}
     for ax in panels:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        block.legend(
+        figure.legend(
             entries.values(),
             [short(label, LONGEST_LABEL) for label in entries],
             loc="upper left",

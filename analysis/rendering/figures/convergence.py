@@ -6,7 +6,7 @@ import polars as pl
 
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.selection import crowd, measure_titles
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
@@ -21,8 +21,8 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw one panel per measure, one row per configuration."""
     ours = results.drawn
     titles = measure_titles(results.by_run)
-    figure, (block,) = lay_out_blocks([2.0 + 0.75 * max(2, ours.height)])
-    panels = lay_out_panels(block, 1, len(titles), header=0.75, title=0.45, left=3.85, outer=True)
+    figure = new_figure(2.0 + 0.75 * max(2, ours.height))
+    panels = lay_out_panels(figure, 1, len(titles), header=0.75, title=0.45, left=3.85, outer=True)
     for ax, (measure, title) in zip(panels, titles.items(), strict=True):
         plot_measure(ours, results.by_run, measure, looks, ax)
         ax.set_title(title, loc="left")
@@ -33,7 +33,7 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         "validation curve." + UNTRAINED_NOTE * (not results.untrained.is_empty())
     )
     head = f"{results.study.name}: how fast, and where it ends{crowd(results)}"
-    write_head(block, head, note)
+    write_head(figure, head, note)
     return figure
 
 

@@ -15,7 +15,7 @@ from analysis.rendering.axes import (
     smoothing_note,
 )
 from analysis.rendering.labels import point_count
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, legend_rows, write_head
+from analysis.rendering.layout import lay_out_panels, legend_rows, new_figure, write_head
 from analysis.rendering.selection import crowd, top1_range
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
@@ -31,8 +31,8 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     ours = results.drawn
     lines = results.bands.join(ours, on="configuration", how="semi", maintain_order="left")
     header = 0.85 + 0.3 * legend_rows(ours["configuration"].to_list())
-    figure, (block,) = lay_out_blocks([header + 4.4])
-    panels = lay_out_panels(block, 1, len(SPLITS), header=header, title=0.4)
+    figure = new_figure(header + 4.4)
+    panels = lay_out_panels(figure, 1, len(SPLITS), header=header, title=0.4)
     starts = results.untrained.unique(["split", "value"], maintain_order=True)
     for ax, split in zip(panels, SPLITS, strict=True):
         plot_curves(lines.filter(split=split), looks, ax, smooth)
@@ -46,7 +46,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
         + UNTRAINED_NOTE * (not starts.is_empty())
         + smoothing_note(smooth)
     )
-    write_head(block, f"{results.study.name}: top-1{crowd(results)}", note, panels)
+    write_head(figure, f"{results.study.name}: top-1{crowd(results)}", note, panels)
     return figure
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from analysis.rendering import effect_text
 from analysis.rendering.axes import new_axes
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.selection import EFFECT_TITLES, effect_reach
 from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
@@ -31,14 +31,16 @@ def effects_figure(results: Results) -> "Figure":
     measured = [measure for measure in MEASURED if measure in effects["measure"]]
     head = textwrap.wrap(effect_text.answer(effects), HEAD)
     header = 0.75 + 0.25 * len(head)
-    figure, (block,) = lay_out_blocks([header + 1.15 + 0.75 * max(2, len(names))])
-    panels = lay_out_panels(block, 1, len(measured), header=header, title=0.4, left=2.6, outer=True)
+    figure = new_figure(header + 1.15 + 0.75 * max(2, len(names)))
+    panels = lay_out_panels(
+        figure, 1, len(measured), header=header, title=0.4, left=2.6, outer=True
+    )
     reach = effect_reach(effects)
     for ax, measure in zip(panels, measured, strict=True):
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(EFFECT_TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
-    write_head(block, "\n".join(head), f"{results.study.name}. {NOTE}")
+    write_head(figure, "\n".join(head), f"{results.study.name}. {NOTE}")
     return figure
 
 

@@ -7,9 +7,9 @@ import polars as pl
 from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import (
-    lay_out_blocks,
     lay_out_panels,
     legend_rows,
+    new_figure,
     write_head,
 )
 from analysis.rendering.selection import WRONG, answer_panels, crowd
@@ -34,8 +34,8 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     heights = [part["group"].n_unique() for part in drawn.values()]
     header = 0.85 + 0.3 * legend_rows(names)
     row = max(0.6, 0.4 + 0.07 * len(names))  # room for three lines of text, or for the marks
-    figure, (block,) = lay_out_blocks([header + 1.05 + max(heights) * row])
-    panels = lay_out_panels(block, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
+    figure = new_figure(header + 1.05 + max(heights) * row)
+    panels = lay_out_panels(figure, 1, 3, header=header, title=0.4, left=1.9, between=2.1)
     for ax, (title, part), height in zip(panels, drawn.items(), heights, strict=False):
         plot_shares(part, looks, ax)
         # A row is as high in every panel; below a shorter one the paper stays blank.
@@ -52,7 +52,7 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
     note += UNTRAINED_NOTE.replace(".", ", on all points.") * bool(untrained)
     head = f"{results.study.name}: answers on {split}{crowd(results)}"
-    write_head(block, head, note, panels[: len(drawn)])
+    write_head(figure, head, note, panels[: len(drawn)])
     return figure
 
 

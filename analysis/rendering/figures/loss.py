@@ -6,7 +6,7 @@ import polars as pl
 
 from analysis.rendering.axes import FEW, label_epochs, new_axes
 from analysis.rendering.labels import wrapped
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.selection import LOSS_LABELS, crowd
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.results import Results
@@ -20,9 +20,9 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw one panel per configuration: its loss above, its share of hard negatives below."""
     ours = results.drawn.join(results.losses, on="configuration", how="semi")
     rows, columns = -(-ours.height // 4), min(4, ours.height)
-    figure, (block,) = lay_out_blocks([1.15 + 4.6 * rows])
+    figure = new_figure(1.15 + 4.6 * rows)
     panels = lay_out_panels(
-        block, rows, columns, header=1.15, title=0.65, below=1.6, between=0.3, outer=True
+        figure, rows, columns, header=1.15, title=0.65, below=1.6, between=0.3, outer=True
     )
     shown = panels[: ours.height]
     for place, (ax, name) in enumerate(zip(shown, ours["configuration"], strict=True)):
@@ -48,7 +48,7 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         "Line: mean over a short span and over runs. Parts are times their weights. "
         "Band: lowest to highest logged value."
     )
-    write_head(block, f"{results.study.name}: loss{crowd(results)}", note, shown)
+    write_head(figure, f"{results.study.name}: loss{crowd(results)}", note, shown)
     return figure
 
 

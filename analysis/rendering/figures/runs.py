@@ -14,7 +14,7 @@ from analysis.rendering.axes import (
     percent_tick,
     smoothing_note,
 )
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels, write_head
+from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -38,9 +38,9 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
     for page in chosen.iter_slices(RUNS_A_PAGE):
         rows = 1 if page.height <= 3 else 2
         columns = -(-page.height // rows)
-        figure, (block,) = lay_out_blocks([1.15 + 4.0 * rows])
+        figure = new_figure(1.15 + 4.0 * rows)
         panels = lay_out_panels(
-            block, rows, columns, header=1.15, title=0.95, between=0.3, outer=True
+            figure, rows, columns, header=1.15, title=0.95, between=0.3, outer=True
         )
         for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
             curve = results.curves.filter(run_id=run["run_id"])
@@ -55,7 +55,7 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
         note = "Star and upright line: the highest validation top-1, the first on ties."
         note += " Untrained: on validation." * (not results.untrained.is_empty())
         note += smoothing_note(smooth)
-        write_head(block, f"{results.study.name}: single runs", note, panels[:1])
+        write_head(figure, f"{results.study.name}: single runs", note, panels[:1])
         yield figure
 
 

@@ -33,15 +33,11 @@ def scaled(factor: float) -> dict[str, list[float]]:
     return {split: [factor * value for value in values] for split, values in CURVE.items()}
 
 
-def all_axes(figure: Figure) -> list[Axes]:
-    return [ax for block in figure.subfigs for ax in block.axes]
-
-
 def texts(figure: Figure) -> str:
     """Headings, legends and titles of a figure."""
-    blocks = [text.get_text() for block in figure.subfigs for text in block.texts]
-    blocks += [t.get_text() for b in figure.subfigs for g in b.legends for t in g.get_texts()]
-    return "\n".join(blocks + [ax.get_title(loc="left") for ax in all_axes(figure)])
+    found = [text.get_text() for text in figure.texts]
+    found += [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    return "\n".join(found + [ax.get_title(loc="left") for ax in figure.axes])
 
 
 def drawn(figure: Figure) -> Figure:

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from figure_reading import INTERRUPTED, all_axes, line, points, texts
+from figure_reading import INTERRUPTED, line, points, texts
 from matplotlib.colors import to_hex
 from single_study import one_study
 
@@ -17,16 +17,14 @@ from analysis.statistics.results import of_studies
 def test_a_configuration_has_one_colour_in_every_picture(read: Callable[..., Log]) -> None:
     log = read({}, {"relu": True})
     found = figures(one_study(log))
-    for panel in all_axes(found["curves"]):
+    for panel in found["curves"].axes:
         assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
         assert to_hex(line(panel, "with_layernorm_relu").get_color()) == "#0072b2"
-    for panel in all_axes(found["convergence"]):
+    for panel in found["convergence"].axes:
         assert to_hex(line(panel, "with_layernorm").get_color()) == "#e69f00"
-    titles = {
-        ax.get_title(loc="left"): ax for name in ("runs", "loss") for ax in all_axes(found[name])
-    }
+    titles = {ax.get_title(loc="left"): ax for name in ("runs", "loss") for ax in found[name].axes}
     assert to_hex(line(titles["with_layernorm"], "loss").get_color()) == "#e69f00"
-    run = next(ax for ax in all_axes(found["runs"]) if ax.get_title(loc="left") == "with_layernorm")
+    run = next(ax for ax in found["runs"].axes if ax.get_title(loc="left") == "with_layernorm")
     assert to_hex(line(run, "validation").get_color()) == "#e69f00"
 
 
@@ -34,9 +32,9 @@ def test_a_run_that_does_not_count_is_drawn_among_the_single_runs_alone(
     read: Callable[..., Log],
 ) -> None:
     found = figures(one_study(read({}, {"relu": True, "status": None})))
-    titles = {ax.get_title(loc="left"): ax for ax in all_axes(found["runs"])}
+    titles = {ax.get_title(loc="left"): ax for ax in found["runs"].axes}
     assert to_hex(line(titles["with_layernorm_relu"], "validation").get_color()) == "#0072b2"
-    for panel in (*all_axes(found["curves"]), *all_axes(found["convergence"])):
+    for panel in (*found["curves"].axes, *found["convergence"].axes):
         assert panel.get_legend_handles_labels()[1] == ["with_layernorm"]
 
 
@@ -45,11 +43,11 @@ def test_an_evaluation_within_the_first_epoch_is_drawn_there_without_a_star(
 ) -> None:
     log = read({"within": (0.9, 0.95, 0.85), "steps": (4, 8)})
     found = figures(one_study(log))
-    (run,) = all_axes(found["runs"])
+    (run,) = found["runs"].axes
     within = [(0.25, 0.9), (0.5, 0.95), (0.75, 0.85)]
     assert points(run, "test") == [(0, 0.0), *within, (1, 0.5), (2, 0.3), (3, 0.35)]
     assert points(run, "best validation") == [(2, 0.4)]
-    compared = all_axes(found["curves"])[0]
+    compared = found["curves"].axes[0]
     assert points(compared, "with_layernorm")[1:4] == within
 
 
@@ -84,9 +82,9 @@ def test_runs_of_two_corpora_never_share_a_picture(read: Callable[..., Log]) -> 
     one, other = of_studies(log)
     for study, own in ((one, "with_layernorm"), (other, "with_layernorm_relu")):
         for figure in figures(study).values():
-            labels = {text for ax in all_axes(figure) for text in ax.get_legend_handles_labels()[1]}
+            labels = {text for ax in figure.axes for text in ax.get_legend_handles_labels()[1]}
             assert labels & {"with_layernorm", "with_layernorm_relu"} <= {own}
-            assert figure.subfigs[0].texts[0].get_text().startswith(study.study.name)
+            assert figure.texts[0].get_text().startswith(study.study.name)
 
 
 def test_of_many_configurations_some_are_drawn_and_the_heading_says_so(
@@ -96,10 +94,10 @@ def test_of_many_configurations_some_are_drawn_and_the_heading_says_so(
     log = read({}, {"relu": True}, {"layernorm": False})
     found = figures(one_study(log))
     for name in ("curves", "convergence", "loss"):
-        (block,) = found[name].subfigs
-        assert block.texts[0].get_text().endswith(", 2 of 3 configurations")
-        drawn = {text for ax in block.axes for text in ax.get_legend_handles_labels()[1]}
-        drawn |= {ax.get_title(loc="left") for ax in block.axes}
+        figure = found[name]
+        assert figure.texts[0].get_text().endswith(", 2 of 3 configurations")
+        drawn = {text for ax in figure.axes for text in ax.get_legend_handles_labels()[1]}
+        drawn |= {ax.get_title(loc="left") for ax in figure.axes}
         assert "with_relu" not in drawn
         assert "with_layernorm" in drawn
 
@@ -110,8 +108,8 @@ def test_one_evaluation_and_one_logged_step_are_seen(read: Callable[..., Log]) -
     log = Log(log.runs, log.metrics.filter(first), log.rejected, log.warnings)
     found = figures(one_study(log))
     for name, label in (("curves", "with_layernorm"), ("runs", "training"), ("loss", "loss")):
-        for ax in all_axes(found[name]):
+        for ax in found[name].axes:
             assert line(ax, label).get_marker() not in ("None", "", None), name
             assert len(line(ax, label).get_xdata()) == 1
-    (shape,) = all_axes(found["curves"])[0].collections
+    (shape,) = found["curves"].axes[0].collections
     assert shape.get_linewidth()[0] > 0  # the interval of one point has no width of its own

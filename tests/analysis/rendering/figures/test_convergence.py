@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from figure_reading import all_axes, drawn, points, scaled, texts
+from figure_reading import drawn, points, scaled, texts
 from single_study import one_study
 
 from analysis.readers import logs
@@ -47,7 +47,7 @@ def test_epochs_are_drawn_from_zero_and_nothing_stands_on_the_axis_or_is_cut_off
 def test_no_number_stands_on_the_axis_or_leaves_the_paper(read: Callable[..., Log]) -> None:
     curves = ({"seed": 0, "relu": relu, "top1": scaled(1 - 0.3 * relu)} for relu in (False, True))
     figure = drawn(figures(one_study(read(*curves)))["convergence"])
-    for ax in all_axes(figure):
+    for ax in figure.axes:
         for text in ax.texts:
             box = text.get_window_extent()
             assert ax.bbox.x0 < box.x0
@@ -61,7 +61,7 @@ def test_the_untrained_encoder_is_a_line_beside_the_last_test_figure(
     untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")
     both = replace(log, metrics=log.metrics.with_columns(value=untrained))
     figure = figures(one_study(both))["convergence"]
-    lines = [[list(line.get_xdata()) for line in ax.get_lines()] for ax in all_axes(figure)]
+    lines = [[list(line.get_xdata()) for line in ax.get_lines()] for ax in figure.axes]
     assert [[0.13, 0.13] in found for found in lines] == [False, False, True]
     assert "untrained" in texts(figure)
     without = replace(log, metrics=log.metrics.filter(event="eval"))

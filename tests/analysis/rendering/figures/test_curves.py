@@ -3,7 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
-from figure_reading import BLUE, CURVE, all_axes, line, points, texts
+from figure_reading import BLUE, CURVE, line, points, texts
 from matplotlib.colors import to_hex
 from single_study import one_study
 
@@ -45,7 +45,7 @@ def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[
     untrained = pl.when(pl.col("event") == "untrained").then(0.01).otherwise("value")
     log = Log(log.runs, log.metrics.with_columns(value=untrained), log.rejected, log.warnings)
     figure = figures(one_study(log))["curves"]
-    for ax in all_axes(figure):
+    for ax in figure.axes:
         (thin,) = [line for line in ax.get_lines() if list(line.get_ydata()) == [0.01] * 2]
         assert thin.get_linewidth() < 1.5
         assert ax.get_ylim()[0] < 0.01
@@ -57,7 +57,7 @@ def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[
 def test_validation_and_test_share_a_scale_that_training_does_not_stretch(
     read: Callable[..., Log],
 ) -> None:
-    training, validation, test = all_axes(figures(one_study(read({})))["curves"])
+    training, validation, test = figures(one_study(read({})))["curves"].axes
     assert training.get_ylim()[1] > 0.9  # with the interval of its 0.8
     assert validation.get_ylim() == test.get_ylim()
     assert validation.get_ylim()[1] < 0.9
@@ -84,7 +84,7 @@ def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) 
     assert set(found) == {"curves", "convergence", "loss", "runs"}
     drawn = {
         (str(line.get_label()), panel.get_title(loc="left").split(",")[0]): list(line.get_ydata())
-        for panel in all_axes(found["curves"])
+        for panel in found["curves"].axes
         for line in panel.get_lines()
     }
     names = {"training": "训练集", "validation": "验证集", "test": "测试集"}
@@ -99,6 +99,6 @@ def test_the_real_legacy_logs_are_drawn_point_for_point(real_legacy_logs: Path) 
 
 def test_configurations_that_share_axes_never_share_a_colour(read: Callable[..., Log]) -> None:
     log = read(*({"layernorm": ln, "relu": relu} for ln in (True, False) for relu in (True, False)))
-    for ax in all_axes(figures(one_study(log))["curves"]):
+    for ax in figures(one_study(log))["curves"].axes:
         lines = [line for line in ax.get_lines() if not str(line.get_label()).startswith("_")]
         assert len(lines) == len({to_hex(line.get_color()) for line in lines}) == 4

@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from figure_reading import all_axes, drawn, texts, title
+from figure_reading import drawn, texts, title
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from single_study import one_study
@@ -16,7 +16,7 @@ from analysis.rendering.figures.effects import (
     effects_figure,
     plot_effects,
 )
-from analysis.rendering.layout import lay_out_blocks, lay_out_panels
+from analysis.rendering.layout import lay_out_panels, new_figure
 from analysis.rendering.selection import EFFECT_TITLES
 from analysis.rendering.style import NOT_SHOWN, SHOWN, VARIANTS, styles
 from analysis.schema import Log
@@ -74,7 +74,7 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     on_validation = log.predictions.with_columns(split=pl.lit("validation"))
     results = one_study(replace(log, predictions=pl.concat([on_validation, log.predictions])))
     figure = effects_figure(results)
-    panels = all_axes(figure)
+    panels = figure.axes
     assert [ax.get_title(loc="left") for ax in panels] == list(EFFECT_TITLES.values())
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
@@ -85,7 +85,7 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
 def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: [1, 0, 1, 0], 1: [0, 0, 1, 1]} for cell in CELLS})
     three_cells = log.predictions.filter(pl.col("run_id").is_in(["r6", "r7"]).not_())
-    test, area = all_axes(effects_figure(one_study(replace(log, predictions=three_cells))))
+    test, area = effects_figure(one_study(replace(log, predictions=three_cells))).axes
     simple = ["LayerNorm\n(ReLU off)", "ReLU\n(LayerNorm off)"]
     assert names(test) == simple + THREE
     assert [y for _, y in dots(test)] == [0, 1]
@@ -94,7 +94,7 @@ def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -
 
 def test_what_has_no_effects_has_no_panel(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: None, 1: None} for cell in CELLS})
-    (area,) = all_axes(effects_figure(one_study(log)))
+    (area,) = effects_figure(one_study(log)).axes
     assert area.get_title(loc="left") == EFFECT_TITLES["area"]
     assert names(area) == THREE
     assert [y for _, y in dots(area)] == [0, 1, 2]
@@ -108,17 +108,17 @@ def test_a_long_answer_is_broken_and_nothing_stands_in_the_way_of_it(
     answer = "LayerNorm (ReLU off) raises top-1 by 10.1 points; " * clauses
     monkeypatch.setattr(effect_text, "answer", lambda _: answer)
     figure = drawn(effects_figure(results))
-    head, note = (text.get_window_extent() for text in figure.subfigs[0].texts)
+    head, note = (text.get_window_extent() for text in figure.texts)
     assert " ".join(texts(figure).split()).startswith(answer.strip())
     assert head.x1 < figure.bbox.x1
     assert head.y0 > note.y1
-    assert note.y0 > max(title(ax).get_window_extent().y1 for ax in all_axes(figure))
+    assert note.y0 > max(title(ax).get_window_extent().y1 for ax in figure.axes)
 
 
 def test_no_number_stands_on_the_line_at_zero() -> None:
     rows = [effect("LayerNorm", 0.103, low=-0.101, high=0.347), effect("ReLU", -0.001)]
-    figure, (block,) = lay_out_blocks([3.0])
-    (ax, *_) = lay_out_panels(block, 1, 3, header=1.0, title=0.4, left=2.6)
+    figure = new_figure(3.0)
+    (ax, *_) = lay_out_panels(figure, 1, 3, header=1.0, title=0.4, left=2.6)
     plot_effects(pl.DataFrame(rows, schema=EFFECTS), ["LayerNorm", "ReLU"], ax)
     ax.set_xlim(-35, 35)
     drawn(figure)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from figure_reading import BLUE, INTERRUPTED, all_axes, points, texts
+from figure_reading import BLUE, INTERRUPTED, points, texts
 from single_study import one_study
 
 from analysis.rendering import selection
@@ -45,7 +45,7 @@ def test_predictions_beside_the_logs_add_the_picture_of_answers(
     figure = figures(one_study(log))["diagnosis"]
     assert ": answers on test" in texts(figure)
     assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
-    domains, kinds, wrong = all_axes(figure)
+    domains, kinds, wrong = figure.axes
     names = [text.get_text() for text in domains.get_yticklabels()]
     assert names == ["law\nn = 1", "sport\nn = 1"]
     assert [x for x, _ in points(domains, "with_layernorm")] == [0, 1]
@@ -61,12 +61,10 @@ def test_rows_are_as_high_in_every_panel_of_answers(
     answered(*(f"domain{number:02}" for number in range(9)))
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
-    heights = [
-        ax.get_position().height / len(ax.get_yticks()) for ax in all_axes(figure) if ax.lines
-    ]
+    heights = [ax.get_position().height / len(ax.get_yticks()) for ax in figure.axes if ax.lines]
     assert len(heights) == 3
     assert heights == pytest.approx([heights[0]] * 3)
-    assert len({ax.get_position().y1 for ax in all_axes(figure)}) == 1
+    assert len({ax.get_position().y1 for ax in figure.axes}) == 1
 
 
 def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
@@ -79,7 +77,7 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
     answered("a", "b", "c", "d", "e", "e")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     figure = figures(one_study(log))["diagnosis"]
-    domains = all_axes(figure)[0]
+    domains = figure.axes[0]
     assert domains.get_title(loc="left") == "top-1 by domain, the largest 4"
     names = [text.get_text().split("\n")[0] for text in domains.get_yticklabels()]
     assert len(names) == 4
@@ -105,7 +103,7 @@ def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
     answered("law", "sport", "culture")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     monkeypatch.setattr(selection, "FEWEST", 3)  # of all points, and of the wrong answers
-    kinds, wrong = all_axes(figures(one_study(log))["diagnosis"])
+    kinds, wrong = figures(one_study(log))["diagnosis"].axes
     assert [ax.get_title(loc="left") for ax in (kinds, wrong)] == [
         "top-1 by kind of point",
         selection.WRONG,
@@ -125,7 +123,7 @@ def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
     untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")
     log = replace(log, metrics=log.metrics.with_columns(value=untrained))
     figure = figures(one_study(log))["diagnosis"]
-    lines = [[line.get_xdata() for line in ax.get_lines()] for ax in all_axes(figure)]
+    lines = [[line.get_xdata() for line in ax.get_lines()] for ax in figure.axes]
     assert [[0.13, 0.13] in map(list, found) for found in lines] == [True, True, False]
     assert "Thin dashes: the untrained encoder, on all points." in texts(figure)
 

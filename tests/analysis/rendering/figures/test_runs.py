@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
-from figure_reading import BLUE, CURVE, all_axes, drawn, line, points, texts, title
+from figure_reading import BLUE, CURVE, drawn, line, points, texts, title
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from single_study import one_study
@@ -56,7 +56,7 @@ def test_an_evaluation_within_a_first_epoch_of_unknown_length_is_not_drawn(
     log = read({"within": (0.9,)})
     metrics = log.metrics.filter(event="eval", epoch=0)
     log = Log(log.runs, metrics, log.rejected, log.warnings)
-    (run,) = all_axes(figures(one_study(log))["runs"])
+    (run,) = figures(one_study(log))["runs"].axes
     assert points(run, "test") == [(0, 0.0)]
 
 
@@ -70,7 +70,7 @@ def test_many_runs_do_not_flood(read: Callable[..., Log], monkeypatch: pytest.Mo
     found = figures(one_study(log))
     pages = [name for name in found if name.startswith("runs")]
     assert pages == ["runs-1", "runs-2"]
-    titles = [ax.get_title(loc="left") for name in pages for ax in all_axes(found[name])]
+    titles = [ax.get_title(loc="left") for name in pages for ax in found[name].axes]
     assert titles == ["with_layernorm"] * 2 + ["with_layernorm_relu"] * 2
 
 
@@ -81,9 +81,9 @@ def test_the_untrained_encoder_is_a_line_and_the_legend_stands_clear_of_the_pane
     untrained = pl.when(event="untrained", split="validation").then(0.12).otherwise("value")
     log = replace(log, metrics=log.metrics.with_columns(value=untrained))
     figure = drawn(figures(one_study(log))["runs"])
-    for ax in all_axes(figure):
+    for ax in figure.axes:
         assert [0.12, 0.12] in [list(line.get_ydata()) for line in ax.get_lines()]
     assert "Untrained: on validation." in texts(figure)
-    (legend,) = figure.subfigs[0].legends
-    top = max(title(ax).get_window_extent().y1 for ax in all_axes(figure))
+    (legend,) = figure.legends
+    top = max(title(ax).get_window_extent().y1 for ax in figure.axes)
     assert min(name.get_window_extent().y0 for name in legend.get_texts()) > top + 5
