@@ -23,29 +23,16 @@ def answer(effects: pl.DataFrame) -> str:
         return NOTHING
     if all(effect["p_holm"] is None for effect in on_test):
         return f"On test, effects are described but not tested: {_why_not(on_test[0])}."
-    shown = [effect for effect in on_test if is_shown(effect)]
+    clauses = [_finding(effect) for effect in on_test if is_shown(effect)]
     tested = [effect for effect in on_test if effect["p_holm"] is not None]
-    rest = [effect["effect"] for effect in tested if not is_shown(effect)]
-    nor = ", nor an interaction" if "interaction" in rest and len(rest) > 1 else ""
-    rest = [name for name in rest if not nor or name != "interaction"]
-    found = [
-        f"{effect['effect']} {'raises' if effect['estimate'] > 0 else 'lowers'} top-1 by "
-        f"{100 * abs(effect['estimate']):.1f} points"
-        for effect in shown
-        if effect["effect"] != "interaction"
-    ]
-    found += ["one factor changes what the other does"] * any(
-        effect["effect"] == "interaction" for effect in shown
-    )
-    if rest:
-        what = "no interaction" if rest == ["interaction"] else f"no effect of {_listed(rest)}"
-        found.append(f"{what} is shown{nor}")
-    found += [
+    if not_shown := [effect["effect"] for effect in tested if not is_shown(effect)]:
+        clauses.append(_not_shown(not_shown))
+    clauses += [
         f"{effect['effect']} is not tested: {_why_not(effect)}"
         for effect in on_test
         if effect not in tested
     ]
-    return f"On test, {'; '.join(found)}."
+    return f"On test, {'; '.join(clauses)}."
 
 
 def sentences(effects: pl.DataFrame) -> list[str]:
@@ -72,6 +59,23 @@ def points(effect: dict[str, Any]) -> str:
     if effect["low"] is not None:
         text += f" [{100 * effect['low']:+.1f}, {100 * effect['high']:+.1f}]"
     return text.replace("-", "−")
+
+
+def _finding(effect: dict[str, Any]) -> str:
+    """Say what an effect that is shown does."""
+    if effect["effect"] == "interaction":
+        return "one factor changes what the other does"
+    does = "raises" if effect["estimate"] > 0 else "lowers"
+    return f"{effect['effect']} {does} top-1 by {100 * abs(effect['estimate']):.1f} points"
+
+
+def _not_shown(names: list[str]) -> str:
+    """Name the tested effects that are not shown."""
+    if names == ["interaction"]:
+        return "no interaction is shown"
+    nor = ", nor an interaction" if "interaction" in names else ""
+    factors = [name for name in names if name != "interaction"]
+    return f"no effect of {_listed(factors)} is shown{nor}"
 
 
 def _sentence(effect: dict[str, Any]) -> str:
