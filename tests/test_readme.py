@@ -95,6 +95,17 @@ def test_the_effects_are_those_that_the_published_runs_give(reference):
         assert f"| {row} |" in PUBLISHED
 
 
+def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
+    (results,) = of_studies(logs.read([shared / "legacy-logs"]))
+    section = " ".join(PUBLISHED.partition("## What the earlier system's logs said")[2].split())
+    both, neither = results.by_run.sort("configuration").to_dicts()
+    told = ("last_validation", "last_test", "last_test_low", "last_test_high")
+    for figure in (100 * run[name] for run in (both, neither) for name in told):
+        assert f"{figure:.1f}" in section
+    assert both["n_test"] == neither["n_test"] == 88
+    assert round(88 * (both["last_test"] - neither["last_test"])) == 6
+
+
 def in_context():
     """The lines of each single run that is published beside the comparison, by its name."""
     paths = sorted((ROOT / "logs" / "reference" / "context").glob("*.jsonl"))
