@@ -10,6 +10,14 @@ import pytest
 from biencoder.runtime.signals import Interrupted, Interruption, waiting
 
 
+@pytest.fixture(autouse=True)
+def hangups_count():
+    """SIGHUP has its default action, although nohup may have started the tests."""
+    former = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, former)
+
+
 def strike(number=signal.SIGTERM):
     os.kill(os.getpid(), number)
 
@@ -75,9 +83,8 @@ def test_a_signal_that_is_repeated_by_shell_or_kernel_does_not_cut_the_winding_u
 
 
 WAITING = """
-import signal, torch
+import torch
 from biencoder.runtime import distributed, signals
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup would have it ignored
 signals.SECONDS_A_LINE = 0.1
 with signals.Interruption().handled(), distributed.joined(torch.device("cpu")):
     pass
