@@ -62,12 +62,18 @@ class Browser:
             self._driver.communicate()
 
     def open(self, path: Path, width: int = 1400, height: int = 900, dark: bool = False) -> None:
-        """Open a file in a window of this size, on a system that is light or dark."""
+        """Open a file in a window of this size, on a system that is light or dark; returns once its
+        scripts have run.
+        """
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.command("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.command("Emulation.setEmulatedMedia", features=[scheme])
-        self._ask("POST", "/url", {"url": path.resolve().as_uri()})
+        url = path.resolve().as_uri()
+        self._ask("POST", "/url", {"url": url})
+        # On a busy machine the driver may answer while the page before it still stands there.
+        is_open = "return location.href === arguments[0] && document.readyState === 'complete'"
+        self.wait(is_open, url)
 
     def run(self, script: str, *arguments: Any) -> Any:
         """Run the body of a JavaScript function, with these arguments; returns its value."""
