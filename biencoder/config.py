@@ -165,7 +165,7 @@ class Config(BaseModel):
         description="Weight of the pair head's cross-entropy of the counter among the same texts.",
     )
     seed: int = Field(
-        0, ge=0, lt=2**32, description="Decides initial heads, data order, negatives and dropout."
+        0, ge=0, lt=2**32, description="Decides initial heads, data order and negatives."
     )
 
     negatives: Literal["falling", "rising", "constant", "only_random", "only_hard"] = Field(

@@ -30,8 +30,7 @@ def embed(
     label: str,
     heed: Callable[[], None] = lambda: None,
 ) -> Embeddings:
-    """Embed every text, without dropout. Raises `NotFiniteError` for NaN or infinity."""
-    model.eval()
+    """Embed every text. Raises `NotFiniteError` for NaN or infinity."""
     embeddings = Embeddings(*model.project(encode(model.pooled, tokens, device, label, heed)))
     if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
         raise NotFiniteError(f"the model's embeddings of {label} contain NaN or infinity")

@@ -29,8 +29,8 @@ class Progress(BaseModel):
     'trained' (a step, or nothing yet), 'evaluated' or 'mined'; `untrained` is the untrained
     encoder's top-1 of each split, `margin` the triplet margin in Euclidean distance, None before
     it is measured, `seconds` the wall time up to here, without work that was lost. The order of the
-    data, the negatives' draws and dropout follow from these and the seed, so there is no state of a
-    random generator to keep.
+    data and the negatives' draws follow from these and the seed, so there is no state of a random
+    generator to keep.
     """
 
     epoch: int = Field(default=0, ge=0)

@@ -71,7 +71,6 @@ class Evaluator:
 
         Sets `progress.untrained`; returns the pooled vectors of each split's texts.
         """
-        self.model.eval()
         pooled = {}
         for split in self.data.splits:
             clock = time.monotonic()

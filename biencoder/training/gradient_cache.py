@@ -37,7 +37,6 @@ def _gradients(objective: Objective, batch: Batch, weight: float) -> Loss:
     pooled.requires_grad_()
     loss = objective.loss(pooled, batch)
     (loss.total * weight).backward()
-    torch.manual_seed(torch.initial_seed())  # the step's seed again, so that dropout repeats itself
     sizes = [len(input_ids) for input_ids, _ in batch.groups]
     gradients = torch.split(pooled.grad, sizes)  # type: ignore[arg-type]
     for group, gradient in zip(batch.groups, gradients, strict=True):
@@ -84,7 +83,6 @@ def _graph(objective: Objective, tokens: Tokens, rows: list[int], device: torch.
         storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    objective.train()
     with saved_tensors_hooks(measure, lambda tensor: tensor):
         pooled = objective.encode([tokens.batch(np.array(rows), device)])
     del pooled  # kept until here: a tensor that is freed would give its address to another

@@ -1,7 +1,6 @@
 """Computes the training objective and its gradients."""
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from functools import partial
 
 import torch
@@ -14,7 +13,6 @@ from biencoder.data.tokens import Group
 from biencoder.model.biencoder import BiEncoder
 from biencoder.model.losses import Loss, in_batch_loss, listwise_loss, pair_loss, triplet_loss
 from biencoder.runtime import distributed
-from biencoder.training.dropout import QuickDropout
 
 #: Adds the gradients of a batch's loss, times a weight, to the parameters'; returns the loss.
 Gradients = Callable[[Batch, float], Loss]
@@ -54,9 +52,8 @@ class Objective(nn.Module):
 
     def encode(self, groups: Sequence[Group]) -> Tensor:
         """Encode the texts of some of a batch's groups into pooled vectors [D, H]."""
-        with QuickDropout() if groups[0][0].device.type == "cpu" else nullcontext():
-            with self.model.autocast():
-                return torch.cat([self.model.pooled(*group) for group in groups])
+        with self.model.autocast():
+            return torch.cat([self.model.pooled(*group) for group in groups])
 
     def loss(self, pooled: Tensor, batch: Batch) -> Loss:
         """Compute the loss of the batch from its texts' pooled vectors [D, H]."""

@@ -174,7 +174,6 @@ class Trainer:
         config, progress = self.config, self.state.progress
         model, optimizer = self.state.model, self.state.optimizer
         self.evaluator.forget()
-        model.train()
         begin = progress.step - progress.epoch * self.steps_per_epoch
         unchecked: list[tuple[Ids, Tensor]] = []
         throughput = self.throughput
@@ -195,7 +194,6 @@ class Trainer:
                     with throughput.paused():
                         self.evaluate()
                         self.evaluator.forget()
-                        model.train()
                 throughput.add(len(pairs), batch)
                 with self.interruption.held():
                     loss, norm = self.backward(gradients, batch, len(pairs))
@@ -240,7 +238,6 @@ class Trainer:
         """Compute the gradients of a batch; returns its loss, detached, and the gradient's norm."""
         model, optimizer = self.state.model, self.state.optimizer
         step = self.state.progress.step
-        torch.manual_seed(_dropout_seed(self.config.seed, step))
         optimizer.zero_grad(set_to_none=True)
         set_rates(optimizer, self.config, step / (self.config.epochs * self.steps_per_epoch))
         loss = backward(gradients, batch, pairs)
@@ -302,9 +299,3 @@ def evaluations_within(steps: int, count: int) -> set[int]:
     without the last, which is the evaluation at the epoch's end.
     """
     return {round(steps * number / count) for number in range(1, count)} - {0, steps}
-
-
-def _dropout_seed(seed: int, step: int) -> int:
-    """Derive one step's dropout seed from seed, step and rank, so that a resumed run repeats it."""
-    sequence = np.random.SeedSequence([seed, step, 2, distributed.rank()])
-    return int(sequence.generate_state(1)[0])

@@ -7,8 +7,8 @@ sentence-transformers' CachedMultipleNegativesRankingLoss, if that can be import
 The encoder is an MPNet of random weights; with the second command's shape it has the size of
 all-mpnet-base-v2. Texts have the lengths of real arguments, --long=N bounds how many pairs of a
 batch do (the rest has 4 tokens: peak memory hardly changes, time does). All train by in-batch
-negatives, with dropout and Adam. Each peak is that of a process of its own after two steps; times
-are medians of turns that alternate in one process, where --turns is above 0.
+negatives and Adam, theirs with dropout. Each peak is that of a process of its own after two steps;
+times are medians of turns that alternate in one process, where --turns is above 0.
 """
 
 import importlib.util
@@ -81,7 +81,7 @@ def encoder_of(settings: Settings) -> MPNetModel:
 
 def ours(settings: Settings, pairs: int, way: str) -> Step:
     config = Config(in_batch_weight=1, listwise_weight=2, batch_size=pairs)
-    model = build(config, encoder_of(settings), "float32").train()
+    model = build(config, encoder_of(settings), "float32")
     objective = Objective(model, config, margin=1.0)
     gradients = {"plain": plain_gradients, "cached": cached_gradients}[way](objective)
     lengths = lengths_of(settings, pairs)

@@ -47,7 +47,7 @@ def model_on(device: torch.device, encoder: str = "bert") -> BiEncoder:
 @pytest.mark.parametrize("way", [plain_gradients, cached_gradients])
 def test_a_step_on_a_gpu_uploads_once_and_its_processor_never_waits(way, encoder):
     with fake_gpu() as device:
-        model = model_on(device, encoder).train()
+        model = model_on(device, encoder)
         optimizer = make_optimizer(model, CONFIG)
         gradients = way(Objective(model, CONFIG, margin=1.0))
         with Crossings() as crossings:
@@ -66,7 +66,7 @@ def test_a_step_on_a_gpu_uploads_once_and_its_processor_never_waits(way, encoder
 
 def test_texts_are_encoded_on_a_gpu_with_an_upload_a_group():
     with fake_gpu() as device, torch.no_grad():
-        model = model_on(device).eval()
+        model = model_on(device)
         with Crossings() as crossings:
             vectors = encode(model.pooled, TOKENS, device, "texts")
         assert crossings.found == [("upload", False)] + [("upload", True)]  # the rows, at the end

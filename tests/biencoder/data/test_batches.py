@@ -51,7 +51,7 @@ def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(
     batch = make_batch(texts, split, tokens, torch.device("cpu"))
     assert sum(len(ids) for ids, _ in batch.groups) == batch.candidates == 4
     config = Config(encoder=str(tiny_encoder))
-    model = build(config, pretrained, "float32").eval()
+    model = build(config, pretrained, "float32")
     sim = torch.cat([model(*group)[0] for group in batch.groups])
     plain = torch.cat([model(*tokens.batch(row, sim.device))[0] for row in np.arange(4)[:, None]])
     torch.testing.assert_close(sim[batch.triplets], plain[texts])

@@ -5,9 +5,11 @@ import torch
 from fake_gpu import Crossings
 from transformers import AutoConfig, AutoModel
 
+from biencoder.config import Config
 from biencoder.model.biencoder import (
     PLAIN_ATTENTION,
     SIMILARITY_SIZE,
+    build,
     pair_features,
     pool,
     pooled_vector,
@@ -17,6 +19,7 @@ from biencoder.variants import VARIANTS
 
 IDS = torch.tensor([[1, 2, 3], [4, 5, 0]])
 MASK = torch.tensor([[1, 1, 1], [1, 1, 0]])
+SHAPE = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
 
 
 def test_mean_pooling_leaves_padding_out():
@@ -39,6 +42,12 @@ def test_the_encoder_gives_a_similarity_embedding_and_the_pooled_vector(model):
     sim, h = model()(IDS, MASK)
     assert sim.shape == (2, SIMILARITY_SIZE)
     assert h.shape == (2, 6)
+
+
+def test_training_drops_out_nothing():
+    config = AutoConfig.for_model("bert", **SHAPE, hidden_dropout_prob=0.5)
+    model = build(Config(), AutoModel.from_config(config), "float32")
+    assert torch.equal(model.pooled(IDS, MASK.bool()), model.pooled(IDS, MASK.bool()))
 
 
 def test_layernorm_normalises_both_vectors_and_its_absence_neither(model):
@@ -102,8 +111,7 @@ def test_in_bfloat16_the_encoder_alone_is_less_exact(model):
 
 def small_encoder(kind, implementation=None):
     """A random encoder of a kind, named as transformers does."""
-    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    config = AutoConfig.for_model(kind, vocab_size=50, **shape)
+    config = AutoConfig.for_model(kind, **SHAPE)
     return AutoModel.from_config(config, attn_implementation=implementation).eval()
 
 

@@ -20,14 +20,14 @@ WORDS = "the state should not ban what people want to read at home or in any sch
 
 @pytest.fixture
 def setting(tiny_encoder, monkeypatch):
-    """An objective of all losses over an encoder with dropout; and a batch of several groups."""
+    """An objective of all losses over a tiny encoder, and a batch of several groups."""
     monkeypatch.setitem(tokens.GROUP_TOKENS, "cpu", 40)
     config = Config(
         encoder=str(tiny_encoder), max_length=24, triplet_weight=1, in_batch_weight=2, batch_size=6
     )
     pretrained, tokenizer = encoder.load(config.encoder, "mean", 24)
     torch.manual_seed(0)
-    model = build(config, pretrained, "float32").train()
+    model = build(config, pretrained, "float32")
     pairs = [(" ".join(WORDS[:n]), " ".join(WORDS[-n:])) for n in range(3, 15)]
     split = make_split(pairs)
     texts = np.stack([split.point_ids[:6], split.counter_ids[:6], split.counter_ids[6:]])
@@ -38,13 +38,12 @@ def setting(tiny_encoder, monkeypatch):
 
 
 def gradients_of(objective, gradients, batch):
-    torch.manual_seed(3)
     objective.zero_grad(set_to_none=True)
     loss = gradients(batch, 0.7)
     return loss, {name: p.grad for name, p in objective.named_parameters()}
 
 
-def test_cached_gradients_are_the_plain_ones_dropout_included(setting):
+def test_cached_gradients_are_the_plain_ones(setting):
     _, whole, _, batch = setting
     loss, plain = gradients_of(whole, plain_gradients(whole), batch)
     cached_loss, cached = gradients_of(whole, cached_gradients(whole), batch)
@@ -53,12 +52,6 @@ def test_cached_gradients_are_the_plain_ones_dropout_included(setting):
     scale = max(float(gradient.abs().max()) for gradient in plain.values())
     for name, gradient in plain.items():
         torch.testing.assert_close(cached[name], gradient, rtol=1e-5, atol=1e-6 * scale, msg=name)
-    # Another dropout would be told from it.
-    torch.manual_seed(4)
-    whole.zero_grad(set_to_none=True)
-    plain_gradients(whole)(batch, 0.7)
-    weight = whole.model.similarity.weight
-    assert (weight.grad - plain["model.similarity.weight"]).abs().max() > 1e-3 * scale
 
 
 def test_no_more_than_one_group_has_a_graph_at_a_time(setting, monkeypatch):

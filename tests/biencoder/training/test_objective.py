@@ -66,7 +66,7 @@ def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups
     assert len(batch.groups) > 2
     torch.manual_seed(0)
     encoder = BertModel(BertConfig(**SMALL), add_pooling_layer=False)
-    model = build(config, encoder, "bfloat16").train()
+    model = build(config, encoder, "bfloat16")
     with Casts(list(model.parameters())) as casts:
         plain_gradients(Objective(model, config, margin=1.0))(batch, 1.0)
     assert set(casts.found.values()) == {1}
