@@ -89,6 +89,7 @@ LOG_FIELDS = (
     LogField("untrained", "step", "integer", True, "place"),
     LogField("untrained", "split", "string", True, "place"),
     LogField("untrained", "top1", "number", False, "value", points="n"),
+    LogField("untrained", "head_top1", "number", False, "value", points="n"),
     LogField("untrained", "nearest_top1", "number", False, "value", points="n"),
     LogField("untrained", "recall_at_10", "number", False, "value", points="n"),
     LogField("untrained", "mrr_at_10", "number", False, "value", points="n"),
@@ -98,6 +99,7 @@ LOG_FIELDS = (
     LogField("eval", "step", "integer", False, "place"),  # schema 1 has none
     LogField("eval", "split", "string", True, "place"),
     LogField("eval", "top1", "number", False, "value", points="n"),
+    LogField("eval", "head_top1", "number", False, "value", points="n"),
     LogField("eval", "nearest_top1", "number", False, "value", points="n"),
     LogField("eval", "recall_at_10", "number", False, "value", points="n"),
     LogField("eval", "mrr_at_10", "number", False, "value", points="n"),

@@ -164,6 +164,11 @@ class Config(BaseModel):
         ge=0,
         description="Weight of the pair head's cross-entropy of the counter among the same texts.",
     )
+    hubness_weight: Ratio = Field(
+        STRONG["hubness_weight"],
+        description="How much it counts against a candidate that it suits other texts of the pool, "
+        "0 to 1; 0: the pair head alone ranks the ten nearest.",
+    )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order and negatives."
     )

@@ -35,9 +35,11 @@ RECIPES: dict[str, dict[str, Any]] = {
         "triplet_weight": 1.0,
         "in_batch_weight": 0.0,
         "listwise_weight": 0.0,
+        "hubness_weight": 0.0,
     },
     # What pays beside it: whole debates in a batch, a pair head trained to rank them, longer texts,
-    # falling rates, and weights between the pretrained and the trained ones.
+    # falling rates, weights between the pretrained and the trained ones, and that a text which
+    # answers another one better is no answer.
     "strong": {
         "max_length": 256,
         "epochs": 1,
@@ -51,5 +53,6 @@ RECIPES: dict[str, dict[str, Any]] = {
         "triplet_weight": 0.0,
         "in_batch_weight": 3.0,
         "listwise_weight": 2.0,
+        "hubness_weight": 0.7,
     },
 }

@@ -34,6 +34,7 @@ class BiEncoder(nn.Module):
         layernorm: bool,
         relu: bool,
         fusion: str,
+        hubness_weight: float = 0.0,
         precision: str = "float32",
     ) -> None:
         super().__init__()
@@ -42,6 +43,7 @@ class BiEncoder(nn.Module):
         hidden: int = config.hidden_size
         self.pooling = pooling
         self.fusion = fusion
+        self.hubness_weight = hubness_weight
         self.precision = precision
         self.similarity = nn.Linear(hidden, SIMILARITY_SIZE)
         self.sim_norm = nn.LayerNorm(SIMILARITY_SIZE) if layernorm else nn.Identity()
@@ -101,6 +103,7 @@ def build(config: Config, encoder: nn.Module, precision: str) -> BiEncoder:
         layernorm=config.layernorm,
         relu=config.relu,
         fusion=config.fusion,
+        hubness_weight=config.hubness_weight,
         precision=precision,
     )
     return model.eval()

@@ -12,7 +12,8 @@ from biencoder.data.corpus import Corpus, Split
 from biencoder.retrieval import predictions
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.pools import POOLS, Retrieved, retrieve
-from biencoder.retrieval.ranking import Scorer, metrics
+from biencoder.retrieval.ranking import metrics
+from biencoder.retrieval.scoring import Scorer
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch, Indices, Pairs
 from biencoder.retrieval.neighbors import ROUND, find, gather_numpy_rows
-from biencoder.retrieval.ranking import K, Ranking, Scorer, pair_scores
+from biencoder.retrieval.ranking import Ranking
+from biencoder.retrieval.scoring import K, Scorer, hubness_within, pair_scores
 from biencoder.runtime import distributed
 
 GROUPS = ("same", "oppo", "theme", "portal")
@@ -135,7 +136,7 @@ def retrieve(
     model: Scorer,
     heed: Callable[[], None] = lambda: None,
 ) -> Retrieved:
-    """Rank every pool of every point, see `pools_of`: its own K nearest, rescored by the pair head.
+    """Rank every pool of every point, see `pools_of`: its own K nearest, rescored.
 
     A pool is searched in the debate, the domain or the whole split, and leaves out the point's own
     texts but the gold counter. The processes of a run share the points, and each gets all answers;
@@ -168,7 +169,7 @@ def retrieve(
                     heed()
                     asked = 0
     found = {pool: gather_numpy_rows(answers, mine) for pool, answers in found.items()}
-    scored = _scored(split, embeddings, model, found)
+    scored = _scored(split, embeddings, model, found, heed)
     return Retrieved(
         scored, gather_numpy_rows(nearest_rank, mine), gather_numpy_rows(distances, mine)
     )
@@ -182,16 +183,22 @@ def _members(pool: str) -> npt.NDArray[np.bool_]:
 
 
 def _scored(
-    split: Split, embeddings: Embeddings, model: Scorer, candidates: dict[str, Indices]
+    split: Split,
+    embeddings: Embeddings,
+    model: Scorer,
+    candidates: dict[str, Indices],
+    heed: Callable[[], None],
 ) -> dict[str, Ranking]:
-    """Score the pools' candidates by the pair head, each pair once, since the pools overlap."""
+    """Score the pools' candidates, each pair once, since the pools overlap."""
     stacked = np.stack(list(candidates.values()))
     width = 2 * len(split)
     key = np.where(stacked >= 0, stacked + width * np.arange(len(split))[:, None], 0)
     distinct, position = np.unique(key, return_inverse=True)
-    scores = pair_scores(split, embeddings, model, distinct // width, distinct % width)
-    stacked_scores = np.where(stacked >= 0, scores[position.reshape(key.shape)], np.float32("-inf"))
+    points, texts = split.point_ids[distinct // width], split.candidate_ids[distinct % width]
+    scores = pair_scores(embeddings, embeddings, model, points, texts)
+    log_odds = np.where(stacked >= 0, scores[position.reshape(key.shape)], np.float32("-inf"))
+    hubness = hubness_within(embeddings, model, heed)[split.candidate_ids[stacked]]
     return {
-        pool: Ranking(found, scores_of_pool)
-        for (pool, found), scores_of_pool in zip(candidates.items(), stacked_scores, strict=True)
+        pool: Ranking(*of_pool)
+        for pool, *of_pool in zip(candidates, stacked, log_odds, hubness, strict=True)
     }

@@ -14,9 +14,10 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
     Columns: split; pair_id ('domain/title/stance/number'); cluster (see `Split.clusters`); leaked
     (the pair shares a text across the border between training and the held-out splits);
     point_words; nearest_rank (the own counter's place by
-    distance among all, from 1); rescored_rank (its place after the pair head, 1 to 10, null where
+    distance among all, from 1); rescored_rank (its place after rescoring, 1 to 10, null where
     it is not among the ten nearest); candidates (the ten nearest first: pair id and '/counter' or
-    '/point'), distances (Euclidean) and scores (log-odds of "is the counter") in their order.
+    '/point'), distances (Euclidean) and scores (log-odds of "is the counter", less hubness) in
+    their order.
     """
     ranking = retrieved.rankings["epa"]
     names = split.candidate_names

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 
@@ -21,7 +22,7 @@ from biencoder.retrieval import final_evaluation, text_index
 from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.final_evaluation import SplitResult
 from biencoder.retrieval.neighbors import Floats, Indices
-from biencoder.retrieval.ranking import PAIRS_AT_A_TIME, K
+from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, hubness, pair_scores
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
 from biencoder.runtime.console import progress
@@ -39,7 +40,7 @@ class Hit:
 
     id: str  # as its source names it; of a corpus 'split/domain/title/stance/number/role'
     text: str
-    probability: float  # of being the counter, by the pair head
+    probability: float  # of being the counter, by the pair head, less its hubness
     distance: float  # Euclidean, between the similarity embeddings
 
 
@@ -115,7 +116,7 @@ class Retriever:
     def retrieve(self, texts: Sequence[str], top: int = 5) -> list[list[Hit]]:
         """Retrieve up to `top` counter-arguments to each of the texts, best first.
 
-        The nearest by embedding, ten or `top` of them, are rescored by the pair head. Raises
+        The nearest by embedding, ten or `top` of them, are rescored, see `scoring`. Raises
         `RunError` for an index or a corpus that cannot be used.
 
         >>> from biencoder import load
@@ -196,21 +197,17 @@ class Retriever:
     def _rescored(self, asked: Embeddings, rows: Indices, distances: Floats) -> list[list[Hit]]:
         """Make the hits of Q questions from their nearest texts, [Q, k] each, best first."""
         question, place = np.nonzero(rows >= 0)
-        found = torch.from_numpy(rows[question, place])
-        index, asking = self.index, torch.from_numpy(question).to(self.device)
-        scores = self.model.pair_score(
-            asked.sim[asking],
-            asked.h[asking],
-            index.sim[found.to(self.device)],
-            index.h[found].to(self.device),
-        )
+        found, texts = rows[question, place], Embeddings(self.index.sim, self.index.h)
+        scores = pair_scores(asked, texts, self.model, question, found)
+        if self.model.hubness_weight:
+            scores -= self._hubness(texts, found)
         # Equal scores keep the order of distance.
-        pairs = index.rows[found.numpy()].select(
+        pairs = self.index.rows[found].select(
             pl.Series("question", question),
-            pl.Series("score", scores.cpu().numpy()),
+            pl.Series("score", scores),
             "id",
             "text",
-            pl.Series("probability", torch.sigmoid(scores).cpu().numpy()),
+            pl.Series("probability", torch.from_numpy(scores).sigmoid().numpy()),
             pl.Series("distance", distances[question, place]),
         )
         pairs = pairs.sort("question", "score", descending=[False, True], maintain_order=True)
@@ -218,3 +215,11 @@ class Retriever:
         for of_question, _, *hit in pairs.iter_rows():
             hits[of_question].append(Hit(*hit))
         return hits
+
+    def _hubness(self, texts: Embeddings, found: Indices) -> npt.NDArray[np.float32]:
+        """Compute the hubness of found texts [P] among those of the index, [P]."""
+        distinct, places = np.unique(found, return_inverse=True)
+        index, rows = self.index, torch.from_numpy(distinct)
+        theirs = Embeddings(index.sim[rows.to(self.device)], index.h[rows].to(self.device))
+        near, _ = index.nearest(index.rows["text"][distinct].to_list(), theirs.sim, K)
+        return hubness(theirs, near, texts, self.model)[places]

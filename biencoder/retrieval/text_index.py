@@ -20,7 +20,7 @@ from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
 from biencoder.retrieval.neighbors import Search, find
-from biencoder.retrieval.ranking import K
+from biencoder.retrieval.scoring import K
 from biencoder.runtime.console import note, progress
 from biencoder.storage import index_files
 from biencoder.storage.atomic import whole_file, whole_folder

@@ -13,6 +13,8 @@ from biencoder.retrieval.embedding import Embeddings
 class NearestAlone:
     """Scores all candidates alike, which keeps the order of distance."""
 
+    hubness_weight = 0.0
+
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         """Sides [P, H] each → zeros [P]."""
         return sim_a.new_zeros(len(sim_a))

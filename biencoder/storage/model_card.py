@@ -69,7 +69,8 @@ validation or test were {leaked} training.
 
 top-1 is the share of points whose own counter is the answer: of the split's counters and other
 points, the ten nearest by Euclidean distance are rescored by the pair head, and the best is the
-answer. The rules:
+answer; {config.hubness_weight:g} of what a candidate's own ten nearest texts score with it, by
+log-sum-exp, counts against it. The rules:
 
 - A text is not its own counter: candidates equal to the point are passed over.
 - Copies of the counter, and further counters of an equal point, are no wrong answers, and are
@@ -83,7 +84,7 @@ another seed gives other figures, too, and other domains or languages may do wor
 
 ## Use
 
-`SentenceTransformer` loads this folder and embeds texts; `rescore.py` beside it is the pair head.
+`SentenceTransformer` loads this folder and embeds texts; `rescore.py` beside it is the pair head alone.
 
 ```python
 {EXAMPLE}```

@@ -14,7 +14,8 @@ from biencoder.data.tokens import Tokens
 from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval import untrained
 from biencoder.retrieval.embedding import Embeddings, embed, encode
-from biencoder.retrieval.ranking import Ranking, Scorer, metrics, rank
+from biencoder.retrieval.ranking import Ranking, metrics, rank
+from biencoder.retrieval.scoring import Scorer
 from biencoder.runtime.console import percentages, say
 from biencoder.storage import events
 from biencoder.storage.progress import Progress

@@ -117,6 +117,7 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
                     top1=values[epoch],
                     hits=round(values[epoch] * n[split]),
                     n=n[split],
+                    head_top1=values[epoch],
                     nearest_top1=values[epoch] / 2,
                     recall_at_10=0.9,
                     mrr_at_10=0.5,

@@ -1,5 +1,6 @@
 """Splits and models made by hand: no test here needs a pretrained encoder."""
 
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import pandas as pd
@@ -47,8 +48,20 @@ class ToyEncoder(nn.Module):
 class WholeNumberHead:
     """Scores that are whole numbers, so that the order of computation cannot matter."""
 
+    hubness_weight = 0.0
+
     def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
         return ((3 * h_a + 5 * h_b).sum(-1) + (sim_a - sim_b).abs().sum(-1)) % 7
+
+
+@dataclass(frozen=True)
+class NearIsBetter:
+    """Log-odds that fall with the distance."""
+
+    hubness_weight: float = 0.0
+
+    def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor:
+        return -(sim_a - sim_b).abs().sum(-1)
 
 
 def make_model(**switches: object) -> BiEncoder:

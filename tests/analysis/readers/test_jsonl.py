@@ -85,8 +85,8 @@ def test_every_measured_field_becomes_a_metric(runlog_text):
             + ["lr", "grad_norm", "triplets_per_second"]
         ),
         "mine": sorted(["hard_ratio", "hard", "random", "passed_over", "seconds", *distances]),
-        "eval": ["mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
-        "untrained": ["mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
+        "eval": ["head_top1", "mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
+        "untrained": ["head_top1", "mrr_at_10", "nearest_top1", "recall_at_10", "seconds", "top1"],
     }
 
 

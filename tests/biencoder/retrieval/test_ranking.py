@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from handmade import WholeNumberHead, make_split
+from handmade import NearIsBetter, WholeNumberHead, make_split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +42,7 @@ def plain_loop(split, embeddings, head):
         "top1": hits / n,
         "hits": hits,
         "n": n,
+        "head_top1": hits / n,
         "nearest_top1": nearest_hits / n,
         "recall_at_10": recalled / n,
         "mrr_at_10": reciprocal / n,
@@ -100,27 +101,23 @@ def test_a_scorer_that_finds_all_alike_answers_as_often_as_chance(seed):
     assert len(answers) <= 3  # the order follows the texts, whatever their role and place
 
 
-def test_scoring_by_the_block_equals_scoring_pair_by_pair(model, monkeypatch):
-    monkeypatch.setattr("biencoder.retrieval.ranking.PAIRS_AT_A_TIME", 3)
-    split = make_split([(f"p{number}", f"c{number}") for number in range(10)])
-    torch.manual_seed(0)
-    embeddings = Embeddings(torch.randn(20, 128), torch.randn(20, 6))
-    bi_encoder = model()
-    ranking = rank(split, embeddings, bi_encoder)
-    for query, row in enumerate(ranking.candidates):
-        point = split.point_ids[query]
-        for place, candidate in enumerate(row):
-            text = split.candidate_ids[candidate]
-            score = bi_encoder.pair_score(
-                embeddings.sim[point], embeddings.h[point], embeddings.sim[text], embeddings.h[text]
-            )
-            assert ranking.scores[query, place] == pytest.approx(score.item(), abs=1e-5)
+def test_a_text_that_answers_another_point_better_is_no_answer():
+    """c1 suits p2 well and p1 even better; c2 suits p2 alone, and a little less than c1 does."""
+    split = make_split([("p1", "c1"), ("p2", "c2")])
+    places = {"p1": 0.0, "c1": 1.0, "p2": 3.0, "c2": 5.1}
+    sim = torch.tensor([[places[text]] for text in split.texts])
+    ranking = rank(split, Embeddings(sim, sim), NearIsBetter(hubness_weight=0.5))
+    assert ranking.head_rank.tolist() == [1, 2]
+    assert ranking.rescored_rank.tolist() == [1, 1]
+    figures = metrics(ranking)
+    assert (figures["head_top1"], figures["top1"]) == (0.5, 1.0)
 
 
 def test_the_subset_figures_are_those_of_its_points_alone():
     ranking = Ranking(
         candidates=np.array([[0, 1], [1, 0], [0, 1]]),
-        scores=np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0]], np.float32),
+        log_odds=np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0]], np.float32),
+        hubness=np.zeros((3, 2), np.float32),
     )
     assert metrics(ranking)["hits"] == 1
     among = metrics(ranking, np.array([True, False, False]))
@@ -128,7 +125,7 @@ def test_the_subset_figures_are_those_of_its_points_alone():
 
 
 def test_shares_of_no_point_at_all_are_not_a_number():
-    ranking = Ranking(np.array([[0]]), np.array([[1.0]], np.float32))
+    ranking = Ranking(np.array([[0]]), *np.ones((2, 1, 1), np.float32))
     nobody = metrics(ranking, np.array([False]))
     assert np.isnan(nobody["top1"])
     assert nobody["n"] == 0

@@ -14,10 +14,11 @@ from sentence_transformers.sentence_transformer.evaluation import InformationRet
 
 from biencoder.data import corpus
 from biencoder.data.tokens import Tokens
-from biencoder.retrieval.embedding import embed
+from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.pools import retrieve
 from biencoder.retrieval.ranking import metrics
 from biencoder.retrieval.retriever import Retriever
+from biencoder.retrieval.scoring import hubness_within
 
 
 @pytest.fixture(scope="module", params=["mean", "cls", "pooler"])
@@ -92,8 +93,10 @@ def test_the_program_of_the_model_card_finds_and_scores_as_we_do(run, saved, mon
     torch.testing.assert_close(names["log_odds"], scores, atol=1e-4, rtol=1e-4)
 
 
-def test_answers_are_those_of_a_plain_computation(saved, table):
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_answers_are_those_of_a_plain_computation(saved, table, weight, monkeypatch):
     """Embed everything, measure every distance, score the ten nearest."""
+    monkeypatch.setattr(saved.model, "hubness_weight", weight)
     question = "Trains should be free."
     texts = pl.read_csv(table)["text"].to_list()
     found = embeddings_of(saved, [question, *texts])
@@ -101,11 +104,14 @@ def test_answers_are_those_of_a_plain_computation(saved, table):
     scores = saved.model.pair_score(
         found.sim[0], found.h[0], found.sim[1 + near], found.h[1 + near]
     )
+    hubness = hubness_within(Embeddings(found.sim[1:], found.h[1:]), saved.model)
+    scores -= torch.from_numpy(hubness)[near]
     best_first = near[scores.argsort(descending=True)][:4]
-    (hits,) = replace(saved, source=table).retrieve([question], 4)
+    hits, again = replace(saved, source=table).retrieve(2 * [question], 4)
     assert [hit.text for hit in hits] == [texts[row] for row in best_first]
     best = torch.sigmoid(scores.sort(descending=True).values[:4])
     assert [hit.probability for hit in hits] == pytest.approx(best.tolist(), abs=1e-4)
+    assert hits == again
 
 
 def test_fewer_texts_than_asked_for_are_all_there(saved, table):

@@ -1,0 +1,81 @@
+"""Scores pairs: the pair head's log-odds that a text is the counter, less the text's hubness."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from biencoder.retrieval.embedding import Embeddings
+from biencoder.retrieval.neighbors import Indices, nearest
+from biencoder.runtime import distributed
+
+#: Candidates that the pair head rescores.
+K = 10
+
+#: Pairs scored at a time: 1,536 features of 4 bytes each take 6 MB, which a CPU's caches hold.
+PAIRS_AT_A_TIME = 1024
+
+
+class Scorer(Protocol):
+    """Interface of a model that scores pairs; see `BiEncoder`."""
+
+    hubness_weight: float
+
+    def pair_score(self, sim_a: Tensor, h_a: Tensor, sim_b: Tensor, h_b: Tensor) -> Tensor: ...
+
+
+@torch.no_grad()
+def pair_scores(
+    points: Embeddings, texts: Embeddings, model: Scorer, queries: Indices, candidates: Indices
+) -> npt.NDArray[np.float32]:
+    """Compute the pair head's log-odds that a candidate is a point's counter, for P pairs → [P].
+
+    `queries` [P] are rows of `points`, `candidates` [P] rows of `texts`. The processes of a run
+    share the pairs, and each gets all scores.
+    """
+    device = points.sim.device
+    own = distributed.shard(len(queries))
+    scores = [torch.empty(0, device=device)]
+    for start in range(0, len(own), PAIRS_AT_A_TIME):
+        block = own[start : start + PAIRS_AT_A_TIME]
+        scores.append(
+            model.pair_score(*_rows(points, queries[block]), *_rows(texts, candidates[block]))
+        )
+    rows = torch.from_numpy(own).to(device)
+    return distributed.all_gather_rows(torch.cat(scores), rows, len(queries)).cpu().numpy()
+
+
+def hubness(
+    texts: Embeddings, near: Indices, others: Embeddings, model: Scorer
+) -> npt.NDArray[np.float32]:
+    """Compute what counts against each of T texts as an answer, [T], in log-odds.
+
+    It is `hubness_weight` times the log-sum-exp of the log-odds of the text's own answers: a text
+    that is a better match for another one, as a counter is for its own point, is hardly the counter
+    to this one. With a weight of 1 it would be an inverted softmax (Smith et al., 2017,
+    arXiv:1702.03859). `near` [T, K] are rows of `others`, the texts nearest to each; −1: none.
+    """
+    text, place = np.nonzero(near >= 0)
+    scores = np.full(near.shape, -np.inf, dtype=np.float32)
+    scores[text, place] = pair_scores(texts, others, model, text, near[text, place])
+    matched = np.logaddexp.reduce(scores, axis=1)
+    return np.where(np.isfinite(matched), model.hubness_weight * matched, np.float32(0))
+
+
+def hubness_within(
+    texts: Embeddings, model: Scorer, heed: Callable[[], None] = lambda: None
+) -> npt.NDArray[np.float32]:
+    """Compute the hubness of T distinct texts among each other, [T]; `heed` is as for `nearest`."""
+    if not model.hubness_weight:
+        return np.zeros(len(texts.sim), dtype=np.float32)
+    near, _ = nearest(texts.sim, texts.sim, K, np.equal, heed=heed)
+    return hubness(texts, near, texts, model)
+
+
+def _rows(embeddings: Embeddings, rows: Indices) -> tuple[Tensor, Tensor]:
+    """Select rows of both vectors, on the device of `sim`; `h` may lie elsewhere, as on disk."""
+    sim, h, ids = embeddings.sim, embeddings.h, torch.from_numpy(rows)
+    return sim[ids.to(sim.device)], h[ids.to(h.device)].to(sim.device)
