@@ -84,7 +84,8 @@ another seed gives other figures, too, and other domains or languages may do wor
 
 ## Use
 
-`SentenceTransformer` loads this folder and embeds texts; `rescore.py` beside it is the pair head alone.
+`SentenceTransformer` loads this folder and embeds texts; `rescore.py` beside it is the pair head,
+without hubness.
 
 ```python
 {EXAMPLE}```

@@ -232,7 +232,7 @@ def test_a_run_of_schema_1_is_read_under_a_format_of_its_own(runlog_text):
     log = read("all.jsonl", text.encode())
     assert log.runs.select("run_id", "format").rows() == [("a", "jsonl"), ("b", "jsonl schema 1")]
     assert log.rejected.is_empty()
-    assert log.metrics.filter(run_id="b", event="eval")["step"].null_count() == 45
+    assert log.metrics.filter(run_id="b", event="eval")["step"].null_count() == 54
     resumed = parse([evaluation(0, 0.1) | {"schema": 1}, evaluation(1, 0.2, step=9)])
     assert resumed.runs["format"].to_list() == ["jsonl schema 1"]
 

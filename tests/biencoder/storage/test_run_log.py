@@ -24,8 +24,8 @@ class End(Any):
 
 
 EVAL = Eval(
-    epoch=0, step=0, split="test", top1=0.5, hits=1, n=2, head_top1=0.5, nearest_top1=0.5, recall_at_10=1.0,
-    mrr_at_10=0.75, seconds=0.1,
+    epoch=0, step=0, split="test", top1=0.5, hits=1, n=2, head_top1=0.5, nearest_top1=0.5,
+    recall_at_10=1.0, mrr_at_10=0.75, seconds=0.1,
 )  # fmt: skip
 
 
