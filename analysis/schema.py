@@ -203,7 +203,7 @@ PREDICTIONS = types(
     Column("leaked", pl.Boolean, "the pair shares a text across training and held-out splits"),
     Column("point_words", pl.Int64, "length of the point in words"),
     Column("nearest_rank", pl.Int64, "rank of the own counter by distance among all, from 1"),
-    Column("rescored_rank", pl.Int64, "its rank after the pair head, 1 to 10; null: not there"),
+    Column("rescored_rank", pl.Int64, "its rank after rescoring, 1 to 10; null: not there"),
     Column("hit", pl.Boolean, "the answer is the own counter"),
     Column("answer", pl.String, "a pair_id and '/counter' or '/point'"),
 )

@@ -80,8 +80,8 @@ class IndexOptions(ModelOptions):
 class RetrieveOptions(ModelOptions):
     """Print the best counter-arguments to a point, or to each of many.
 
-    The nearest texts of the corpus by embedding are rescored, best first. An index
-    of the corpus is made the first time, and used again until corpus or model change.
+    The nearest texts of the corpus by embedding are rescored, best first. An index of the corpus is
+    made the first time, and used again until corpus or model change.
     """
 
     text: str | None = Field(

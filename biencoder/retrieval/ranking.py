@@ -18,7 +18,7 @@ class Ranking:
 
     `candidates` [N, K] are rows of the pool (all N counters, then all N points), nearest first, −1
     where the pool ran out; `log_odds` [N, K] are the pair head's, −inf there, and `hubness` [N, K]
-    is what counts against each candidate.
+    is what counts against each candidate; where the pool ran out it means nothing.
     """
 
     candidates: Indices

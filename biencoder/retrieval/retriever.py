@@ -40,7 +40,7 @@ class Hit:
 
     id: str  # as its source names it; of a corpus 'split/domain/title/stance/number/role'
     text: str
-    probability: float  # of being the counter, by the pair head, less its hubness
+    probability: float  # sigmoid of its score, see `scoring`: orders hits, and is not calibrated
     distance: float  # Euclidean, between the similarity embeddings
 
 

@@ -12,7 +12,7 @@ from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.neighbors import Indices, nearest
 from biencoder.runtime import distributed
 
-#: Candidates that the pair head rescores.
+#: Candidates that the pair head rescores, and neighbours that a text's hubness comes from.
 K = 10
 
 #: Pairs scored at a time: 1,536 features of 4 bytes each take 6 MB, which a CPU's caches hold.
@@ -68,7 +68,10 @@ def hubness(
 def hubness_within(
     texts: Embeddings, model: Scorer, heed: Callable[[], None] = lambda: None
 ) -> npt.NDArray[np.float32]:
-    """Compute the hubness of T distinct texts among each other, [T]; `heed` is as for `nearest`."""
+    """Compute the hubness of T distinct texts among each other, [T]; `heed` is as for `nearest`.
+
+    A split's pools share it, though the smaller ones hold but a part of the split's texts.
+    """
     if not model.hubness_weight:
         return np.zeros(len(texts.sim), dtype=np.float32)
     near, _ = nearest(texts.sim, texts.sim, K, np.equal, heed=heed)

@@ -50,6 +50,12 @@ def model_card(state: State, points: Mapping[str, int]) -> str:
         f"| {progress.untrained[split]:.1%} |"
         for split, share in progress.best.top1.items()
     )
+    hubness = (
+        f"What a candidate's own ten nearest texts score with it counts against it, its hubness: "
+        f"{config.hubness_weight:g} of their log-sum-exp.\n"
+        if config.hubness_weight
+        else ""
+    )
     settings = json.dumps(config.to_json(), indent=2)
     return f"""---
 library_name: sentence-transformers
@@ -69,8 +75,7 @@ validation or test were {leaked} training.
 
 top-1 is the share of points whose own counter is the answer: of the split's counters and other
 points, the ten nearest by Euclidean distance are rescored by the pair head, and the best is the
-answer; {config.hubness_weight:g} of what a candidate's own ten nearest texts score with it, by
-log-sum-exp, counts against it. The rules:
+answer. {hubness}The rules:
 
 - A text is not its own counter: candidates equal to the point are passed over.
 - Copies of the counter, and further counters of an equal point, are no wrong answers, and are

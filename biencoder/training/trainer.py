@@ -18,7 +18,7 @@ from biencoder.data.prefetch import one_ahead
 from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
 from biencoder.model.losses import Loss
-from biencoder.retrieval.ranking import Ranking
+from biencoder.retrieval.ranking import Ranking, metrics
 from biencoder.runtime import console, distributed
 from biencoder.runtime.console import percentages, say
 from biencoder.runtime.signals import Interrupted, Interruption
@@ -106,8 +106,11 @@ class Trainer:
         if progress.stage == "trained":
             top1 = None
             if is_last or epoch % config.eval_every == 0:
-                top1, ranking = self.evaluate()
-                if epoch and is_last and top1["validation"] < progress.untrained["validation"]:
+                top1, rankings = self.evaluate()
+                ranking = rankings["training"]
+                # Like with like: the untrained encoder's figures are without hubness.
+                alone = metrics(rankings["validation"])["head_top1"]
+                if epoch and is_last and alone < progress.untrained["validation"]:
                     message = "the run ends below the untrained encoder on validation"
                     self.warn(message, "a lower --lr or fewer --epochs may help")
             with self.interruption.held():
@@ -124,8 +127,8 @@ class Trainer:
     def checkpoint_is_due(self, epoch: int) -> bool:
         return epoch == self.config.epochs or self.config.checkpoints_at(epoch=epoch)
 
-    def evaluate(self) -> tuple[dict[str, float], Ranking | None]:
-        """Evaluate and print; returns (top-1 of each split, the training split's ranking).
+    def evaluate(self) -> tuple[dict[str, float], dict[str, Ranking]]:
+        """Evaluate and print; returns (top-1, ranking) of each split by its name.
 
         Within an epoch validation alone, by which convergence is measured: the other splits would
         take three quarters of the time.
@@ -138,7 +141,7 @@ class Trainer:
         self.last_line += seconds
         epoch = f"epoch {progress.epoch}/{self.config.epochs}{within}"
         say(f"{epoch}: top-1 {percentages(top1)}  ({seconds:.0f} s)")
-        return top1, rankings.get("training")
+        return top1, rankings
 
     def mine(self, ranking: Ranking | None) -> None:
         """Mine a new negative for every pair; a ranking made for evaluation spares a search."""

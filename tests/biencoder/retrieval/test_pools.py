@@ -104,12 +104,13 @@ def test_the_widest_pool_is_the_one_that_every_epoch_is_evaluated_on(model):
     split = make_split([(f"p{number}", f"c{number % 30}") for number in range(40)])
     torch.manual_seed(0)
     embeddings = Embeddings(torch.randn(70, 128), torch.randn(70, 6))
-    bi_encoder = model()
+    bi_encoder = model(hubness_weight=0.7)
     every_epoch, retrieved = (
         rank(split, embeddings, bi_encoder),
         retrieve(split, embeddings, bi_encoder),
     )
     np.testing.assert_array_equal(every_epoch.candidates, retrieved.rankings["epa"].candidates)
+    np.testing.assert_array_equal(every_epoch.hubness, retrieved.rankings["epa"].hubness)
     assert metrics(every_epoch) == metrics(retrieved.rankings["epa"])
 
 

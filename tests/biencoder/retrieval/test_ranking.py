@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from biencoder.data.texts import text_hash
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.ranking import K, Ranking, metrics, rank
+from biencoder.retrieval.scoring import hubness_within
 
 
 def plain_loop(split, embeddings, head):
@@ -111,6 +112,17 @@ def test_a_text_that_answers_another_point_better_is_no_answer():
     assert ranking.rescored_rank.tolist() == [1, 1]
     figures = metrics(ranking)
     assert (figures["head_top1"], figures["top1"]) == (0.5, 1.0)
+
+
+def test_every_candidate_has_the_hubness_of_its_text(model):
+    split = make_split([(f"p{number}", f"c{number % 7}") for number in range(10)])
+    torch.manual_seed(0)
+    embeddings = Embeddings(torch.randn(17, 128), torch.randn(17, 6))
+    bi_encoder, heeded = model(hubness_weight=0.7), []
+    ranking = rank(split, embeddings, bi_encoder, heed=lambda: heeded.append(True))
+    expected = hubness_within(embeddings, bi_encoder)[split.candidate_ids[ranking.candidates]]
+    np.testing.assert_array_equal(ranking.hubness, expected)
+    assert len(heeded) == 2  # after each of the two searches
 
 
 def test_the_subset_figures_are_those_of_its_points_alone():

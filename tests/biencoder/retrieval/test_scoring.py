@@ -4,7 +4,7 @@ import torch
 from handmade import NearIsBetter
 
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.scoring import K, hubness_within, pair_scores
+from biencoder.retrieval.scoring import hubness_within, pair_scores
 
 
 def embeddings(count):
@@ -27,7 +27,7 @@ def test_hubness_is_the_weighted_log_sum_exp_over_the_ten_nearest_other_texts(mo
     distances = torch.cdist(texts.sim, texts.sim).fill_diagonal_(torch.inf)
     expected = []
     for text in range(30):
-        near = distances[text].argsort()[:K]
+        near = distances[text].argsort()[:10]
         scores = bi_encoder.pair_score(
             texts.sim[[text]], texts.h[[text]], texts.sim[near], texts.h[near]
         )

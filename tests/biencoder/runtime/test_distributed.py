@@ -32,6 +32,7 @@ def flags(tiny_encoder):
         **{"encoder": str(tiny_encoder), "max_length": 24, "epochs": 2, "batch_size": 7},
         **{"log_every": 1, "device": "cpu", "run_id": "run"},
         **{"recipe": "documented", "in_batch_weight": 1, "listwise_weight": 1},
+        "hubness_weight": 0.7,
         **{"lr_schedule": "linear", "lr": 1e-4, "head_lr": 1e-3, "first_epoch_evals": 2},
     }
 
