@@ -127,16 +127,18 @@ def test_of_one_format_the_study_of_most_runs_comes_first() -> None:
 
 def test_a_study_is_named_by_its_corpus_and_by_what_tells_it_from_the_first_of_that() -> None:
     runs = [
-        decided(data_dir="a/arguana", epochs=1, encoder="m"),
+        decided(data_dir="a/arguana", epochs=3, encoder="m"),
         decided("0" * 16, "1" * 16, data_dir="b/other", epochs=9, encoder="n"),
+        decided("0" * 16, data_dir="a/arguana", epochs=1, encoder="n"),
         decided("0" * 16, data_dir="a/arguana", epochs=2, encoder="n"),
-        decided(data_dir="a/arguana", epochs=1, encoder="m", init_from="first"),
-        decided(data_dir="a/arguana", epochs=1, encoder="m", leaked_pairs="keep"),
+        decided(data_dir="a/arguana", epochs=3, encoder="m", init_from="first"),
+        decided(data_dir="a/arguana", epochs=3, encoder="m", leaked_pairs="keep"),
     ]
     assert named(*runs) == [
         "arguana",
         "other",
-        "arguana · n · 2 epochs",
+        "arguana · 1 epoch · n",
+        "arguana · 2 epochs · n",
         "arguana · from first",
         "arguana · leaked pairs kept",
     ]
