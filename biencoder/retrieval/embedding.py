@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -20,6 +21,11 @@ class Embeddings:
 
     sim: Tensor
     h: Tensor
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Embeddings":
+        """Select rows, on the device of `sim`; `h` may lie elsewhere, as on disk."""
+        ids, device = torch.from_numpy(rows), self.sim.device
+        return Embeddings(self.sim[ids.to(device)], self.h[ids.to(self.h.device)].to(device))
 
 
 @torch.no_grad()

@@ -219,7 +219,6 @@ class Retriever:
     def _hubness(self, texts: Embeddings, found: Indices) -> npt.NDArray[np.float32]:
         """Compute the hubness of found texts [P] among those of the index, [P]."""
         distinct, places = np.unique(found, return_inverse=True)
-        index, rows = self.index, torch.from_numpy(distinct)
-        theirs = Embeddings(index.sim[rows.to(self.device)], index.h[rows].to(self.device))
-        near, _ = index.nearest(index.rows["text"][distinct].to_list(), theirs.sim, K)
+        theirs, rows = texts.take(distinct), self.index.rows
+        near, _ = self.index.nearest(rows["text"][distinct].to_list(), theirs.sim, K)
         return hubness(theirs, near, texts, self.model)[places]

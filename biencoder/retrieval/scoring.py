@@ -41,9 +41,8 @@ def pair_scores(
     scores = [torch.empty(0, device=device)]
     for start in range(0, len(own), PAIRS_AT_A_TIME):
         block = own[start : start + PAIRS_AT_A_TIME]
-        scores.append(
-            model.pair_score(*_rows(points, queries[block]), *_rows(texts, candidates[block]))
-        )
+        point, text = points.take(queries[block]), texts.take(candidates[block])
+        scores.append(model.pair_score(point.sim, point.h, text.sim, text.h))
     rows = torch.from_numpy(own).to(device)
     return distributed.all_gather_rows(torch.cat(scores), rows, len(queries)).cpu().numpy()
 
@@ -76,9 +75,3 @@ def hubness_within(
         return np.zeros(len(texts.sim), dtype=np.float32)
     near, _ = nearest(texts.sim, texts.sim, K, np.equal, heed=heed)
     return hubness(texts, near, texts, model)
-
-
-def _rows(embeddings: Embeddings, rows: Indices) -> tuple[Tensor, Tensor]:
-    """Select rows of both vectors, on the device of `sim`; `h` may lie elsewhere, as on disk."""
-    sim, h, ids = embeddings.sim, embeddings.h, torch.from_numpy(rows)
-    return sim[ids.to(sim.device)], h[ids.to(h.device)].to(sim.device)

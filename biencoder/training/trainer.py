@@ -108,11 +108,12 @@ class Trainer:
             if is_last or epoch % config.eval_every == 0:
                 top1, rankings = self.evaluate()
                 ranking = rankings["training"]
-                # Like with like: the untrained encoder's figures are without hubness.
-                alone = metrics(rankings["validation"])["head_top1"]
-                if epoch and is_last and alone < progress.untrained["validation"]:
-                    message = "the run ends below the untrained encoder on validation"
-                    self.warn(message, "a lower --lr or fewer --epochs may help")
+                if epoch and is_last:
+                    # Like with like: the untrained encoder's figures are without hubness.
+                    alone = metrics(rankings["validation"])["head_top1"]
+                    if alone < progress.untrained["validation"]:
+                        message = "the run ends below the untrained encoder on validation"
+                        self.warn(message, "a lower --lr or fewer --epochs may help")
             with self.interruption.held():
                 is_best = top1 is not None and progress.best.update(epoch, top1)
                 progress.stage = "evaluated"
