@@ -166,8 +166,8 @@ class Config(BaseModel):
     )
     hubness_weight: Ratio = Field(
         STRONG["hubness_weight"],
-        description="How much it counts against a candidate that it suits other texts of the pool, "
-        "0 to 1; 0: the pair head alone ranks the ten nearest.",
+        description="How much it counts against a candidate that it suits other texts of the "
+        "split, 0 to 1; 0: the pair head alone ranks the ten nearest.",
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order and negatives."
