@@ -147,7 +147,8 @@ def load(folder: Path, device: torch.device) -> tuple[BiEncoder, Any, State]:
     state = read_state(folder)
     config = state.config
     skeleton, tokenizer = encoder.from_folder(folder / "encoder", config.pooling, config.max_length)
-    model = build(config, skeleton, environment.precision(config.precision, device)).to(device)
+    precision = environment.precision(config.precision, device)
+    model = build(config, skeleton, precision, device).to(device)
     put_weights(model, folder)
     return model, tokenizer, state
 

@@ -51,9 +51,22 @@ class Objective(nn.Module):
         return self.loss(self.encode(batch.groups), batch)
 
     def encode(self, groups: Sequence[Group]) -> Tensor:
-        """Encode the texts of some of a batch's groups into pooled vectors [D, H]."""
+        """Encode the texts of some of a batch's groups into pooled vectors [D, H].
+
+        The words of all groups are looked up at once: the gradient of the word embeddings is as
+        large as the vocabulary, and it would be made once a group.
+        """
+        ids = [input_ids for input_ids, _ in groups]
+        look_up = self.model.encoder.get_input_embeddings()
+        words = look_up(torch.cat([of_group.flatten() for of_group in ids]))
+        of_groups = words.split([of_group.numel() for of_group in ids])
         with self.model.autocast():
-            return torch.cat([self.model.pooled(*group) for group in groups])
+            return torch.cat(
+                [
+                    self.model.pooled(*group, of_group.view(*group[0].shape, -1))
+                    for group, of_group in zip(groups, of_groups, strict=True)
+                ]
+            )
 
     def loss(self, pooled: Tensor, batch: Batch) -> Loss:
         """Compute the loss of the batch from its texts' pooled vectors [D, H]."""

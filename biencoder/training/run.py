@@ -84,7 +84,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     check_vocabulary(tokens, config.encoder)
     beginning.check_place(config, run_id, former)
     torch.manual_seed(config.seed)
-    model = build(config, pretrained, decides["precision"])
+    model = build(config, pretrained, decides["precision"], device)
     if first_stage:
         checkpoint.first_stage(model, first_stage)  # raises now if its weights do not fit
     model.to(device)

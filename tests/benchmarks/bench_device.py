@@ -81,7 +81,7 @@ def step_rate(device: torch.device) -> tuple[Callable[[], float], float]:
     )
     shape = BertConfig() if on_gpu else BertConfig(num_hidden_layers=2)
     precision = environment.precision("auto", device)
-    model = build(config, BertModel(shape, add_pooling_layer=False), precision)
+    model = build(config, BertModel(shape, add_pooling_layer=False), precision, device)
     model.to(device)
     objective = Objective(model, config, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)

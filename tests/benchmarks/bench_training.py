@@ -47,7 +47,7 @@ def ours(config: Config, split: Split, negatives: np.ndarray, device: torch.devi
     """Our step, as the job takes it."""
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     precision = environment.precision(config.precision, device)
-    model = build(config, pretrained, precision).to(device)
+    model = build(config, pretrained, precision, device).to(device)
     objective = Objective(model, config, config.margin)
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
     tokens = Tokens(split.texts, tokenizer, config.max_length)

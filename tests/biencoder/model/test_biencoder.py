@@ -140,6 +140,26 @@ def test_an_encoder_of_another_kind_makes_its_own_mask():
     assert torch.equal(ready, UNEQUAL.long())  # some subtract it from 1
 
 
+@pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION | {"albert"}))
+def test_texts_are_encoded_alike_by_ids_and_by_their_word_embeddings(kind):
+    encoder = small_encoder(kind)
+    words = encoder.get_input_embeddings()(PADDED)
+    with torch.no_grad():
+        by_ids, by_words = (
+            pooled_vector(encoder, PADDED, UNEQUAL, "mean", given) for given in (None, words)
+        )
+    torch.testing.assert_close(by_words, by_ids)
+
+
+@pytest.mark.parametrize(
+    ("precision", "device", "attention"),
+    [("bfloat16", "cpu", "eager"), ("bfloat16", "cuda", "sdpa"), ("float32", "cpu", "sdpa")],
+)
+def test_attention_is_not_fused_in_bfloat16_on_a_cpu(precision, device, attention):
+    model = build(Config(), small_encoder("bert"), precision, torch.device(device))
+    assert model.encoder.config._attn_implementation == attention
+
+
 @pytest.mark.parametrize("mask", [None, UNEQUAL])
 def test_encoding_looks_at_no_number(mask):
     encoder = small_encoder("bert")

@@ -63,7 +63,7 @@ def test_an_encoder_is_exported_and_saved_as_it_is_with_each_pooling_that_it_has
     has_pooler = ARCHITECTURES[architecture][1]
     for pooling in ("mean", "cls", "pooler") if has_pooler else ("mean", "cls"):
         encoder, tokenizer = load(str(tmp_path / "encoder"), pooling, 24)
-        config = Config(pooling=pooling, max_length=24)
+        config = Config(pooling=pooling, max_length=24, precision="float32")
         torch.manual_seed(0)
         model = build(config, encoder, "float32")
         tokens = Tokens(TEXTS, tokenizer, 24)

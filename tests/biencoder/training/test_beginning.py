@@ -166,6 +166,7 @@ def test_a_resume_elsewhere_is_warned_of_and_logged(settings, monkeypatch):
 
 def test_a_run_goes_on_in_the_precision_that_auto_chose_at_its_start(settings, monkeypatch):
     config = Config(**settings)
+    monkeypatch.setattr(environment, "precision", lambda *_: "float32")
     interrupted_run(config, monkeypatch)
     monkeypatch.setattr(environment, "precision", lambda *_: "bfloat16")
     assert train(config) == 0

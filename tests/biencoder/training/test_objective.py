@@ -56,18 +56,56 @@ def test_parameters_of_an_encoder_that_take_no_part_are_found_by_a_trial(kind, s
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
-def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups(monkeypatch):
+def small_model(config, precision):
+    torch.manual_seed(0)
+    return build(config, BertModel(BertConfig(**SMALL), add_pooling_layer=False), precision)
+
+
+@pytest.fixture
+def batch(monkeypatch):
+    """A batch of several groups."""
     monkeypatch.setitem(tokens.GROUP_TOKENS, "cpu", 24)
     split = make_split([("a" * n, "b" * (2 * n)) for n in range(1, 9)])
-    known, config = Tokens(split.texts, CharTokenizer(), 16), Config()
-    batch = make_batch(
-        np.stack([split.point_ids, split.counter_ids]), split, known, torch.device("cpu")
-    )
-    assert len(batch.groups) > 2
-    torch.manual_seed(0)
-    encoder = BertModel(BertConfig(**SMALL), add_pooling_layer=False)
-    model = build(config, encoder, "bfloat16")
+    known = Tokens(split.texts, CharTokenizer(), 16)
+    texts = np.stack([split.point_ids, split.counter_ids])
+    made = make_batch(texts, split, known, torch.device("cpu"))
+    assert len(made.groups) > 2
+    return made
+
+
+def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups(batch):
+    model = small_model(Config(), "bfloat16")
     with Casts(list(model.parameters())) as casts:
-        plain_gradients(Objective(model, config, margin=1.0))(batch, 1.0)
+        plain_gradients(Objective(model, Config(), margin=0.0))(batch, 1.0)
     assert set(casts.found.values()) == {1}
     assert len(casts.found) >= 12  # weights and biases of a layer's six linear maps
+
+
+class WordGradients(TorchDispatchMode):
+    """Counts how often a gradient of the size of a table of `rows` rows is made."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self.rows, self.count = rows, 0
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        is_gradient = function is torch.ops.aten.embedding_dense_backward.default
+        self.count += is_gradient and args[2] == self.rows
+        return function(*args, **(kwargs or {}))
+
+
+def test_a_step_makes_the_word_embeddings_gradient_once_whatever_the_number_of_groups(batch):
+    model = small_model(Config(), "float32")
+    with WordGradients(SMALL["vocab_size"]) as made:
+        plain_gradients(Objective(model, Config(), margin=0.0))(batch, 1.0)
+    assert made.count == 1
+
+
+def test_training_encodes_texts_as_evaluation_does(batch):
+    model = small_model(Config(), "float32")
+    with torch.no_grad():
+        trained = Objective(model, Config(), margin=0.0).encode(batch.groups)
+        evaluated = torch.cat([model.pooled(*group) for group in batch.groups])
+    torch.testing.assert_close(trained, evaluated)
