@@ -62,7 +62,7 @@ def untrained(results: Results) -> str:
     """Say what the untrained encoder reaches; nothing where it was not logged."""
     shares = results.untrained.group_by("split", maintain_order=True).agg(pl.col("value").mean())
     found = [f"{split} {100 * value:.1f} %" for split, value in shares.rows()]
-    return f"Untrained encoder: {', '.join(found)}" if found else ""
+    return f"Untrained encoder, by its nearest neighbour: {', '.join(found)}" if found else ""
 
 
 def target_heading(by_run: pl.DataFrame) -> str:

@@ -52,7 +52,7 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
     note = (
         "Line: mean over runs. Shade: 95 % interval, of a single run."
         + " Thin lines: single runs." * (not _several(results).is_empty())
-        + " Dashes: the untrained encoder." * (not results.untrained.is_empty())
+        + " Dashes: the untrained encoder's nearest neighbour." * (not results.untrained.is_empty())
     )
     heading = f"Top-1 by split{crowd(results)}"
     return Chart("curves", heading, sentence, note, panels, legend(looks, variant_of))

@@ -22,7 +22,7 @@ def test_a_study_is_its_heading_one_table_and_its_effects(read: Callable[..., Lo
     shown = study_text(one_study(read({}, {"relu": True})))
     heading, table, effects = shown.split("\n\n")[:3]
     assert "2 runs of 2 configurations" in heading
-    assert "Untrained encoder: " in heading
+    assert "Untrained encoder, by its nearest neighbour: " in heading
     assert [line.split()[0] for line in table.split("\n")] == [
         *("configuration", "with_layernorm", "with_layernorm_relu")
     ]

@@ -49,7 +49,7 @@ def test_the_untrained_encoder_is_a_thin_line_that_the_axes_hold(read: Callable[
         (thin,) = [line for line in ax.get_lines() if list(line.get_ydata()) == [0.01] * 2]
         assert thin.get_linewidth() < 1.5
         assert ax.get_ylim()[0] < 0.01
-    assert "Thin dashes: the untrained encoder." in texts(figure)
+    assert "Thin dashes: the untrained encoder's nearest neighbour." in texts(figure)
     trained = Log(log.runs, log.metrics.filter(event="eval"), log.rejected, log.warnings)
     assert "dashes" not in texts(figures(one_study(trained))["curves"])
 
