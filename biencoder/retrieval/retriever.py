@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 import torch
 
@@ -22,7 +21,7 @@ from biencoder.retrieval import final_evaluation, text_index
 from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.final_evaluation import SplitResult
 from biencoder.retrieval.neighbors import Floats, Indices
-from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, hubness, pair_scores
+from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, pair_scores
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
 from biencoder.runtime.console import progress
@@ -166,7 +165,7 @@ class Retriever:
         source, columns = self._corpus(self.source, self.columns)
         texts = sources.load(source, columns)
         folder = out or self._place(source, texts)
-        return text_index.ensure(folder, self._digest, texts, self._embed, self.device)
+        return text_index.ensure(folder, self._digest, texts, self._embed, self.model, self.device)
 
     def _corpus(self, named: Path | None, columns: str | None) -> tuple[Path | None, str | None]:
         """Return the corpus that was named, else the training's, and its columns."""
@@ -188,7 +187,7 @@ class Retriever:
 
     @cached_property
     def _digest(self) -> str:
-        return checkpoint.embedding_digest(self.folder, self.state.config)
+        return checkpoint.index_digest(self.folder, self.state.config)
 
     def _embed(self, texts: Sequence[str], label: str) -> Embeddings:
         tokens = Tokens(texts, self.tokenizer, self.state.config.max_length)
@@ -199,8 +198,7 @@ class Retriever:
         question, place = np.nonzero(rows >= 0)
         found, texts = rows[question, place], Embeddings(self.index.sim, self.index.h)
         scores = pair_scores(asked, texts, self.model, question, found)
-        if self.model.hubness_weight:
-            scores -= self._hubness(texts, found)
+        scores -= self.index.hubness[found]
         # Equal scores keep the order of distance.
         pairs = self.index.rows[found].select(
             pl.Series("question", question),
@@ -215,10 +213,3 @@ class Retriever:
         for of_question, _, *hit in pairs.iter_rows():
             hits[of_question].append(Hit(*hit))
         return hits
-
-    def _hubness(self, texts: Embeddings, found: Indices) -> npt.NDArray[np.float32]:
-        """Compute the hubness of found texts [P] among those of the index, [P]."""
-        distinct, places = np.unique(found, return_inverse=True)
-        theirs, rows = texts.take(distinct), self.index.rows
-        near, _ = self.index.nearest(rows["text"][distinct].to_list(), theirs.sim, K)
-        return hubness(theirs, near, texts, self.model)[places]

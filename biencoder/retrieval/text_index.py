@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import torch
 from numpy.lib.format import write_array_header_1_0
@@ -20,11 +21,11 @@ from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
 from biencoder.retrieval.neighbors import Search, find
-from biencoder.retrieval.scoring import K
+from biencoder.retrieval.scoring import K, Scorer, hubness
 from biencoder.runtime.console import note, progress
 from biencoder.storage import index_files
 from biencoder.storage.atomic import whole_file, whole_folder
-from biencoder.storage.index_files import GRAPH, SIM, TEXTS, H, Manifest
+from biencoder.storage.index_files import GRAPH, HUBNESS, SIM, TEXTS, H, Manifest
 
 #: Texts embedded at a time, whose tokens are all in memory.
 CHUNK = 8_192
@@ -38,7 +39,7 @@ class TextIndex:
     """An open index of T distinct texts, in `folder`.
 
     `rows` has id, text and hash of each; `sim` [T, 128] lies on the device that searches, `h`
-    [T, H] stays on disk.
+    [T, H] stays on disk. `hubness` [T] is that among each other.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class TextIndex:
     rows: pl.DataFrame
     sim: Tensor
     h: Tensor
+    hubness: npt.NDArray[np.float32]
 
     @classmethod
     def open(cls, folder: Path, model: str, texts: str | None, device: torch.device) -> "TextIndex":
@@ -57,10 +59,9 @@ class TextIndex:
         manifest = _manifest(folder, model, texts)
         index_files.verify(folder, manifest)
         rows = pl.read_parquet(folder / TEXTS)
-        # Mapped copy-on-write, since torch has no read-only tensors; nothing writes to them.
-        sim, h = (torch.from_numpy(np.load(folder / name, "c")) for name in (SIM, H))
+        vectors, of_rows = _vectors(folder, device), np.load(folder / HUBNESS)
         _manifest(folder, model, manifest.texts)  # nobody has replaced some of the files meanwhile
-        return cls(folder, manifest, rows, sim.to(device), h)
+        return cls(folder, manifest, rows, vectors.sim, vectors.h, of_rows)
 
     @cached_property
     def search(self) -> Search:
@@ -94,10 +95,13 @@ class TextIndex:
         return find(self.search, sim, k, is_copy)
 
 
-def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.device) -> TextIndex:
+def ensure(
+    folder: Path, model: str, texts: Texts, embed: Embed, scorer: Scorer, device: torch.device
+) -> TextIndex:
     """Open the index of these texts by this model in `folder`; make it where there is no such one.
 
-    Raises `FileError`, and `IndexFolderError` for a folder that holds other things.
+    `model` is its digest, `embed` and `scorer` are its parts. Raises `FileError`, and
+    `IndexFolderError` for a folder that holds other things.
     """
 
     def opened() -> TextIndex:
@@ -113,7 +117,7 @@ def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.d
             if not index_files.is_replaceable(folder):
                 raise IndexFolderError(f"{folder}: holds other things; name a new folder") from None
             note(f"{reason}; embedding {len(texts):,} texts")
-            make(folder, model, texts, embed)
+            make(folder, model, texts, embed, scorer, device)
             index = opened()
         if index.lacks_graph and graph.is_installed():
             add_graph(index)
@@ -126,13 +130,16 @@ def ensure(folder: Path, model: str, texts: Texts, embed: Embed, device: torch.d
     return index
 
 
-def make(folder: Path, model: str, texts: Texts, embed: Embed) -> None:
+def make(
+    folder: Path, model: str, texts: Texts, embed: Embed, scorer: Scorer, device: torch.device
+) -> None:
     """Embed the distinct texts, and write the index of them, which replaces that in `folder`."""
     rows = pl.DataFrame({"id": texts.ids, "text": texts.texts, "hash": _hashes(texts.texts)})
     rows = rows.unique("hash", keep="first", maintain_order=True)
     with whole_folder(folder) as unfinished:
         rows.write_parquet(unfinished / TEXTS)
         _write_vectors(rows["text"], embed, unfinished)
+        np.save(unfinished / HUBNESS, _hubness(_vectors(unfinished, device), scorer))
         manifest = Manifest(version=index_files.VERSION, model=model, texts=texts.digest)
         index_files.write(unfinished, manifest)
 
@@ -169,6 +176,32 @@ def _write_vectors(texts: pl.Series, embed: Embed, folder: Path) -> None:
                     write_array_header_1_0(file, header)
                 file.write(vectors.cpu().numpy().astype("<f4").data)
             bar.update(len(embedded.sim))
+
+
+def _vectors(folder: Path, device: torch.device) -> Embeddings:
+    # Mapped copy-on-write, since torch has no read-only tensors; nothing writes to them.
+    sim, h = (torch.from_numpy(np.load(folder / name, "c")) for name in (SIM, H))
+    return Embeddings(sim.to(device), h)
+
+
+def _hubness(vectors: Embeddings, scorer: Scorer) -> npt.NDArray[np.float32]:
+    """Compute the hubness of T distinct texts among each other, [T], once for all questions."""
+    found = np.zeros(len(vectors.sim), dtype=np.float32)
+    if scorer.hubness_weight:
+        every = np.arange(len(found))
+        search = ExactSearch(vectors.sim, every)
+        with progress("comparing", len(found), "text") as bar:
+            for start in range(0, len(found), CHUNK):
+                rows = every[start : start + CHUNK]
+                theirs = vectors.take(rows)
+
+                def is_itself(text: Indices, other: Indices, rows: Indices = rows) -> Any:
+                    return rows[text] == other
+
+                near, _ = find(search, theirs.sim, K, is_itself)
+                found[rows] = hubness(theirs, near, vectors, scorer)
+                bar.update(len(rows))
+    return found
 
 
 def _hashes(texts: Sequence[str]) -> np.ndarray:

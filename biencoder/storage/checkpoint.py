@@ -237,15 +237,15 @@ def digest(folder: Path) -> str:
     return _digest(folder / MODEL)[:16]
 
 
-def embedding_digest(folder: Path, config: Config) -> str:
-    """Hash what decides the vectors of a text: weights, encoder, tokenizer and how they are used.
+def index_digest(folder: Path, config: Config) -> str:
+    """Hash what decides an index of texts: weights, encoder, tokenizer and how they are used.
 
     The checkpoint is one that was verified.
     """
     checksums = _read_checksums(folder)
     files = {name: checksums[name] for name in checksums if name not in (STATE, TRAINING)}
-    used = {name: getattr(config, name) for name in ("pooling", "max_length", "layernorm")}
-    return identity(files | used)
+    uses = ("pooling", "max_length", "layernorm", "relu", "fusion", "hubness_weight")
+    return identity(files | {name: getattr(config, name) for name in uses})
 
 
 @distributed.main_process_only

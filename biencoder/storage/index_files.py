@@ -2,6 +2,7 @@
 
     index.json      the manifest: version, digests of model and texts, checksum of each other file
     sim.npy h.npy   similarity embeddings [T, 128] and pooled vectors [T, H], float32, memory-mapped
+    hubness.npy     hubness [T] among each other, float32, see `scoring`
     texts.parquet   id, text and hash (see `texts.text_hash`) of each row
     graph.faiss     of a large index, where faiss is installed: its graph of neighbours
 
@@ -25,10 +26,16 @@ from biencoder.runtime.console import note
 from biencoder.storage.atomic import clear_unfinished, whole_file
 
 #: Version of these files; an index of another one is not read.
-VERSION = 1
+VERSION = 2
 
 MANIFEST = "index.json"
-FILES = SIM, H, TEXTS, GRAPH = "sim.npy", "h.npy", "texts.parquet", "graph.faiss"
+FILES = SIM, H, HUBNESS, TEXTS, GRAPH = (
+    "sim.npy",
+    "h.npy",
+    "hubness.npy",
+    "texts.parquet",
+    "graph.faiss",
+)
 
 
 class Manifest(BaseModel):
@@ -69,7 +76,7 @@ def read(folder: Path) -> Manifest:
 
 def verify(folder: Path, manifest: Manifest) -> None:
     """Check every file. Raises `IndexFolderError` naming a damaged or missing one."""
-    for name in (SIM, H, TEXTS, *manifest.files):
+    for name in (SIM, H, HUBNESS, TEXTS, *manifest.files):
         try:
             is_as_written = _checksum(folder / name) == manifest.files.get(name)
         except (OSError, ValueError):

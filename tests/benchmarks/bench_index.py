@@ -44,7 +44,7 @@ def clocked(what: str) -> Iterator[None]:
     """Print the seconds of a block, by the clock and of the processor."""
     wall, cpu = time.perf_counter(), time.process_time()
     yield
-    print(f"  {what:34}{time.perf_counter() - wall:9.2f} s{time.process_time() - cpu:9.2f} s")
+    print(f"  {what:42}{time.perf_counter() - wall:9.2f} s{time.process_time() - cpu:9.2f} s")
 
 
 def made_up(count: int) -> Texts:
@@ -76,7 +76,9 @@ def encode(folder: Path, count: int) -> None:
     """Make an index of a few texts by the encoder."""
     texts, saved = made_up(count), retriever(folder)
     with clocked("embed and write"):
-        text_index.make(folder / "encoded", saved._digest, texts, saved._embed)
+        text_index.make(
+            folder / "encoded", saved._digest, texts, saved._embed, saved.model, saved.device
+        )
 
 
 def make(folder: Path, count: int) -> None:
@@ -92,13 +94,13 @@ def make(folder: Path, count: int) -> None:
         h = rng.standard_normal((len(chunk), 384), dtype=np.float32)
         return Embeddings(torch.from_numpy(sim), torch.from_numpy(h))
 
-    index, model = folder / str(count), retriever(folder)._digest
+    index, saved = folder / str(count), retriever(folder)
     with clocked("digest of the texts"):
         _ = texts.digest
-    with clocked("distinct texts, files, checksums"):
-        text_index.make(index, model, texts, drawn)
+    with clocked("distinct texts, hubness, files, checksums"):
+        text_index.make(index, saved._digest, texts, drawn, saved.model, saved.device)
     size = sum(path.stat().st_size for path in index.iterdir())
-    print(f"  {'on disk':34}{size / 1e6:9.0f} MB")
+    print(f"  {'on disk':42}{size / 1e6:9.0f} MB")
 
 
 def add_graph(folder: Path, count: int) -> None:
@@ -106,8 +108,8 @@ def add_graph(folder: Path, count: int) -> None:
     index = retriever(folder, folder / str(count)).index
     with clocked("build, and measure recall"):
         text_index.add_graph(index)
-    print(f"  {'recall at 10':34}{index_files.read(index.folder).recall:9.1%}")
-    print(f"  {'on disk':34}{(index.folder / index_files.GRAPH).stat().st_size / 1e6:9.0f} MB")
+    print(f"  {'recall at 10':42}{index_files.read(index.folder).recall:9.1%}")
+    print(f"  {'on disk':42}{(index.folder / index_files.GRAPH).stat().st_size / 1e6:9.0f} MB")
 
 
 def ask(folder: Path, count: int) -> None:
@@ -130,8 +132,8 @@ def ask(folder: Path, count: int) -> None:
         saved.retrieve(one)
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
-    print(f"  {'a question, warm':34}{np.median(walls):9.3f} s{np.median(cpus):9.3f} s")
-    print(f"  {'of it the search':34}{'':11}{np.median(searches):9.4f} s")
+    print(f"  {'a question, warm':42}{np.median(walls):9.3f} s{np.median(cpus):9.3f} s")
+    print(f"  {'of it the search':42}{'':11}{np.median(searches):9.4f} s")
     with clocked(f"{QUESTIONS:,} questions at once"):
         saved.retrieve(questions)
 
@@ -148,7 +150,7 @@ STEPS = {"encoder": encode, "make": make, "exact": exact, "graph": add_graph, "b
 def main() -> None:
     given = [int(word) for word in sys.argv[1:]]
     *sizes, encoded = given or [*SIZES, ENCODED]
-    print(f"{'':36}{'clock':>11}{'processor':>11}")
+    print(f"{'':44}{'clock':>11}{'processor':>11}")
     with tempfile.TemporaryDirectory() as folder:
         save_model(Path(folder))
         rows = [("encoder", encoded), *((step, n) for n in sizes for step in list(STEPS)[1:])]
@@ -162,6 +164,6 @@ if __name__ == "__main__":
         print(f"{int(number):,} texts, {name}")
         STEPS[name](Path(place), int(number))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"  {'peak memory':34}{peak:9,.0f} MB", flush=True)
+        print(f"  {'peak memory':42}{peak:9,.0f} MB", flush=True)
     else:
         main()

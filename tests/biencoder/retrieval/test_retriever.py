@@ -23,9 +23,12 @@ from biencoder.retrieval.scoring import hubness_within
 
 @pytest.fixture(scope="module", params=["mean", "cls", "pooler"])
 def run(request, tiny_encoder, tmp_path_factory):
-    """The config of a finished run, once for each pooling: LayerNorm off for one of them."""
+    """The config of a finished run, once for each pooling: LayerNorm off for one of them.
+
+    In float32, as the exported model computes, whatever this machine would choose.
+    """
     folder = tmp_path_factory.mktemp(request.param)
-    flags = {"pooling": request.param, "layernorm": request.param != "cls"}
+    flags = {"pooling": request.param, "layernorm": request.param != "cls", "precision": "float32"}
     return finished_run(folder, tiny_encoder, **flags)
 
 

@@ -4,16 +4,19 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from handmade import NearIsBetter
 
 from biencoder.data.sources import Texts
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import FileError, IndexFolderError, NotFiniteError
 from biencoder.retrieval import graph, text_index
 from biencoder.retrieval.embedding import Embeddings
+from biencoder.retrieval.scoring import hubness_within
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.storage.index_files import GRAPH, MANIFEST, SIM
 
 CPU = torch.device("cpu")
+SCORER = NearIsBetter()
 TEXTS = Texts(list("abcde"), ["One.", "Two.", "  Two.\n", "Three.", "Four."])
 
 
@@ -39,8 +42,8 @@ def embed(monkeypatch):
     return embedded
 
 
-def ensure(folder, embed, model="model", texts=TEXTS):
-    return text_index.ensure(folder, model, texts, embed, CPU)
+def ensure(folder, embed, model="model", texts=TEXTS, scorer=SCORER):
+    return text_index.ensure(folder, model, texts, embed, scorer, CPU)
 
 
 def opened(folder, model="model", texts=None):
@@ -55,6 +58,15 @@ def test_an_index_holds_each_distinct_text_once_with_its_first_name(tmp_path, em
     assert torch.equal(index.sim, expected.sim)
     assert torch.equal(index.h, expected.h)
     assert embed.count == 4
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.7])
+def test_an_index_holds_the_hubness_of_its_texts_among_each_other(tmp_path, embed, weight):
+    scorer = NearIsBetter(hubness_weight=weight)
+    index = ensure(tmp_path / "index", embed, scorer=scorer)
+    expected = hubness_within(embedding_of(index.rows["text"]), scorer)
+    np.testing.assert_allclose(index.hubness, expected, rtol=1e-6)
+    assert index.hubness.any() == bool(weight)
 
 
 def test_its_nearest_texts_are_those_of_a_plain_comparison_without_copies(tmp_path, embed):

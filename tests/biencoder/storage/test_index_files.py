@@ -11,26 +11,35 @@ import pytest
 
 from biencoder.errors import FileError, IndexFolderError
 from biencoder.storage import atomic, index_files
-from biencoder.storage.index_files import GRAPH, MANIFEST, SIM, TEXTS, H, Manifest
+from biencoder.storage.index_files import (
+    GRAPH,
+    HUBNESS,
+    MANIFEST,
+    SIM,
+    TEXTS,
+    VERSION,
+    H,
+    Manifest,
+)
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A whole index of made-up bytes."""
-    for name in (SIM, H, TEXTS, GRAPH):
+    for name in (SIM, H, HUBNESS, TEXTS, GRAPH):
         (tmp_path / name).write_bytes(name.encode() * 100)
-    index_files.write(tmp_path, Manifest(version=1, model="m", texts="t", recall=0.5))
+    index_files.write(tmp_path, Manifest(version=VERSION, model="m", texts="t", recall=0.5))
     return tmp_path
 
 
 def test_a_manifest_comes_back_as_it_was_written(folder):
     manifest = index_files.read(folder)
     assert (manifest.model, manifest.texts, manifest.recall) == ("m", "t", 0.5)
-    assert set(manifest.files) == {SIM, H, TEXTS, GRAPH}
+    assert set(manifest.files) == {SIM, H, HUBNESS, TEXTS, GRAPH}
     index_files.verify(folder, manifest)
 
 
-@pytest.mark.parametrize("name", [SIM, H, TEXTS, GRAPH])
+@pytest.mark.parametrize("name", [SIM, H, HUBNESS, TEXTS, GRAPH])
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone"])
 def test_a_damaged_file_is_named(folder, name, damage):
     path = folder / name
@@ -57,9 +66,9 @@ def test_vectors_that_the_manifest_does_not_name_are_not_trusted(folder):
     [
         ("", "index.json: damaged"),
         ("[]", "index.json: damaged"),
-        ('{"version": 1}', "index.json: damaged"),
-        ('{"version": 1, "model": "m", "texts": "t", "more": 1}', "index.json: damaged"),
-        ('{"version": 2, "more": 1}', "an index of version 2, where this program reads version 1"),
+        ('{"version": 2}', "index.json: damaged"),
+        ('{"version": 2, "model": "m", "texts": "t", "more": 1}', "index.json: damaged"),
+        ('{"version": 1, "more": 1}', "an index of version 1, where this program reads version 2"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_one_line(folder, content, line):
