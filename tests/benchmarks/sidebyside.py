@@ -2,11 +2,14 @@
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+Figure = TypeVar("Figure")
 
 
-def in_turns(peers: Mapping[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
+def in_turns(peers: Mapping[str, Callable[[], Figure]], turns: int) -> dict[str, list[Figure]]:
     """What each peer measured in each turn; they take turns, so that all see the same weather."""
-    found: dict[str, list[float]] = {name: [] for name in peers}
+    found: dict[str, list[Figure]] = {name: [] for name in peers}
     for _ in range(turns):
         for name, measure in peers.items():
             found[name].append(measure())
