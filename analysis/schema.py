@@ -111,6 +111,7 @@ LOG_FIELDS = (
     LogField("pools", "split", "string", True, "place"),
     LogField("pools", "pool", "string", True, "place"),
     LogField("pools", "top1", "number", False, "value", points="n"),  # metric 'top1_<pool>'
+    LogField("pools", "head_top1", "number", False, "value", points="n"),
     LogField("pools", "n", "integer", False, "points"),
 )
 

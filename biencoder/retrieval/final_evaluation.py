@@ -76,4 +76,4 @@ def pool_table(results: Sequence[SplitResult]) -> str:
 
 def _top1(retrieved: Retrieved, pool: str) -> dict[str, float]:
     figures = metrics(retrieved.rankings[pool])
-    return {name: figures[name] for name in ("top1", "hits", "n")}
+    return {name: figures[name] for name in ("top1", "hits", "n", "head_top1")}

@@ -284,6 +284,9 @@ class Pools(Event):
     top1: Number = Field(description="Share of points whose answer is their own counter, 0 to 1.")
     hits: Count = Field(description="Number of these points.")
     n: Count = Field(description="Number of points.")
+    head_top1: Number = Field(
+        description="top1 by the pair head alone, without hubness, 0 to 1; see hubness_weight."
+    )
 
 
 class Warning(Event):

@@ -98,7 +98,8 @@ def test_every_line_of_real_runs_is_valid(settings, validator, monkeypatch):
 @pytest.mark.parametrize("change", [{"surprise": 1}, {"top1": "high"}, {"split": "dev"}, {"n": -1}])
 def test_a_line_of_another_form_is_not_valid(validator, change):
     common = {"event": "pools", "run_id": "r", "time": "2026-01-01T00:00:00+00:00", "schema": 2}
-    line = {"epoch": 1, "split": "test", "pool": "epa", "top1": 0.5, "hits": 1, "n": 2}
+    line = {"epoch": 1, "split": "test", "pool": "epa", "hits": 1, "n": 2}
+    line |= {"top1": 0.5, "head_top1": 0.5}
     validator.validate(common | line)
     with pytest.raises(jsonschema.ValidationError):
         validator.validate(common | line | change)
@@ -107,7 +108,8 @@ def test_a_line_of_another_form_is_not_valid(validator, change):
 
 
 def test_a_field_that_is_unknown_or_missing_is_refused_before_it_is_written():
-    fields = {"epoch": 1, "split": "test", "pool": "epa", "top1": float("nan"), "hits": 0, "n": 0}
+    fields = {"epoch": 1, "split": "test", "pool": "epa", "hits": 0, "n": 0}
+    fields |= {"top1": float("nan"), "head_top1": float("nan")}
     assert events.Pools(**fields).hits == 0
     with pytest.raises(pydantic.ValidationError, match="surprise"):
         events.Pools(**fields, surprise=1)
