@@ -110,7 +110,7 @@ LOG_FIELDS = (
     LogField("pools", "epoch", "integer", True, "place"),
     LogField("pools", "split", "string", True, "place"),
     LogField("pools", "pool", "string", True, "place"),
-    LogField("pools", "top1", "number", False, "value", points="n"),  # metric 'top1_<pool>'
+    LogField("pools", "top1", "number", False, "value", points="n"),  # metric top1_<pool>, as below
     LogField("pools", "head_top1", "number", False, "value", points="n"),
     LogField("pools", "n", "integer", False, "points"),
 )

@@ -38,7 +38,7 @@ def evaluate(
     return SplitResult(
         split=split.name,
         metrics=metrics(retrieved.rankings["epa"]),
-        pools={pool: _top1(retrieved, pool) for pool in retrieved.rankings},
+        pools={pool: _in_pool(retrieved, pool) for pool in retrieved.rankings},
         predictions=predictions.table(split, retrieved, leaked(split, data)),
     )
 
@@ -74,6 +74,6 @@ def pool_table(results: Sequence[SplitResult]) -> str:
     return "\n".join(lines)
 
 
-def _top1(retrieved: Retrieved, pool: str) -> dict[str, float]:
+def _in_pool(retrieved: Retrieved, pool: str) -> dict[str, float]:
     figures = metrics(retrieved.rankings[pool])
     return {name: figures[name] for name in ("top1", "hits", "n", "head_top1")}

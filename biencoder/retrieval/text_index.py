@@ -39,7 +39,8 @@ class TextIndex:
     """An open index of T distinct texts, in `folder`.
 
     `rows` has id, text and hash of each; `sim` [T, 128] lies on the device that searches, `h`
-    [T, H] stays on disk. `hubness` [T] is that among each other.
+    [T, H] stays on disk. `hubness` [T] is what counts against each as an answer, see
+    `scoring.hubness`.
     """
 
     folder: Path
@@ -186,12 +187,12 @@ def _vectors(folder: Path, device: torch.device) -> Embeddings:
 
 def _hubness(vectors: Embeddings, scorer: Scorer) -> npt.NDArray[np.float32]:
     """Compute the hubness of T distinct texts among each other, [T], once for all questions."""
-    found = np.zeros(len(vectors.sim), dtype=np.float32)
+    every = np.arange(len(vectors.sim))
+    of_texts = np.zeros(len(every), dtype=np.float32)
     if scorer.hubness_weight:
-        every = np.arange(len(found))
         search = ExactSearch(vectors.sim, every)
-        with progress("comparing", len(found), "text") as bar:
-            for start in range(0, len(found), CHUNK):
+        with progress("comparing", len(every), "text") as bar:
+            for start in range(0, len(every), CHUNK):
                 rows = every[start : start + CHUNK]
                 theirs = vectors.take(rows)
 
@@ -199,9 +200,9 @@ def _hubness(vectors: Embeddings, scorer: Scorer) -> npt.NDArray[np.float32]:
                     return rows[text] == other
 
                 near, _ = find(search, theirs.sim, K, is_itself)
-                found[rows] = hubness(theirs, near, vectors, scorer)
+                of_texts[rows] = hubness(theirs, near, vectors, scorer)
                 bar.update(len(rows))
-    return found
+    return of_texts
 
 
 def _hashes(texts: Sequence[str]) -> np.ndarray:

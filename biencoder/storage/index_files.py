@@ -2,7 +2,7 @@
 
     index.json      the manifest: version, digests of model and texts, checksum of each other file
     sim.npy h.npy   similarity embeddings [T, 128] and pooled vectors [T, H], float32, memory-mapped
-    hubness.npy     hubness [T] among each other, float32, see `scoring`
+    hubness.npy     how well each text suits the others [T], float32, see `scoring.hubness`
     texts.parquet   id, text and hash (see `texts.text_hash`) of each row
     graph.faiss     of a large index, where faiss is installed: its graph of neighbours
 

@@ -32,8 +32,8 @@ def cached_gradients(objective: Objective) -> Gradients:
 
 
 def _gradients(objective: Objective, batch: Batch, weight: float) -> Loss:
-    with torch.no_grad():
-        pooled = objective.encode(batch.groups)
+    with torch.no_grad(), objective.model.autocast():
+        pooled = torch.cat([objective.encode([group]) for group in batch.groups])
     pooled.requires_grad_()
     loss = objective.loss(pooled, batch)
     (loss.total * weight).backward()

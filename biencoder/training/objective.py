@@ -10,7 +10,7 @@ from torch.utils.checkpoint import checkpoint
 from biencoder.config import Config
 from biencoder.data.batches import Batch
 from biencoder.data.tokens import Group
-from biencoder.model.biencoder import BiEncoder
+from biencoder.model.biencoder import PLAIN_ENCODERS, BiEncoder
 from biencoder.model.losses import Loss, in_batch_loss, listwise_loss, pair_loss, triplet_loss
 from biencoder.runtime import distributed
 
@@ -51,22 +51,31 @@ class Objective(nn.Module):
         return self.loss(self.encode(batch.groups), batch)
 
     def encode(self, groups: Sequence[Group]) -> Tensor:
-        """Encode the texts of some of a batch's groups into pooled vectors [D, H].
-
-        The words of all groups are looked up at once: the gradient of the word embeddings is as
-        large as the vocabulary, and it would be made once a group.
-        """
-        ids = [input_ids for input_ids, _ in groups]
-        look_up = self.model.encoder.get_input_embeddings()
-        words = look_up(torch.cat([of_group.flatten() for of_group in ids]))
-        of_groups = words.split([of_group.numel() for of_group in ids])
+        """Encode the texts of some of a batch's groups into pooled vectors [D, H]."""
+        words = self.words([input_ids for input_ids, _ in groups])
         with self.model.autocast():
             return torch.cat(
                 [
-                    self.model.pooled(*group, of_group.view(*group[0].shape, -1))
-                    for group, of_group in zip(groups, of_groups, strict=True)
+                    self.model.pooled(*group, of_group)
+                    for group, of_group in zip(groups, words, strict=True)
                 ]
             )
+
+    def words(self, ids: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """Look up the word embeddings of all groups at once, [B, L] each → [B, L, E].
+
+        Their gradient is as large as the vocabulary, and else would be made once a group. None,
+        for each group: an encoder that may read them otherwise than ids.
+        """
+        encoder = self.model.encoder
+        if getattr(encoder.config, "model_type", None) not in PLAIN_ENCODERS:
+            return [None] * len(ids)
+        found = encoder.get_input_embeddings()(torch.cat([of_group.flatten() for of_group in ids]))
+        of_groups = found.split([of_group.numel() for of_group in ids])
+        return [
+            of_group.view(*shaped.shape, -1)
+            for of_group, shaped in zip(of_groups, ids, strict=True)
+        ]
 
     def loss(self, pooled: Tensor, batch: Batch) -> Loss:
         """Compute the loss of the batch from its texts' pooled vectors [D, H]."""

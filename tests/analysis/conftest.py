@@ -203,7 +203,16 @@ def runlog_lines() -> Callable[..., list[dict[str, Any]]]:
             records.append(record("checkpoint", epoch=epoch + 1, path=name, best=epoch + 1 == best))
         if status == "completed":
             records += [
-                record("pools", epoch=best, split=split, pool=pool, top1=0.25, hits=4, n=n[split])
+                record(
+                    "pools",
+                    epoch=best,
+                    split=split,
+                    pool=pool,
+                    top1=0.25,
+                    hits=4,
+                    n=n[split],
+                    head_top1=0.2,
+                )
                 for split in ("validation", "test")
                 for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
             ]

@@ -5,10 +5,10 @@
     python tests/benchmarks/bench_training.py --data_dir=arguana-counterargs --max_length=256
     python tests/benchmarks/bench_training.py --data_dir=arguana-counterargs --recipe=strong
 
-Takes the flags of `train`; the documented recipe is met by TripletLoss, the strong one by
-MultipleNegativesRankingLoss. Same encoder, pairs, batch size, max_length, precision and machine;
-the two take turns. Ours also trains the pair head, and encodes equal texts of a batch once. Steps
-alone are timed, without the first of each turn.
+Takes the flags of `train` but `--encoder` and `--layers`; the documented recipe is met by
+TripletLoss, the strong one by MultipleNegativesRankingLoss. Same encoder, pairs, batch size,
+max_length, precision and machine; the two take turns. Ours also trains the pair head, and encodes
+equal texts of a batch once. Steps alone are timed, without the first of each turn.
 """
 
 import itertools

@@ -61,9 +61,11 @@ def test_a_whole_run_fills_both_tables(runlog_text):
     order = log.metrics["event"].unique(maintain_order=True).to_list()
     assert order == ["untrained", "eval", "mine", "step", "pools"]  # as in the log
     pools = log.metrics.filter(event="pools", split="test")
-    assert pools["metric"].to_list() == [
-        f"top1_{pool}" for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
-    ]
+    assert sorted(pools["metric"]) == sorted(
+        f"{figure}_{pool}"
+        for figure in ("top1", "head_top1")
+        for pool in ("sdoc", "sdc", "sdoa", "sda", "stc", "sta", "epc", "epa")
+    )
     assert set(pools["n"]) == {20}
     assert log.notes == ()
 

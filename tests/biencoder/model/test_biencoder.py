@@ -7,7 +7,7 @@ from transformers import AutoConfig, AutoModel
 
 from biencoder.config import Config
 from biencoder.model.biencoder import (
-    PLAIN_ATTENTION,
+    PLAIN_ENCODERS,
     SIMILARITY_SIZE,
     build,
     pair_features,
@@ -120,7 +120,7 @@ UNEQUAL = torch.arange(6) < torch.tensor([[6], [4]])
 
 
 @pytest.mark.parametrize("implementation", ["sdpa", "eager"])
-@pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION))
+@pytest.mark.parametrize("kind", sorted(PLAIN_ENCODERS))
 def test_a_ready_mask_is_the_one_that_the_encoder_would_make(kind, implementation):
     if kind == "mpnet" and implementation == "sdpa":
         pytest.skip("MPNet has no such attention")
@@ -135,12 +135,24 @@ def test_a_ready_mask_is_the_one_that_the_encoder_would_make(kind, implementatio
     torch.testing.assert_close(given[UNEQUAL], made[UNEQUAL])
 
 
+@pytest.mark.parametrize(
+    ("in_bfloat16", "expected"), [(True, torch.bfloat16), (False, torch.float32)]
+)
+def test_a_ready_mask_that_is_added_has_the_type_of_the_scores(in_bfloat16, expected):
+    config = SimpleNamespace(model_type="bert", _attn_implementation="eager")
+    with torch.autocast("cpu", torch.bfloat16, enabled=in_bfloat16):
+        ready = ready_mask(config, UNEQUAL)
+    assert ready.dtype == expected
+    assert torch.equal(ready < 0, ~UNEQUAL[:, None, None])
+    assert torch.isfinite(ready).all()
+
+
 def test_an_encoder_of_another_kind_makes_its_own_mask():
     ready = ready_mask(SimpleNamespace(model_type="modernbert"), UNEQUAL)
     assert torch.equal(ready, UNEQUAL.long())  # some subtract it from 1
 
 
-@pytest.mark.parametrize("kind", sorted(PLAIN_ATTENTION | {"albert"}))
+@pytest.mark.parametrize("kind", sorted(PLAIN_ENCODERS))
 def test_texts_are_encoded_alike_by_ids_and_by_their_word_embeddings(kind):
     encoder = small_encoder(kind)
     words = encoder.get_input_embeddings()(PADDED)

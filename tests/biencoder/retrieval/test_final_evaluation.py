@@ -23,9 +23,11 @@ def test_a_leaked_pair_shares_a_text_across_the_border_of_training():
 def test_a_split_is_scored_in_every_pool_and_printed_as_one_line(model):
     torch.manual_seed(0)
     embeddings = Embeddings(torch.randn(4, 128), torch.randn(4, 6))
-    result = final_evaluation.evaluate(CORPUS.test, CORPUS, embeddings, model())
+    result = final_evaluation.evaluate(CORPUS.test, CORPUS, embeddings, model(hubness_weight=1.0))
     assert list(result.pools) == list(POOLS)
-    assert result.pools["epa"]["top1"] == result.metrics["top1"]
+    for name in ("top1", "hits", "n", "head_top1"):
+        assert result.pools["epa"][name] == result.metrics[name]
+    assert result.metrics["top1"] != result.metrics["head_top1"]
     header, line = final_evaluation.pool_table([result]).splitlines()
     assert header.split()[1:] == list(POOLS)
     assert line.split()[0] == "test"

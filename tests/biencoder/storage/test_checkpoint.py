@@ -291,3 +291,21 @@ def test_a_first_stage_that_this_version_cannot_read_is_refused(save_epoch, mode
     (folder / "checksums.json").write_text(json.dumps(checksums), "utf-8")
     with pytest.raises(CheckpointError, match="config.asymmetric.*by version 9.8"):
         first_stage(model(), folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pooling": "cls"},
+        {"max_length": 7},
+        {"layernorm": False},
+        {"relu": True},
+        {"fusion": "only_cls"},
+        {"hubness_weight": 0.1},
+    ],
+)
+def test_an_index_belongs_to_all_that_its_vectors_and_hubness_depend_on(save_epoch, change):
+    folder, config = save_epoch(0), Config(layernorm=True, relu=False)
+    digest = checkpoint.index_digest(folder, config)
+    assert digest == checkpoint.index_digest(folder, config.model_copy(update={"seed": 1}))
+    assert digest != checkpoint.index_digest(folder, config.model_copy(update=change))

@@ -54,7 +54,7 @@ def test_cached_gradients_are_the_plain_ones(setting):
         torch.testing.assert_close(cached[name], gradient, rtol=1e-5, atol=1e-6 * scale, msg=name)
 
 
-def test_no_more_than_one_group_has_a_graph_at_a_time(setting, monkeypatch):
+def test_no_more_than_one_group_is_encoded_at_a_time(setting, monkeypatch):
     _, whole, _, batch = setting
     seen = []
     encode = Objective.encode
@@ -65,7 +65,7 @@ def test_no_more_than_one_group_has_a_graph_at_a_time(setting, monkeypatch):
 
     monkeypatch.setattr(Objective, "encode", spy)
     gradients_of(whole, cached_gradients(whole), batch)
-    assert seen == [(len(batch.groups), False), *[(1, True)] * len(batch.groups)]
+    assert seen == [*[(1, False)] * len(batch.groups), *[(1, True)] * len(batch.groups)]
 
 
 def test_the_pair_features_of_a_few_points_at_a_time_give_the_same_scores_and_gradients(

@@ -103,6 +103,13 @@ def test_a_step_makes_the_word_embeddings_gradient_once_whatever_the_number_of_g
     assert made.count == 1
 
 
+def test_an_encoder_that_may_read_words_otherwise_than_ids_is_given_ids():
+    settings = LongformerConfig(**SMALL, attention_window=[4])
+    model = build(Config(), LongformerModel(settings, add_pooling_layer=False), "float32")
+    objective = Objective(model, Config(), margin=0.0)
+    assert objective.words([torch.ones(2, 3, dtype=torch.int64)] * 2) == [None, None]
+
+
 def test_training_encodes_texts_as_evaluation_does(batch):
     model = small_model(Config(), "float32")
     with torch.no_grad():
