@@ -106,15 +106,18 @@ def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
     assert round(88 * (both["last_test"] - neither["last_test"])) == 6
 
 
+CONTEXT = ROOT / "logs" / "reference" / "context"
+
+
 def in_context():
-    """The lines of each single run that is published beside the comparison, by its name."""
-    paths = sorted((ROOT / "logs" / "reference" / "context").glob("*.jsonl"))
-    return {path.stem: read_log(path) for path in paths}
+    """The lines of each single run of version 0.1 beside the comparison, by its name."""
+    return {path.stem: read_log(path) for path in sorted((CONTEXT / "0.1").glob("*.jsonl"))}
 
 
-def test_the_table_of_single_runs_is_the_one_that_their_logs_give():
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_the_table_of_single_runs_is_the_one_that_their_logs_give(version):
     rows = []
-    for results in of_studies(logs.read([ROOT / "logs" / "reference" / "context"])):
+    for results in of_studies(logs.read([CONTEXT / version])):
         head, *lines = configuration_rows(results, whole=False)
         rows += [[results.study.name, *line] for line in lines]
     table = markdown([["study", *head[:-1], "epochs to target"], *rows])

@@ -24,7 +24,7 @@ def log():
 
 @pytest.fixture
 def two_studies():
-    return analysis.read([REFERENCE, *(REFERENCE / "context").glob("*.jsonl")])
+    return analysis.read([REFERENCE, *(REFERENCE / "context" / "0.1").glob("*.jsonl")])
 
 
 def test_every_name_has_an_example_and_all_of_them_run(tmp_path, monkeypatch):
