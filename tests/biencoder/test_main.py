@@ -158,8 +158,8 @@ def test_an_index_that_does_not_fit_is_refused(ask, table, tmp_path):
     fields = (place / "index.json").read_text()
     (place / "index.json").write_text(fields.replace('"model": "', '"model": "0'))
     assert "made by another model" in ask(*asked)[2]
-    (place / "index.json").write_text(fields.replace('"version": 1', '"version": 7'))
-    assert "an index of version 7, where this program reads version 1" in ask(*asked)[2]
+    (place / "index.json").write_text(fields.replace('"version": 2', '"version": 7'))
+    assert "an index of version 7, where this program reads version 2" in ask(*asked)[2]
     assert "no index there" in ask(asked[0], f"--index={tmp_path / 'none'}")[2]
 
 
