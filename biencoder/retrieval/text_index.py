@@ -20,8 +20,8 @@ from biencoder.errors import IndexFolderError
 from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
-from biencoder.retrieval.neighbors import Search, find
-from biencoder.retrieval.scoring import K, Scorer, hubness
+from biencoder.retrieval.neighbors import ROUND, Search, find
+from biencoder.retrieval.scoring import K, Scorer, hubness_within
 from biencoder.runtime.console import note, progress
 from biencoder.storage import index_files
 from biencoder.storage.atomic import whole_file, whole_folder
@@ -187,22 +187,8 @@ def _vectors(folder: Path, device: torch.device) -> Embeddings:
 
 def _hubness(vectors: Embeddings, scorer: Scorer) -> npt.NDArray[np.float32]:
     """Compute the hubness of T distinct texts among each other, [T], once for all questions."""
-    every = np.arange(len(vectors.sim))
-    of_texts = np.zeros(len(every), dtype=np.float32)
-    if scorer.hubness_weight:
-        search = ExactSearch(vectors.sim, every)
-        with progress("comparing", len(every), "text") as bar:
-            for start in range(0, len(every), CHUNK):
-                rows = every[start : start + CHUNK]
-                theirs = vectors.take(rows)
-
-                def is_itself(text: Indices, other: Indices, rows: Indices = rows) -> Any:
-                    return rows[text] == other
-
-                near, _ = find(search, theirs.sim, K, is_itself)
-                of_texts[rows] = hubness(theirs, near, vectors, scorer)
-                bar.update(len(rows))
-    return of_texts
+    with progress("comparing", len(vectors.sim), "text") as bar:
+        return hubness_within(vectors, scorer, lambda: bar.update(min(ROUND, bar.total - bar.n)))
 
 
 def _hashes(texts: Sequence[str]) -> np.ndarray:

@@ -76,7 +76,7 @@ def batch(monkeypatch):
 def test_a_step_in_bfloat16_casts_each_weight_once_whatever_the_number_of_groups(batch):
     model = small_model(Config(), "bfloat16")
     with Casts(list(model.parameters())) as casts:
-        plain_gradients(Objective(model, Config(), margin=0.0))(batch, 1.0)
+        plain_gradients(Objective(model, Config(), margin=1.0))(batch, 1.0)
     assert set(casts.found.values()) == {1}
     assert len(casts.found) >= 12  # weights and biases of a layer's six linear maps
 
@@ -99,20 +99,20 @@ class WordGradients(TorchDispatchMode):
 def test_a_step_makes_the_word_embeddings_gradient_once_whatever_the_number_of_groups(batch):
     model = small_model(Config(), "float32")
     with WordGradients(SMALL["vocab_size"]) as made:
-        plain_gradients(Objective(model, Config(), margin=0.0))(batch, 1.0)
+        plain_gradients(Objective(model, Config(), margin=1.0))(batch, 1.0)
     assert made.count == 1
 
 
 def test_an_encoder_that_may_read_words_otherwise_than_ids_is_given_ids():
     settings = LongformerConfig(**SMALL, attention_window=[4])
     model = build(Config(), LongformerModel(settings, add_pooling_layer=False), "float32")
-    objective = Objective(model, Config(), margin=0.0)
+    objective = Objective(model, Config(), margin=1.0)
     assert objective.words([torch.ones(2, 3, dtype=torch.int64)] * 2) == [None, None]
 
 
 def test_training_encodes_texts_as_evaluation_does(batch):
     model = small_model(Config(), "float32")
     with torch.no_grad():
-        trained = Objective(model, Config(), margin=0.0).encode(batch.groups)
+        trained = Objective(model, Config(), margin=1.0).encode(batch.groups)
         evaluated = torch.cat([model.pooled(*group) for group in batch.groups])
     torch.testing.assert_close(trained, evaluated)
