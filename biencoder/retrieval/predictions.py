@@ -13,11 +13,11 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
 
     Columns: split; pair_id ('domain/title/stance/number'); cluster (see `Split.clusters`); leaked
     (the pair shares a text across the border between training and the held-out splits);
-    point_words; nearest_rank (the own counter's place by
-    distance among all, from 1); rescored_rank (its place after rescoring, 1 to 10, null where
-    it is not among the ten nearest); candidates (the ten nearest first: pair id and '/counter' or
-    '/point'), distances (Euclidean) and scores (log-odds of "is the counter", less hubness) in
-    their order.
+    point_words; nearest_rank (the own counter's place by distance among all, from 1);
+    rescored_rank (its place after rescoring, 1 to 10, null where it is not among the ten nearest)
+    and head_rank (the same by the pair head alone, without hubness); candidates (the ten nearest
+    first: pair id and '/counter' or '/point'), distances (Euclidean) and scores (log-odds of "is
+    the counter", less hubness) in their order.
     """
     ranking = retrieved.rankings["epa"]
     names = split.candidate_names
@@ -31,12 +31,14 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
             "point_words": [len(point.split()) for point in split.pairs["point"]],
             "nearest_rank": retrieved.nearest_rank,
             "rescored_rank": [int(rank) or None for rank in ranking.rescored_rank],
+            "head_rank": [int(rank) or None for rank in ranking.head_rank],
             "candidates": [[names[candidate] for candidate in row] for row in filled],
             "distances": _rows(retrieved.distances, filled),
             "scores": _rows(ranking.scores, filled),
         },
         schema_overrides={
             "rescored_rank": pl.Int64,
+            "head_rank": pl.Int64,
             "candidates": pl.List(pl.String),
             "distances": pl.List(pl.Float64),
             "scores": pl.List(pl.Float64),

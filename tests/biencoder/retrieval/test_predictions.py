@@ -24,6 +24,8 @@ def test_the_rows_add_up_to_the_figures(split, retrieved):
     table = predictions.table(split, retrieved, np.zeros(30, dtype=bool))
     figures = metrics(retrieved.rankings["epa"])
     assert (table["rescored_rank"] == 1).sum() == figures["hits"]
+    assert (table["head_rank"] == 1).sum() / 30 == pytest.approx(figures["head_top1"])
     assert (table["nearest_rank"] == 1).mean() == pytest.approx(figures["nearest_top1"])
     assert table["rescored_rank"].is_not_null().mean() == pytest.approx(figures["recall_at_10"])
+    assert (table["head_rank"].is_null() == table["rescored_rank"].is_null()).all()
     assert ((table["nearest_rank"] <= 10) == table["rescored_rank"].is_not_null()).all()
