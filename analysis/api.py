@@ -47,7 +47,7 @@ def effects(log: Log) -> pl.DataFrame:
 def plot_effects(
     log: Log, measure: str = "test", *, study: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the effects on 'validation', 'test' or 'area' of a study, in points; returns the axes.
+    """Draw the effects on one measure of `study_effects.MEASURED`, in points; returns the axes.
 
     Raises `AnalysisError` where there are several studies and none is named.
 

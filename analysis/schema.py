@@ -206,6 +206,7 @@ PREDICTIONS = types(
     Column("nearest_rank", pl.Int64, "rank of the own counter by distance among all, from 1"),
     Column("rescored_rank", pl.Int64, "its rank after rescoring, 1 to 10; null: not there"),
     Column("hit", pl.Boolean, "the answer is the own counter"),
+    Column("head_hit", pl.Boolean, "the same by the pair head, without hubness; null: not told"),
     Column("answer", pl.String, "a pair_id and '/counter' or '/point'"),
 )
 

@@ -37,11 +37,16 @@ COLUMNS: Schema = {
 _PAIR_ID = r"^[^/]+/[^/]+/[^/]+/[^/]+"
 
 #: Columns that files of earlier versions lack.
-ADDED: Schema = {"epoch": pl.Int64, "cluster": pl.Int64}
+ADDED: Schema = {"epoch": pl.Int64, "cluster": pl.Int64, "head_rank": pl.Int64}
+
+#: Metric of a log → the column of PREDICTIONS that counts the same answers, in the widest pool.
+COUNTED = {"top1_epa": "hit", "head_top1_epa": "head_hit"}
 
 #: What is wrong with a file → an expression that is true in each row that has it.
 _FLAWS = {
-    "a value is missing": pl.any_horizontal(pl.all().exclude("rescored_rank", *ADDED).is_null()),
+    "a value is missing": pl.any_horizontal(
+        pl.all().exclude("rescored_rank", "head_hit", *ADDED).is_null()
+    ),
     "a pair_id is not domain/title/stance/number": ~pl.col("pair_id").str.contains(_PAIR_ID + "$"),
     "an answer is not a counter or point of a pair": (
         ~pl.col("answer").str.contains(_PAIR_ID + "/(counter|point)$")
@@ -51,8 +56,8 @@ _FLAWS = {
     ),
     "a split is not training, validation or test": ~pl.col("split").is_in(SPLITS),
     "a rank, a length or an epoch is out of range": (
-        (pl.min_horizontal("nearest_rank", "rescored_rank") < 1)
-        | (pl.col("rescored_rank") > pl.col("candidates").list.len())
+        (pl.min_horizontal("nearest_rank", "rescored_rank", "head_rank") < 1)
+        | (pl.max_horizontal("rescored_rank", "head_rank") > pl.col("candidates").list.len())
         | (pl.min_horizontal("point_words", "epoch") < 0)
     ).fill_null(False),
     "a pair occurs twice": pl.struct("split", "pair_id").is_duplicated(),
@@ -108,9 +113,9 @@ def read_file(path: Path, run_id: str, checksum: str | None, logged: pl.DataFram
     """Read the predictions of one run, and check them against its log.
 
     `checksum` is the SHA-256 of the file (None: not known), `logged` are those rows of METRICS that
-    count the same answers: top-1 in the widest pool. A file is left out, with a note, if it is
-    damaged, if `train` would not have written it, or if it belongs to another run or to another
-    state of this one.
+    count the same answers (`COUNTED`). A file is left out, with a note, if it is damaged, if
+    `train` would not have written it, or if it belongs to another run or to another state of this
+    one.
     """
     nothing = pl.DataFrame(schema=PREDICTIONS)
     try:
@@ -156,22 +161,24 @@ def _answers(data: bytes, run_id: str) -> pl.DataFrame:
     # From bytes: polars would take brackets in a path for a pattern.
     table = pl.read_parquet(data)
     absent = [pl.lit(None, dtype).alias(n) for n, dtype in ADDED.items() if n not in table.columns]
+    told = pl.lit("head_rank" in table.columns)
     table = conform(table.with_columns(absent), COLUMNS | ADDED)
     # As `train` ranks: not a number is below all, and the nearer of equals comes first.
     finite = pl.col("scores").list.eval(pl.element().fill_nan(float("-inf")))
     return table.with_columns(
         run_id=pl.lit(run_id),
         hit=(pl.col("rescored_rank") == 1).fill_null(False),
+        head_hit=pl.when(told).then((pl.col("head_rank") == 1).fill_null(False)),
         answer=pl.col("candidates").list.get(finite.list.arg_max(), null_on_oob=True),
     )
 
 
 def _logged(metrics: pl.DataFrame) -> pl.DataFrame:
-    """Select the figures in the logs that count the same answers: top-1 in the widest pool, epa.
+    """Select the figures in the logs that count the same answers.
 
     A run that was continued after its end has two such records; the later epoch counts.
     """
-    return metrics.filter(event="pools", metric="top1_epa").filter(
+    return metrics.filter(pl.col("metric").is_in(COUNTED), event="pools").filter(
         pl.col("epoch") == pl.col("epoch").max().over("run_id")
     )
 
@@ -180,15 +187,20 @@ def _flaws(table: pl.DataFrame, logged: pl.DataFrame) -> Iterator[str]:
     """Yield each reason why a table of `_answers` cannot be used; `logged` as in `read_file`."""
     found = table.select(expression.any().alias(flaw) for flaw, expression in _FLAWS.items())
     yield from (flaw for flaw in _FLAWS if found[flaw].item())
-    ours = table.group_by("split").agg(pl.col("hit").sum(), points=pl.len())
+    told = {metric: column for metric, column in COUNTED.items() if not table[column].null_count()}
+    ours = (
+        table.group_by("split")
+        .agg(pl.len().alias("points"), **{m: pl.col(column).sum() for m, column in told.items()})
+        .unpivot(index=("split", "points"), variable_name="metric", value_name="hits")
+    )
     # Earlier files hold no answers on training.
     held_out = (pl.col("split") != "training") | pl.col("split").is_in(ours["split"].implode())
     other = (
-        logged.filter(held_out)
-        .join(ours, on="split", how="left")
+        logged.filter(held_out, pl.col("metric").is_in(told))
+        .join(ours, on=("split", "metric"), how="left")
         .filter(
             pl.col("points").ne_missing(pl.col("n"))
-            | pl.col("hit").ne_missing((pl.col("value") * pl.col("n")).round().cast(pl.Int64))
+            | pl.col("hits").ne_missing((pl.col("value") * pl.col("n")).round().cast(pl.Int64))
         )
     )
     if other.height:

@@ -10,6 +10,13 @@ from analysis.statistics.effects import Effect
 #: An effect is shown where its p, corrected by Holm's method, is below this.
 LEVEL = 0.05
 
+#: Measures whose effects are described and not tested → how a sentence about them begins.
+DESCRIBED = {
+    "head_test": "On test by the pair head alone, without hubness",
+    "validation": "On validation",
+    "area": "Area under the curve",
+}
+
 NOTHING = (
     "No effect on test can be estimated: that needs predictions of two variants that differ in one "
     "factor and share a seed."
@@ -36,9 +43,9 @@ def answer(effects: pl.DataFrame) -> str:
 
 
 def sentences(effects: pl.DataFrame) -> list[str]:
-    """Write one sentence an effect on test, then those on validation and area together."""
+    """Write one sentence an effect on test, then one for each other measure."""
     found = [_sentence(effect) for effect in effects.filter(measure="test").iter_rows(named=True)]
-    for measure, words in (("validation", "On validation"), ("area", "Area under the curve")):
+    for measure, words in DESCRIBED.items():
         parts = [
             f"{effect['effect']} {points(effect)}"
             for effect in effects.filter(measure=measure).iter_rows(named=True)

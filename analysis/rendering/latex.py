@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from analysis.rendering import effect_text, table_rows
+from analysis.rendering.selection import EFFECT_TITLES, effect_measures
 from analysis.statistics.results import Results
-from analysis.statistics.study_effects import MEASURED
 
 HEAD = r"% In the preamble: \usepackage{booktabs}"
 
@@ -43,11 +43,12 @@ def summary_latex(every: Sequence[Results]) -> str:
 
 def _effect_rows(results: Results) -> list[list[str]]:
     """Write one row per effect: points with interval on each measure, and Holm's p on test."""
-    found = [["points of top-1", *MEASURED, "p (Holm, test)"]]
+    measured = effect_measures(results.effects)
+    found = [["points of top-1", *(EFFECT_TITLES[m] for m in measured), "p (Holm, test)"]]
     for name in results.effects["effect"].unique(maintain_order=True):
         of = {row["measure"]: row for row in results.effects.filter(effect=name).to_dicts()}
         p = of.get("test", {}).get("p_holm")
-        cells = [effect_text.points(of[m]) if m in of else "–" for m in MEASURED]
+        cells = [effect_text.points(of[m]) if m in of else "–" for m in measured]
         found.append([name, *cells, "–" if p is None else f"{p:.3f}"])
     return found
 

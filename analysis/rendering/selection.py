@@ -5,6 +5,7 @@ import polars as pl
 from analysis.rendering.table_rows import target_heading
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
+from analysis.statistics.study_effects import MEASURED
 
 #: Rows of one panel: of more domains the largest are drawn, and the title says so.
 MOST_GROUPS = 20
@@ -16,7 +17,12 @@ FEWEST = 30
 WRONG = "of the wrong answers"
 
 #: Measure of effects → title of its panel.
-EFFECT_TITLES = {"validation": "validation", "test": "test", "area": "area under the curve"}
+EFFECT_TITLES = {
+    "validation": "validation",
+    "test": "test",
+    "head_test": "test, without hubness",
+    "area": "area under the curve",
+}
 
 #: Metric of a loss or of a part of it → what the legend calls it.
 LOSS_LABELS = {
@@ -33,6 +39,11 @@ def crowd(results: Results) -> str:
     """Say in a heading that a picture has no room for some configurations; else nothing."""
     drawn, of = results.drawn.height, results.by_configuration.height
     return f", {drawn} of {of:,} configurations" if drawn < of else ""
+
+
+def effect_measures(effects: pl.DataFrame) -> list[str]:
+    """Return the measures that EFFECTS has rows of, in the order of MEASURED."""
+    return [measure for measure in MEASURED if measure in effects["measure"]]
 
 
 def effect_reach(effects: pl.DataFrame) -> float:

@@ -1,4 +1,4 @@
-"""Estimates the effects of LayerNorm and ReLU in one study, on validation, test and area."""
+"""Estimates the effects of LayerNorm and ReLU in one study: on its answers and on area."""
 
 import polars as pl
 
@@ -6,8 +6,16 @@ from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
-#: What effects are estimated on: the answers to two splits, and one number per run.
-MEASURED = ("validation", "test", "area")
+#: Measure → the split and the column of PREDICTIONS that tells which points are answered rightly.
+#: Hubness moves a configuration's top-1 as much as a factor may, so test is also given without it.
+ANSWERED = {
+    "validation": ("validation", "hit"),
+    "test": ("test", "hit"),
+    "head_test": ("test", "head_hit"),
+}
+
+#: What effects are estimated on: answers, and one number per run.
+MEASURED = (*ANSWERED, "area")
 
 #: One row an effect. Numbers are shares: 0.01 is a point.
 EFFECTS = types(
@@ -32,16 +40,17 @@ def study_effects(
     """Estimate EFFECTS from the tables RUNS, `measures.per_run` and PREDICTIONS of one study.
 
     Answers are those in the files of predictions; runs without one are left out on validation and
-    test. Settings were chosen by validation, so only effects on test are corrected for one another.
+    test. 'head_test' is test by the pair head alone, where hubness changes an answer. Settings were
+    chosen by validation, so only effects on test are corrected for one another.
     """
     counted = with_factors(runs, by_run)
     rows = []
     for measure in MEASURED:
-        if measure == "area":
-            found = design_effects(_numbers(counted, "area"))
-        else:
-            answered = answers(counted, predictions.filter(split=measure))
-            found = design_effects(answered[0], labels(answered[1])) if answered else ()
+        found = (
+            design_effects(_numbers(counted, "area"))
+            if measure == "area"
+            else _on_answers(counted, predictions, measure)
+        )
         corrected = holm([effect.p for effect in found]) if measure == "test" else None
         rows += [
             _row(measure, effect, corrected[i] if corrected else None)
@@ -61,10 +70,13 @@ def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     return by_run.filter("counted").filter(of_whole_budget).join(factors, on="run_id")
 
 
-def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, pl.DataFrame] | None:
+def answers(
+    counted: pl.DataFrame, predictions: pl.DataFrame, hit: str = "hit"
+) -> tuple[Design, pl.DataFrame] | None:
     """Arrange the answers on one split by cell and seed; returns the points with them, in order.
 
-    None where no run left predictions, or where runs answered different points.
+    `hit` names the column that tells which are right. None where no run left predictions, or where
+    runs answered different points.
     """
     ours = predictions.join(counted, on="run_id").sort("pair_id")
     design: dict[Factors, dict[int, list[bool]]] = {}
@@ -74,7 +86,7 @@ def answers(counted: pl.DataFrame, predictions: pl.DataFrame) -> tuple[Design, p
         first = of_run if first is None else first
         if not of_run["pair_id"].equals(first["pair_id"]):
             return None  # one corpus digest has one set of points
-        design.setdefault((layernorm, relu), {})[seed] = of_run["hit"].to_list()
+        design.setdefault((layernorm, relu), {})[seed] = of_run[hit].to_list()
     return None if first is None else (design, first)
 
 
@@ -85,6 +97,18 @@ def labels(points: pl.DataFrame) -> Labels:
     """
     told, title = points["cluster"], points["pair_id"].str.split("/").list.get(1)
     return (title.rank("dense") if told.null_count() else told).cast(pl.Int64).to_numpy()
+
+
+def _on_answers(
+    counted: pl.DataFrame, predictions: pl.DataFrame, measure: str
+) -> tuple[Effect, ...]:
+    """Estimate the effects on one measure of ANSWERED; none where there is nothing to tell."""
+    split, hit = ANSWERED[measure]
+    ours = predictions.filter(split=split).join(counted, on="run_id", how="semi")
+    if hit != "hit" and (ours[hit].null_count() or ours[hit].equals(ours["hit"])):
+        return ()
+    answered = answers(counted, ours, hit)
+    return design_effects(answered[0], labels(answered[1])) if answered else ()
 
 
 def _numbers(counted: pl.DataFrame, measure: str) -> Design:

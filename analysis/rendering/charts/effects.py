@@ -13,10 +13,9 @@ from analysis.rendering.charts.chart import (
     titled,
     trace,
 )
-from analysis.rendering.selection import EFFECT_TITLES, effect_reach
+from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
-from analysis.statistics.study_effects import MEASURED
 
 LEGEND = [
     Key("●", SHOWN, "shown on test"),
@@ -25,7 +24,7 @@ LEGEND = [
 
 
 def effects_chart(results: Results) -> Chart:
-    """Chart a panel for validation, test and area, one row per effect, in points of top-1."""
+    """Chart a panel for each measure that has effects, one row per effect, in points of top-1."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
     rows: dict[str, Any] = {
@@ -36,10 +35,8 @@ def effects_chart(results: Results) -> Chart:
     reach = effect_reach(effects)
     x = titled("points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
     panels = []
-    for measure in MEASURED:
+    for measure in effect_measures(effects):
         ours = effects.filter(measure=measure)
-        if ours.is_empty():
-            continue
         estimate, low, high = (100 * ours[name] for name in ("estimate", "low", "high"))
         shown = [SHOWN if effect_text.is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]
         dots = trace(

@@ -9,10 +9,9 @@ import polars as pl
 from analysis.rendering import effect_text
 from analysis.rendering.axes import new_axes
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import EFFECT_TITLES, effect_reach
+from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
-from analysis.statistics.study_effects import MEASURED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,10 +24,10 @@ NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange
 
 
 def effects_figure(results: Results) -> "Figure":
-    """Draw a panel for each of validation, test and area that has effects, one row per effect."""
+    """Draw a panel for each measure that has effects, one row per effect."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
-    measured = [measure for measure in MEASURED if measure in effects["measure"]]
+    measured = effect_measures(effects)
     head = textwrap.wrap(effect_text.answer(effects), HEAD)
     header = 0.75 + 0.25 * len(head)
     figure = new_figure(header + 1.15 + 0.75 * max(2, len(names)))

@@ -48,14 +48,20 @@ def test_each_point_becomes_a_row_of_the_documented_table(read, predicted):
     log = read(predicted(ANSWERS, words={HIT: 7}, leaked=[MISS]))
     assert dict(log.predictions.schema) == PREDICTIONS
     assert log.predictions.rows() == [
-        ("a", "test", None, HIT, None, False, 7, 1, 1, True, f"{HIT}/counter"),
-        ("a", "test", None, MISS, None, True, 10, 1, 2, False, "law/tax/con/01/point"),
+        ("a", "test", None, HIT, None, False, 7, 1, 1, True, None, f"{HIT}/counter"),
+        ("a", "test", None, MISS, None, True, 10, 1, 2, False, None, "law/tax/con/01/point"),
     ]
 
 
 def test_epoch_and_cluster_are_read_where_the_file_has_them(read, predicted):
     table = predicted(ANSWERS).with_columns(epoch=pl.lit(3), cluster=pl.Series([5, 6]))
     assert read(table).predictions.select("epoch", "cluster").rows() == [(3, 5), (3, 6)]
+
+
+def test_answers_by_the_pair_head_alone_are_read_where_the_file_has_them(read, predicted):
+    table = predicted(ANSWERS | {"law/tax/con/05": None})
+    log = read(table.with_columns(head_rank=pl.Series([2, 1, None], dtype=pl.Int64)))
+    assert log.predictions["head_hit"].to_list() == [False, True, False]
 
 
 def test_a_run_of_schema_1_has_predictions_too(read, predicted):
@@ -129,6 +135,8 @@ def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, sco
         ({"nearest_rank": pl.lit(0)}, "out of range"),
         ({"rescored_rank": pl.lit(3)}, "out of range"),  # of two candidates
         ({"rescored_rank": pl.lit(0)}, "out of range"),
+        ({"head_rank": pl.lit(3)}, "out of range"),
+        ({"head_rank": pl.lit(0)}, "out of range"),
         ({"point_words": pl.lit(-1)}, "out of range"),
         ({"epoch": pl.lit(-1)}, "out of range"),
         ({"split": pl.lit("te\x1b[31mst")}, "a split is not training"),
@@ -170,6 +178,23 @@ def test_predictions_of_another_state_of_the_run_are_left_out(read, predicted):
     more = answers | {"law/tax/pro/9": None}
     for other in (file(answers | {HIT: None}), file(more), validation):
         assert passed_over(read(other, **same), "differ from those in the log")
+
+
+def test_answers_by_the_pair_head_alone_are_those_that_the_log_counts(read, predicted):
+    # The log of a completed run counts 5 of 20 points, and 4 by the pair head alone.
+    answers = {f"law/tax/pro/{i}": None if i < 5 else "law/tax/con/1/point" for i in range(20)}
+    same = {"status": "completed", "n": {"training": 40, "validation": 20, "test": 20}}
+    splits = pl.concat([predicted(answers, split=split) for split in ("validation", "test")])
+
+    def by_head(hits):
+        return splits.with_columns(
+            head_rank=pl.Series([1] * hits + [2] * (20 - hits)).append(
+                pl.Series([1] * 4 + [2] * 16)
+            )
+        )
+
+    assert read(by_head(4), **same).notes == ()
+    assert passed_over(read(by_head(5), **same), "differ from those in the log")
 
 
 def test_what_would_take_all_memory_is_named_and_left_out(read, predicted, monkeypatch):

@@ -109,16 +109,17 @@ def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> N
     assert "−0.4 [−1.4, +0.6] points, no effect shown (p = 0.250 after Holm" in not_shown
 
 
-def test_effects_on_validation_and_area_are_described_in_a_line_each() -> None:
+def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> None:
     effects = table(
         *(
             effect(name, 0.01, None, measure=measure, low=0.0, high=0.02, p=0.01)
-            for measure in ("validation", "area")
+            for measure in ("validation", "head_test", "area")
             for name in ("LayerNorm", "ReLU")
         )
     )
     each = "LayerNorm +1.0 [+0.0, +2.0], ReLU +1.0 [+0.0, +2.0]."
     assert effect_text.sentences(effects) == [
+        f"On test by the pair head alone, without hubness (described): {each}",
         f"On validation (described): {each}",
         f"Area under the curve (described): {each}",
     ]

@@ -70,6 +70,32 @@ def test_each_split_has_the_effects_of_its_own_answers(experiment: Callable[...,
     assert {row["estimate"] for row in found(both, "validation").values()} == {0}
 
 
+def test_where_hubness_changes_answers_test_has_effects_by_the_pair_head_alone_too(
+    experiment: Callable[..., Log],
+) -> None:
+    cells = drawn(0, 1)
+    other = {cell: cells[not cell[0], not cell[1]] for cell in CELLS}
+    log, by_head = experiment(cells), experiment(other)
+    told = log.predictions.with_columns(head_hit=by_head.predictions["hit"])
+    both = replace(log, predictions=told)
+    assert found(both) == found(log)
+    ours = found(both, "head_test")
+    with_hubness = found(log)["LayerNorm"]["estimate"]
+    assert ours["LayerNorm"]["estimate"] == pytest.approx(-with_hubness) != 0
+    assert all(row["p"] is not None for row in ours.values())
+    assert {row["p_holm"] for row in ours.values()} == {None}
+
+
+def test_where_hubness_changes_no_answer_or_a_file_does_not_tell_test_has_one_measure(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment(drawn(0, 1))
+    hit, of_one = pl.col("hit"), pl.col("run_id") == "r0"
+    for head_hit in (hit, pl.lit(None, pl.Boolean), pl.when(~of_one).then(~hit)):
+        told = log.predictions.with_columns(head_hit=head_hit)
+        assert found(replace(log, predictions=told), "head_test") == {}
+
+
 def test_the_area_is_a_number_a_run(experiment: Callable[..., Log]) -> None:
     flat = {split: [0.25, 0.25] for split in ("training", "validation", "test")}
     log = experiment({cell: {0: None, 1: None} for cell in CELLS}, top1=flat)

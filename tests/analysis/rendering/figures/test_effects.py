@@ -71,8 +71,9 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
 ) -> None:
     hits = [1, 0, 1, 1, 0, 0, 1, 0]
     log = experiment({cell: {seed: hits[seed:] for seed in (0,)} for cell in CELLS})
-    on_validation = log.predictions.with_columns(split=pl.lit("validation"))
-    results = one_study(replace(log, predictions=pl.concat([on_validation, log.predictions])))
+    on_test = log.predictions.with_columns(head_hit=~pl.col("hit"))
+    on_validation = on_test.with_columns(split=pl.lit("validation"))
+    results = one_study(replace(log, predictions=pl.concat([on_validation, on_test])))
     figure = effects_figure(results)
     panels = figure.axes
     assert [ax.get_title(loc="left") for ax in panels] == list(EFFECT_TITLES.values())
