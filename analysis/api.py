@@ -47,9 +47,10 @@ def effects(log: Log) -> pl.DataFrame:
 def plot_effects(
     log: Log, measure: str = "test", *, study: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the effects on one measure of `study_effects.MEASURED`, in points; returns the axes.
+    """Draw the effects on a measure of a study, in points; returns the axes.
 
-    Raises `AnalysisError` where there are several studies and none is named.
+    `measure` is 'validation', 'test', 'test_without_hubness' or 'area'. Raises `AnalysisError`
+    where the study has no effects on it, and where there are several studies and none is named.
 
     >>> ax = plot_effects(read(["logs/reference"]))
     >>> ax.get_xlabel()
@@ -57,6 +58,8 @@ def plot_effects(
     """
     _check(measure, MEASURED)
     found = _of(log, study).effects.filter(measure=measure)
+    if found.is_empty():
+        raise AnalysisError(f"{measure!r}: this study has no effects on it")
     return effects_picture.plot_effects(found, found["effect"].to_list(), ax)
 
 

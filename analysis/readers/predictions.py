@@ -60,6 +60,10 @@ _FLAWS = {
         | (pl.max_horizontal("rescored_rank", "head_rank") > pl.col("candidates").list.len())
         | (pl.min_horizontal("point_words", "epoch") < 0)
     ).fill_null(False),
+    "one of rescored_rank and head_rank is missing": (
+        pl.col("head_hit").is_not_null()
+        & (pl.col("rescored_rank").is_null() != pl.col("head_rank").is_null())
+    ),
     "a pair occurs twice": pl.struct("split", "pair_id").is_duplicated(),
     "rescored_rank and scores disagree on an answer": (
         pl.col("hit") != (pl.col("answer") == pl.col("pair_id") + "/counter")

@@ -12,8 +12,8 @@ LEVEL = 0.05
 
 #: Measures whose effects are described and not tested → how a sentence about them begins.
 DESCRIBED = {
-    "head_test": "On test by the pair head alone, without hubness",
     "validation": "On validation",
+    "test_without_hubness": "On test by the pair head alone, without hubness",
     "area": "Area under the curve",
 }
 

@@ -4,6 +4,7 @@ import polars as pl
 
 from analysis.printable import printable
 from analysis.readers.variant_names import VARIANTS
+from analysis.rendering import labels
 from analysis.statistics.results import Results
 
 
@@ -44,5 +45,11 @@ def of_study(results: Results) -> list[str]:
         found.append(
             "Points are clustered by debate title only: the predictions hold no clusters, and are "
             "those of the epoch that validation chose."
+        )
+    untold = answers.filter(pl.col("head_hit").is_null())["run_id"].n_unique()
+    if 0 < untold < answers["run_id"].n_unique():
+        found.append(
+            f"Left out of the effects without hubness: {labels.counted(untold, 'run')} of earlier "
+            "versions, whose predictions do not tell the answers without it."
         )
     return found

@@ -20,7 +20,7 @@ WRONG = "of the wrong answers"
 EFFECT_TITLES = {
     "validation": "validation",
     "test": "test",
-    "head_test": "test, without hubness",
+    "test_without_hubness": "test, without hubness",
     "area": "area under the curve",
 }
 

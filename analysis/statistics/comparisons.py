@@ -47,4 +47,4 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
 
 def _answers(results: Results, split: str) -> tuple[Design, pl.DataFrame] | None:
     counted = with_factors(results.log.runs, results.by_run)
-    return answers(counted, results.log.predictions.filter(split=split))
+    return answers(counted, results.log.predictions, split)

@@ -6,12 +6,12 @@ from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
-#: Measure → the split and the column of PREDICTIONS that tells which points are answered rightly.
+#: Measure → the split and the column of PREDICTIONS that tells which points are answered correctly.
 #: Hubness moves a configuration's top-1 as much as a factor may, so test is also given without it.
 ANSWERED = {
     "validation": ("validation", "hit"),
     "test": ("test", "hit"),
-    "head_test": ("test", "head_hit"),
+    "test_without_hubness": ("test", "head_hit"),
 }
 
 #: What effects are estimated on: answers, and one number per run.
@@ -25,7 +25,7 @@ EFFECTS = types(
     Column("low", pl.Float64, "end of the 95 % interval; null: described, not tested"),
     Column("high", pl.Float64, "its other end"),
     Column("p", pl.Float64, "two-sided, not corrected"),
-    Column("p_holm", pl.Float64, "Holm's over the effects on test; null elsewhere"),
+    Column("p_holm", pl.Float64, "Holm's over the effects of measure 'test'; null elsewhere"),
     Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
     Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
     Column("seeds", pl.Int64, "seeds that all cells share"),
@@ -39,18 +39,22 @@ def study_effects(
 ) -> pl.DataFrame:
     """Estimate EFFECTS from the tables RUNS, `measures.per_run` and PREDICTIONS of one study.
 
-    Answers are those in the files of predictions; runs without one are left out on validation and
-    test. 'head_test' is test by the pair head alone, where hubness changes an answer. Settings were
-    chosen by validation, so only effects on test are corrected for one another.
+    Answers are those in the files of predictions; runs whose file lacks them are left out on
+    validation and test. 'test_without_hubness' counts the same points by the pair head alone; it is
+    left out where hubness changes none of them. Settings were chosen by validation, so only effects
+    on 'test' are tested, and corrected for one another.
     """
     counted = with_factors(runs, by_run)
+    by_hubness = predictions.filter(pl.col("hit") != pl.col("head_hit"), split="test")
     rows = []
     for measure in MEASURED:
-        found = (
-            design_effects(_numbers(counted, "area"))
-            if measure == "area"
-            else _on_answers(counted, predictions, measure)
-        )
+        if measure == "test_without_hubness" and by_hubness.is_empty():
+            continue
+        if measure == "area":
+            found = design_effects(_numbers(counted, "area"))
+        else:
+            answered = answers(counted, predictions, *ANSWERED[measure])
+            found = design_effects(answered[0], labels(answered[1])) if answered else ()
         corrected = holm([effect.p for effect in found]) if measure == "test" else None
         rows += [
             _row(measure, effect, corrected[i] if corrected else None)
@@ -71,14 +75,15 @@ def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
 
 
 def answers(
-    counted: pl.DataFrame, predictions: pl.DataFrame, hit: str = "hit"
+    counted: pl.DataFrame, predictions: pl.DataFrame, split: str, hit: str = "hit"
 ) -> tuple[Design, pl.DataFrame] | None:
     """Arrange the answers on one split by cell and seed; returns the points with them, in order.
 
-    `hit` names the column that tells which are right. None where no run left predictions, or where
-    runs answered different points.
+    `hit` names the column that tells which are correct; runs without it are left out. None where no
+    run is left, or where runs answered different points.
     """
-    ours = predictions.join(counted, on="run_id").sort("pair_id")
+    told = predictions.filter(pl.col(hit).is_not_null(), split=split)
+    ours = told.join(counted, on="run_id").sort("pair_id")
     design: dict[Factors, dict[int, list[bool]]] = {}
     first: pl.DataFrame | None = None
     by_run = ours.partition_by("layernorm", "relu", "seed", as_dict=True)
@@ -97,18 +102,6 @@ def labels(points: pl.DataFrame) -> Labels:
     """
     told, title = points["cluster"], points["pair_id"].str.split("/").list.get(1)
     return (title.rank("dense") if told.null_count() else told).cast(pl.Int64).to_numpy()
-
-
-def _on_answers(
-    counted: pl.DataFrame, predictions: pl.DataFrame, measure: str
-) -> tuple[Effect, ...]:
-    """Estimate the effects on one measure of ANSWERED; none where there is nothing to tell."""
-    split, hit = ANSWERED[measure]
-    ours = predictions.filter(split=split).join(counted, on="run_id", how="semi")
-    if hit != "hit" and (ours[hit].null_count() or ours[hit].equals(ours["hit"])):
-        return ()
-    answered = answers(counted, ours, hit)
-    return design_effects(answered[0], labels(answered[1])) if answered else ()
 
 
 def _numbers(counted: pl.DataFrame, measure: str) -> Design:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import examples
@@ -53,6 +54,13 @@ def test_importing_it_imports_neither_torch_nor_matplotlib():
         [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT
     )
     assert answer.stdout == "set()\n"
+
+
+def test_a_measure_without_effects_is_refused(log):
+    with pytest.raises(AnalysisError, match="'test_without_hubness': this study has no effects"):
+        analysis.plot_effects(
+            replace(log, predictions=log.predictions.clear()), "test_without_hubness"
+        )
 
 
 def test_tables_name_the_study_of_each_row(two_studies):

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 #: Letters of the answer that fit the width of a slide.
 HEAD = 100
 
-NOTE = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange: shown on test."
+NOTE = (
+    "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange: shown on test. "
+    "Other panels are described."
+)
 
 
 def effects_figure(results: Results) -> "Figure":
@@ -30,10 +33,10 @@ def effects_figure(results: Results) -> "Figure":
     measured = effect_measures(effects)
     head = textwrap.wrap(effect_text.answer(effects), HEAD)
     header = 0.75 + 0.25 * len(head)
-    figure = new_figure(header + 1.15 + 0.75 * max(2, len(names)))
-    panels = lay_out_panels(
-        figure, 1, len(measured), header=header, title=0.4, left=2.6, outer=True
-    )
+    # Four in a row would be too narrow for the numbers.
+    rows, columns = (1, len(measured)) if len(measured) < 4 else (2, 2)
+    figure = new_figure(header + rows * (1.15 + 0.75 * max(2, len(names))))
+    panels = lay_out_panels(figure, rows, columns, header=header, title=0.4, left=2.6, outer=True)
     reach = effect_reach(effects)
     for ax, measure in zip(panels, measured, strict=True):
         plot_effects(effects.filter(measure=measure), names, ax)

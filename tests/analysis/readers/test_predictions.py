@@ -59,9 +59,8 @@ def test_epoch_and_cluster_are_read_where_the_file_has_them(read, predicted):
 
 
 def test_answers_by_the_pair_head_alone_are_read_where_the_file_has_them(read, predicted):
-    table = predicted(ANSWERS | {"law/tax/con/05": None})
-    log = read(table.with_columns(head_rank=pl.Series([2, 1, None], dtype=pl.Int64)))
-    assert log.predictions["head_hit"].to_list() == [False, True, False]
+    log = read(predicted(ANSWERS).with_columns(head_rank=pl.Series([2, 1])))
+    assert log.predictions["head_hit"].to_list() == [False, True]
 
 
 def test_a_run_of_schema_1_has_predictions_too(read, predicted):
@@ -137,6 +136,7 @@ def test_the_answer_is_the_candidate_that_train_ranks_first(read, predicted, sco
         ({"rescored_rank": pl.lit(0)}, "out of range"),
         ({"head_rank": pl.lit(3)}, "out of range"),
         ({"head_rank": pl.lit(0)}, "out of range"),
+        ({"head_rank": pl.lit(None, pl.Int64)}, "one of rescored_rank and head_rank is missing"),
         ({"point_words": pl.lit(-1)}, "out of range"),
         ({"epoch": pl.lit(-1)}, "out of range"),
         ({"split": pl.lit("te\x1b[31mst")}, "a split is not training"),

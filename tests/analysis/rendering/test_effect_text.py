@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from analysis.rendering import effect_text
-from analysis.statistics.study_effects import EFFECTS
+from analysis.statistics.study_effects import EFFECTS, MEASURED
 
 
 def effect(name: str, estimate: float, p_holm: float | None, **values: Any) -> dict[str, Any]:
@@ -113,14 +113,15 @@ def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> N
     effects = table(
         *(
             effect(name, 0.01, None, measure=measure, low=0.0, high=0.02, p=0.01)
-            for measure in ("validation", "head_test", "area")
+            for measure in MEASURED
+            if measure != "test"
             for name in ("LayerNorm", "ReLU")
         )
     )
     each = "LayerNorm +1.0 [+0.0, +2.0], ReLU +1.0 [+0.0, +2.0]."
     assert effect_text.sentences(effects) == [
-        f"On test by the pair head alone, without hubness (described): {each}",
         f"On validation (described): {each}",
+        f"On test by the pair head alone, without hubness (described): {each}",
         f"Area under the curve (described): {each}",
     ]
 

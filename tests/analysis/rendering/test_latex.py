@@ -1,5 +1,8 @@
 import re
 from collections.abc import Callable
+from dataclasses import replace
+
+import polars as pl
 
 from analysis.rendering import latex
 from analysis.schema import Log
@@ -35,6 +38,21 @@ def test_effects_are_a_table_with_intervals(experiment: Callable[..., Log]) -> N
     assert "points of top-1 & test & area under the curve & p (Holm, test) \\\\" in text
     (relu,) = re.findall(r"^ReLU & .*$", text, re.MULTILINE)
     assert re.fullmatch(r"ReLU & \+33.3 \[.*\] & \+0.0.* & \d\.\d{3} \\\\", relu)
+
+
+def test_an_effect_that_a_measure_lacks_is_a_dash(experiment: Callable[..., Log]) -> None:
+    hits = {
+        (False, False): [0, 1],
+        (False, True): [1, 1],
+        (True, True): [1, 0],
+        (True, False): None,
+    }
+    log = experiment({cell: {0: of_run} for cell, of_run in hits.items()})
+    told = log.predictions.with_columns(head_hit=~pl.col("hit"))
+    text = latex.summary_latex(of_studies(replace(log, predictions=told)))
+    assert "& test & test, without hubness & area under the curve &" in text
+    assert "LayerNorm & -- & -- & +0.0 & -- \\\\" in text
+    assert "ReLU (LayerNorm off) & +50.0 & $-$50.0 & -- & -- \\\\" in text
 
 
 def test_nothing_in_a_cell_acts_as_latex(read: Callable[..., Log]) -> None:

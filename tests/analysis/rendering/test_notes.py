@@ -1,7 +1,9 @@
 """`analysis.rendering.notes`: what is missing from a study, and what its effects rest on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import polars as pl
 import pytest
 from single_study import one_study
 
@@ -21,6 +23,16 @@ def test_clusters_that_the_files_do_not_tell_are_noted(experiment: Callable[...,
     log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS})
     (note,) = notes.of_study(one_study(log))
     assert "by debate title only" in note
+
+
+def test_runs_that_do_not_tell_the_answers_without_hubness_are_counted_where_others_do(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS}, clusters=[0, 1])
+    told = pl.when(pl.col("run_id").is_in(["r0", "r1", "r2"]).not_()).then("hit")
+    log = replace(log, predictions=log.predictions.with_columns(head_hit=told))
+    (note,) = notes.of_study(one_study(log))
+    assert note.startswith("Left out of the effects without hubness: 3 runs of earlier versions,")
 
 
 def test_runs_that_answered_different_points_are_noted(experiment: Callable[..., Log]) -> None:

@@ -79,21 +79,34 @@ def test_where_hubness_changes_answers_test_has_effects_by_the_pair_head_alone_t
     told = log.predictions.with_columns(head_hit=by_head.predictions["hit"])
     both = replace(log, predictions=told)
     assert found(both) == found(log)
-    ours = found(both, "head_test")
+    ours = found(both, "test_without_hubness")
     with_hubness = found(log)["LayerNorm"]["estimate"]
     assert ours["LayerNorm"]["estimate"] == pytest.approx(-with_hubness) != 0
     assert all(row["p"] is not None for row in ours.values())
     assert {row["p_holm"] for row in ours.values()} == {None}
 
 
-def test_where_hubness_changes_no_answer_or_a_file_does_not_tell_test_has_one_measure(
+def test_where_hubness_changes_no_answer_or_no_file_tells_test_has_one_measure(
     experiment: Callable[..., Log],
 ) -> None:
     log = experiment(drawn(0, 1))
-    hit, of_one = pl.col("hit"), pl.col("run_id") == "r0"
-    for head_hit in (hit, pl.lit(None, pl.Boolean), pl.when(~of_one).then(~hit)):
+    for head_hit in (pl.col("hit"), pl.lit(None, pl.Boolean)):
         told = log.predictions.with_columns(head_hit=head_hit)
-        assert found(replace(log, predictions=told), "head_test") == {}
+        assert found(replace(log, predictions=told), "test_without_hubness") == {}
+
+
+def test_without_hubness_runs_whose_file_does_not_tell_are_left_out(
+    experiment: Callable[..., Log],
+) -> None:
+    cells = drawn(0, 1, 2)
+    log = experiment(cells)
+    of_seed_0 = pl.col("run_id").is_in(["r0", "r3", "r6", "r9"])
+    told = log.predictions.with_columns(head_hit=pl.when(~of_seed_0).then(~pl.col("hit")))
+    ours = found(replace(log, predictions=told), "test_without_hubness")
+    rest = {cell: {seed: of_seed[seed] for seed in (1, 2)} for cell, of_seed in cells.items()}
+    for effect in design_effects(rest, DEBATES):
+        assert ours[effect.name]["estimate"] == pytest.approx(-effect.estimate)
+        assert ours[effect.name]["seeds"] == 2
 
 
 def test_the_area_is_a_number_a_run(experiment: Callable[..., Log]) -> None:

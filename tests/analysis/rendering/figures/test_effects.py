@@ -77,6 +77,7 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     figure = effects_figure(results)
     panels = figure.axes
     assert [ax.get_title(loc="left") for ax in panels] == list(EFFECT_TITLES.values())
+    assert len({ax.get_position().x0 for ax in panels}) == 2  # two rows of two
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
     assert effect_text.answer(results.effects) in texts(figure)
