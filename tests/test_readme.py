@@ -5,7 +5,9 @@ import re
 import subprocess
 import textwrap
 from pathlib import Path
+from statistics import mean
 
+import polars as pl
 import pytest
 import yaml
 
@@ -13,7 +15,9 @@ from analysis.readers import logs
 from analysis.rendering.effect_text import points
 from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import configuration_rows
+from analysis.statistics.factorial import design_effects
 from analysis.statistics.results import of_studies
+from analysis.statistics.study_effects import MEASURED, answers, labels, with_factors
 
 ROOT = Path(__file__).parents[1]
 README, PUBLISHED, JOB, TOOLS = (
@@ -71,28 +75,57 @@ def test_readme_fits_a_page():
     assert len(README.splitlines()) <= 150
 
 
+REFERENCE = ROOT / "logs" / "reference"
+
+
 @pytest.fixture(scope="module")
-def reference():
-    """The published runs, as the analysis sees them."""
-    (results,) = of_studies(logs.read([ROOT / "logs" / "reference"]))
+def study():
+    """The published study, as the analysis sees it."""
+    (results,) = of_studies(logs.read([REFERENCE]))
     return results
 
 
-def test_the_table_of_results_is_the_one_that_the_published_runs_give(reference):
-    assert reference.by_configuration["seeds"].to_list() == ["0 1 2"] * 4
-    assert markdown(configuration_rows(reference, whole=False)) in PUBLISHED
+@pytest.fixture(scope="module")
+def runs():
+    """The lines of each of its runs."""
+    return [read_log(path) for path in sorted(REFERENCE.glob("*.jsonl"))]
 
 
-def test_the_effects_are_those_that_the_published_runs_give(reference):
-    found = reference.effects
+def test_the_table_of_results_is_the_one_that_the_published_runs_give(study):
+    assert study.by_configuration["seeds"].to_list() == ["0 1"] * 4
+    assert markdown(configuration_rows(study, whole=False)) in PUBLISHED
+
+
+def test_the_effects_are_those_that_the_published_runs_give(study):
     for name in ("LayerNorm", "ReLU", "interaction"):
-        of_split = {row["measure"]: row for row in found.filter(effect=name).to_dicts()}
-        test = of_split["test"]
-        intervals = [points(of_split[split]) for split in ("validation", "test")]
+        of_measure = {row["measure"]: row for row in study.effects.filter(effect=name).to_dicts()}
+        test = of_measure["test"]
+        intervals = [points(of_measure[measure]) for measure in MEASURED]
+        p = "< 0.001" if test["p_holm"] < 0.001 else f"{test['p_holm']:.3f}"
         bounds = [f"{100 * test[field]:.1f}" for field in ("excluded_beyond", "least_effect")]
-        cells = [name, *intervals, f"{test['p_holm']:.3f}", *bounds]
-        row = " | ".join(cells).replace("[", "\\[").replace("]", "\\]")
+        row = " | ".join([name, *intervals, p, *bounds]).replace("[", "\\[").replace("]", "\\]")
         assert f"| {row} |" in PUBLISHED
+
+
+def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_runs(study):
+    gain = pl.col("hit").cast(pl.Int8) - pl.col("head_hit").cast(pl.Int8)
+    predictions = study.log.predictions.with_columns(gain=gain)
+    counted = with_factors(study.log.runs, study.by_run)
+    design, of_points = answers(counted, predictions, "test", "gain")
+    layernorm, *_ = design_effects(design, labels(of_points))
+    told = f"hubness gains more with LayerNorm than without: {points(vars(layernorm))} points."
+    assert told in " ".join(PUBLISHED.split())
+
+
+def test_both_pages_give_the_answer_of_the_published_runs(study):
+    rows = study.effects.filter(
+        pl.col("measure").is_in(["test", "test_without_hubness"])
+    ).to_dicts()
+    told = [points(row) for row in rows if row["effect"] != "interaction"]
+    assert len(told) == 4
+    for page in (README, PUBLISHED):
+        answer = " ".join(page.split("\n\n", 3)[2 if page is README else 1].split())
+        assert [found for found in re.findall(r"[+−][\d.]+ \[.*?\]", answer)] == told
 
 
 def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
@@ -106,7 +139,7 @@ def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
     assert round(88 * (both["last_test"] - neither["last_test"])) == 6
 
 
-CONTEXT = ROOT / "logs" / "reference" / "context"
+CONTEXT = REFERENCE / "context"
 
 
 def in_context():
@@ -124,10 +157,36 @@ def test_the_table_of_single_runs_is_the_one_that_their_logs_give(version):
     assert f"\n\n{table.strip()}\n\n" in PUBLISHED
 
 
+def last(lines, **fields):
+    """The last line of a run that has these fields."""
+    return [line for line in lines if fields.items() <= line.items()][-1]
+
+
+def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, runs):
+    splits = ("validation", "test")
+    untrained = [
+        mean(last(lines, event="untrained", split=split)["top1"] for lines in runs)
+        for split in splits
+    ]
+    assert f"neighbour | {' | '.join(f'{100 * share:.1f}' for share in untrained * 2)} |" in README
+    documented = read_log(CONTEXT / "0.2" / "documented-without_layernorm_relu-seed0.jsonl")
+    of_row = {"--recipe=documented --variant=without_layernorm_relu": [documented]}
+    for name in study.by_configuration["configuration"]:
+        of_row[f"--variant={name}"] = [lines for lines in runs if lines[0]["variant"] == name]
+    for name, ours in of_row.items():
+        at_end = [[last(lines, event="eval", split=split) for split in splits] for lines in ours]
+        figures = (
+            mean(line[metric] for line in column)
+            for metric in ("top1", "head_top1")
+            for column in zip(*at_end, strict=True)
+        )
+        assert f"| `{name}` | {' | '.join(f'{100 * share:.1f}' for share in figures)} |" in README
+
+
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
     runs = (
         in_context()["neighbors_ball_tree"],
-        read_log(ROOT / "logs" / "reference" / "without_layernorm_relu-seed0.jsonl"),
+        in_context()["baseline"],
     )
     assert [lines[0]["config"]["neighbors"] for lines in runs] == ["ball_tree", "exact"]
     differs = ("run_id", "time", "seconds", "triplets_per_second", "path")
@@ -191,19 +250,14 @@ def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models)
         assert are_flags_of(command, lines[0]["config"]), command
 
 
-def test_the_cost_is_what_the_published_runs_took():
-    lines = [read_log(path) for path in (ROOT / "logs" / "reference").glob("*.jsonl")]
-    seconds = [run[-1]["seconds"] for run in lines]
-    mean = sum(seconds) / len(seconds)
-    (epochs,) = {run[0]["config"]["epochs"] for run in lines}
-    cost = (
-        f"a run took {mean:.0f} s, {mean / epochs:.0f} s an epoch with its evaluations, and all "
-        f"twelve {sum(seconds) / 60:.0f} minutes"
-    )
+def test_the_cost_is_what_the_published_runs_took(runs):
+    seconds = [lines[-1]["seconds"] for lines in runs]
+    minutes, hours = mean(seconds) / 60, sum(seconds) / 3600
+    cost = f"a run took {minutes:.0f} minutes, all {len(runs)} runs {hours:.1f} hours of one core"
     assert cost in " ".join(PUBLISHED.split())
 
 
-def test_the_command_for_the_results_is_that_of_the_published_runs():
-    (command,) = re.findall(r'make ablation NAME=again ARGS="([^"]*)"', PUBLISHED)
-    for path in (ROOT / "logs" / "reference").glob("*.jsonl"):
-        assert are_flags_of(command, read_log(path)[0]["config"])
+def test_the_command_for_the_results_is_that_of_the_published_runs(runs):
+    (flags,) = re.findall(r'make ablation NAME=strong [^"]*"([^"]*)"', PUBLISHED)
+    for lines in runs:
+        assert are_flags_of(flags, lines[0]["config"] | lines[0]["decides"])

@@ -46,8 +46,8 @@ def read(
     or no run can be read.
 
     >>> log = read(["logs/reference/*.jsonl"])
-    >>> log.runs["run_id"].len()
-    12
+    >>> log.runs["variant"].n_unique()
+    4
     """
     notes: list[str] = []
     formats = find_logs(paths, notes, cache.formats if cache else {})
