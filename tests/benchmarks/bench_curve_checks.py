@@ -3,7 +3,7 @@
     python tests/benchmarks/bench_curve_checks.py         # 2,000 runs a row: a minute
     python tests/benchmarks/bench_curve_checks.py 100     # fewer of them
 
-Validation has the points of the real split and about the top-1 of the published runs, with normal
+Validation has the points of the real split and about the top-1 of version 0.1's runs, with normal
 noise that neighbouring evaluations have in part in common: the correlation. Training rises
 throughout, so that it excuses no fall.
 """

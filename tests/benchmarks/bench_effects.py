@@ -4,7 +4,7 @@
     python tests/benchmarks/bench_effects.py 200     # fewer of them
 
 An experiment is a 2 × 2 design as `analysis.statistics.factorial` takes it: the queries and debate
-clusters of the real validation split, with answers that are related as those of the published runs
+clusters of the real validation split, with answers that are related as those of version 0.1's runs
 are. A latent normal value for each answer adds up what its query, its query and seed, its query and
 cell, and nothing else share; a part of each is common to the cluster. The query is answered where
 the value exceeds a threshold, which differs between runs by their luck.
