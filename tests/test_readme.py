@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from analysis.readers import logs
-from analysis.rendering.effect_text import points
+from analysis.rendering.effect_text import is_shown, points
 from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import configuration_rows
 from analysis.statistics.factorial import design_effects
@@ -113,29 +114,56 @@ def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_
     counted = with_factors(study.log.runs, study.by_run)
     design, of_points = answers(counted, predictions, "test", "gain")
     layernorm, *_ = design_effects(design, labels(of_points))
-    told = f"hubness gains more with LayerNorm than without: {points(vars(layernorm))} points."
+    told = f"hubness adds more with LayerNorm than without: {points(vars(layernorm))} points."
     assert told in " ".join(PUBLISHED.split())
 
 
-def test_both_pages_give_the_answer_of_the_published_runs(study):
-    rows = study.effects.filter(
-        pl.col("measure").is_in(["test", "test_without_hubness"])
-    ).to_dicts()
-    told = [points(row) for row in rows if row["effect"] != "interaction"]
-    assert len(told) == 4
-    for page in (README, PUBLISHED):
-        answer = " ".join(page.split("\n\n", 3)[2 if page is README else 1].split())
-        assert [found for found in re.findall(r"[+−][\d.]+ \[.*?\]", answer)] == told
+@pytest.fixture(scope="module")
+def by_head(study):
+    """The published study, scored by the pair head alone throughout."""
+    metrics = study.log.metrics.filter(pl.col("metric") != "top1")
+    metrics = metrics.with_columns(pl.col("metric").replace("head_top1", "top1"))
+    (results,) = of_studies(replace(study.log, metrics=metrics))
+    return results
+
+
+def test_both_pages_give_the_answer_of_the_published_runs(study, by_head):
+    def effect(name, measure, results=study):
+        (row,) = results.effects.filter(effect=name, measure=measure).to_dicts()
+        return row
+
+    assert is_shown(effect("LayerNorm", "test"))  # "raises"
+    assert not is_shown(effect("ReLU", "test"))  # "no effect of ReLU is shown"
+    told = [
+        effect("LayerNorm", "test"),
+        effect("LayerNorm", "test_without_hubness"),
+        effect("ReLU", "test"),
+        effect("ReLU", "test_without_hubness"),
+        effect("LayerNorm", "area"),
+        effect("LayerNorm", "area", by_head),
+    ]
+    answers = README.split("\n\n")[2], PUBLISHED.split("\n\n")[1]
+    for answer in (" ".join(paragraph.split()) for paragraph in answers):
+        assert re.findall(r"[+−][\d.]+ \[.*?\]", answer) == [points(row) for row in told]
 
 
 def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
     (results,) = of_studies(logs.read([shared / "legacy-logs"]))
-    section = " ".join(PUBLISHED.partition("## What the earlier system's logs said")[2].split())
+    section = PUBLISHED.partition("## What the earlier system's logs said")[2].partition("\n## ")[0]
+    section = " ".join(section.split())
     both, neither = results.by_run.sort("configuration").to_dicts()
     told = ("last_validation", "last_test", "last_test_low", "last_test_high")
     for figure in (100 * run[name] for run in (both, neither) for name in told):
         assert f"{figure:.1f}" in section
+    of_hundred = results.curves.group_by("run_id").tail(100).group_by("run_id")
+    means = of_hundred.agg(pl.col("validation", "test").mean())
+    for run in (both, neither):
+        (row,) = means.filter(run_id=run["run_id"]).to_dicts()
+        for split in ("validation", "test"):
+            assert f"{100 * row[split]:.1f}" in section
     assert both["n_test"] == neither["n_test"] == 88
+    assert both["n_validation"] == neither["n_validation"] == 81
+    assert round(81 * (both["last_validation"] - neither["last_validation"])) == 4
     assert round(88 * (both["last_test"] - neither["last_test"])) == 6
 
 
@@ -162,25 +190,31 @@ def last(lines, **fields):
     return [line for line in lines if fields.items() <= line.items()][-1]
 
 
+def row_of(name, shares):
+    """A row of the table of results, to its end."""
+    return f"{name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
+
+
 def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, runs):
     splits = ("validation", "test")
-    untrained = [
+    untrained = (
         mean(last(lines, event="untrained", split=split)["top1"] for lines in runs)
         for split in splits
-    ]
-    assert f"neighbour | {' | '.join(f'{100 * share:.1f}' for share in untrained * 2)} |" in README
+    )
+    assert row_of("neighbour | – | –", untrained) in README
     documented = read_log(CONTEXT / "0.2" / "documented-without_layernorm_relu-seed0.jsonl")
-    of_row = {"--recipe=documented --variant=without_layernorm_relu": [documented]}
+    ends = (last(documented, event="eval", split=split)["top1"] for split in splits)
+    flags = "--recipe=documented --variant=without_layernorm_relu"
+    assert row_of(f"| `{flags}` | – | –", ends) in README
     for name in study.by_configuration["configuration"]:
-        of_row[f"--variant={name}"] = [lines for lines in runs if lines[0]["variant"] == name]
-    for name, ours in of_row.items():
+        ours = [lines for lines in runs if lines[0]["variant"] == name]
         at_end = [[last(lines, event="eval", split=split) for split in splits] for lines in ours]
         figures = (
             mean(line[metric] for line in column)
             for metric in ("top1", "head_top1")
             for column in zip(*at_end, strict=True)
         )
-        assert f"| `{name}` | {' | '.join(f'{100 * share:.1f}' for share in figures)} |" in README
+        assert row_of(f"| `--variant={name}`", figures) in README
 
 
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
@@ -239,7 +273,12 @@ def are_flags_of(command, config):
     """Whether a command gives the values that a run's config holds."""
     flags = dict(re.findall(r"--(\w+)=([^\s\"]+)", command))
     flags.pop("log_dir", None)  # where the runs are to be repeated
-    return all(config[name] == type(config[name])(value) for name, value in flags.items())
+    return bool(flags) and all(
+        str(config[name]) == value
+        if isinstance(config[name], bool | str)
+        else config[name] == type(config[name])(value)
+        for name, value in flags.items()
+    )
 
 
 def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models):
@@ -258,6 +297,6 @@ def test_the_cost_is_what_the_published_runs_took(runs):
 
 
 def test_the_command_for_the_results_is_that_of_the_published_runs(runs):
-    (flags,) = re.findall(r'make ablation NAME=strong [^"]*"([^"]*)"', PUBLISHED)
+    (flags,) = re.findall(r'make ablation NAME=strong .*\\\n +ARGS="([^"]*)"', PUBLISHED)
     for lines in runs:
         assert are_flags_of(flags, lines[0]["config"] | lines[0]["decides"])
