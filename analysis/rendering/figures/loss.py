@@ -17,19 +17,23 @@ if TYPE_CHECKING:
 
 
 def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
-    """Draw one panel per configuration: its loss above, its share of hard negatives below."""
+    """Draw one panel per configuration: its loss above, its share of hard negatives below.
+
+    A recipe without triplets mines none.
+    """
     ours = results.drawn.join(results.losses, on="configuration", how="semi")
     rows, columns = -(-ours.height // 4), min(4, ours.height)
-    figure = new_figure(1.15 + 4.6 * rows)
+    below = 0.65 if results.hard_ratios.is_empty() else 1.6
+    figure = new_figure(1.15 + (3.0 + below) * rows)
     panels = lay_out_panels(
-        figure, rows, columns, header=1.15, title=0.65, below=1.6, between=0.3, outer=True
+        figure, rows, columns, header=1.15, title=0.65, below=below, between=0.3, outer=True
     )
     shown = panels[: ours.height]
     for place, (ax, name) in enumerate(zip(shown, ours["configuration"], strict=True)):
         plot_loss(results.losses.filter(configuration=name), looks[name], ax)
         ax.set_title(wrapped(name, 100 // columns), loc="left", fontsize=12)
         ratio = results.hard_ratios.filter(configuration=name)
-        if ratio.is_empty():  # a recipe without triplets mines none
+        if ratio.is_empty():
             continue
         ax.tick_params(labelbottom=False)
         ax.set_xlabel("")
