@@ -12,7 +12,7 @@ from biencoder.model.biencoder import BiEncoder
 from biencoder.model.initialization import start_from_pretrained
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
-from biencoder.storage import checkpoint, events, identity
+from biencoder.storage import checkpoint, events, identity, pooled_vectors
 from biencoder.storage.atomic import clear_unfinished, flush
 from biencoder.storage.progress import Progress
 from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
@@ -123,13 +123,20 @@ def prepare(
     state: TrainingState,
     evaluator: Evaluator,
     first_stage: Path | None,
+    vectors_key: str | None,
     log: RunLog,
 ) -> None:
-    """Evaluate the untrained encoder, initialise the model from its vectors or from the first
-    stage, and measure the margin.
+    """Evaluate the untrained encoder, by the vectors that an earlier run kept under this key if
+    there are any; initialise the model from them or from the first stage, and measure the margin.
     """
     model = state.model
-    pooled = evaluator.evaluate_untrained(state.progress)
+    kept = config.checkpoint_dir / pooled_vectors.NAME
+    known = pooled_vectors.read(kept, vectors_key, evaluator.device)
+    if known:
+        say(f"the untrained encoder's vectors are those of an earlier run, {kept}")
+    pooled = evaluator.evaluate_untrained(state.progress, known)
+    if not known:
+        pooled_vectors.write(kept, vectors_key, pooled)
     if config.init_from is None:
         split, vectors = evaluator.data.training, pooled["training"]
         start_from_pretrained(

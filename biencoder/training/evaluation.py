@@ -67,16 +67,19 @@ class Evaluator:
             top1[split.name] = figures["top1"]
         return top1, rankings
 
-    def evaluate_untrained(self, progress: Progress) -> dict[str, Tensor]:
+    def evaluate_untrained(self, progress: Progress, known: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rank the splits by the encoder before any training, by nearest neighbour, and log it.
 
-        Sets `progress.untrained`; returns the pooled vectors of each split's texts.
+        Sets `progress.untrained`; returns the pooled vectors of each split's texts, and encodes
+        those that are not known.
         """
         pooled = {}
         for split in self.data.splits:
             clock = time.monotonic()
-            tokens = self.tokens[split.name]
-            vectors = encode(self.model.pooled, tokens, self.device, split.name, self.heed)
+            vectors = known.get(split.name)
+            if vectors is None:
+                tokens = self.tokens[split.name]
+                vectors = encode(self.model.pooled, tokens, self.device, split.name, self.heed)
             found = untrained.embeddings(vectors)
             _, figures = self._score(split, found, untrained.NearestAlone())
             seconds = time.monotonic() - clock

@@ -18,7 +18,7 @@ from biencoder.retrieval import final_evaluation
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
 from biencoder.runtime.signals import Interrupted, Interruption
-from biencoder.storage import checkpoint, events, identity, prediction_files
+from biencoder.storage import checkpoint, events, identity, pooled_vectors, prediction_files
 from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import RunLog
@@ -129,7 +129,8 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 beginning.warn_of_file_systems(config, state.progress, log)
                 distributed.broadcast_weights(model)
                 if state.progress == Progress():
-                    beginning.prepare(config, state, evaluator, first_stage, log)
+                    vectors_key = pooled_vectors.key(decides, provenance)
+                    beginning.prepare(config, state, evaluator, first_stage, vectors_key, log)
                 trainer.fit()
                 checksum = finish(config, state, data, evaluator, tokenizer, log, interruption)
             end = {"status": "completed", "reason": None, "predictions_sha256": checksum}

@@ -1,4 +1,4 @@
-from jobs import read_log, train, untrained_of
+from jobs import OF_THE_MOMENT, read_log, train, untrained_of
 
 from biencoder.config import Config
 from biencoder.retrieval import embedding
@@ -44,3 +44,32 @@ def test_the_untrained_encoder_is_the_same_beside_every_variant_and_a_second_sta
     assert [line["split"] for line in found[0]] == ["training", "validation", "test"]
     assert all(line["top1"] == line["nearest_top1"] for line in found[0])
     assert found[0] == found[1] == found[2]
+
+
+def test_runs_of_one_corpus_and_encoder_encode_it_untrained_once_and_log_the_same(
+    settings, monkeypatch
+):
+    encoded = []
+
+    def spy(pooled, tokens, device, label, heed):
+        encoded.append(label)
+        return encode(pooled, tokens, device, label, heed)
+
+    monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
+    monkeypatch.setattr(evaluation, "encode", spy)
+    logs = []
+    for name, variant in (("first", "with_relu"), ("bare", "without_relu"), ("again", "with_relu")):
+        config = Config(**settings | {"epochs": 0, "run_id": name, "variant": variant})
+        train(config)
+        logs.append(
+            [
+                {key: value for key, value in line.items() if key not in OF_THE_MOMENT}
+                for line in read_log(config)[1:]
+            ]
+        )
+        for line in logs[-1]:
+            line.pop("run_id")
+            line.pop("predictions_sha256", None)
+    assert encoded == ["training", "validation", "test"]
+    assert logs[0] == logs[2]
+    assert logs[0] != logs[1]
