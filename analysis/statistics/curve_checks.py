@@ -17,7 +17,8 @@ OF_VALUES         between two values, by the number of points, or by the scatter
 note              is given where
 over-fitting      the validation level falls from its peak to its end, while the training level ends
                   no lower than it stood there
-below start       v ends below its value before training, or below the untrained encoder's
+below start       v ends below its value before training, or, without hubness, below the
+                  untrained encoder's
 oscillation       in the second half, at least `LONG` evaluations, v scatters by a change: the
                   standard deviation of its steps, divided by √2 because a step has two ends
 plateau           over the last half of the run or more, at least `LONG` evaluations, the validation
@@ -38,6 +39,7 @@ import polars as pl
 from analysis.schema import SPLITS, Column, conform, types
 from analysis.statistics import log_checks
 from analysis.statistics.curves import curves
+from analysis.statistics.epochs import WHOLE_EPOCHS
 from analysis.statistics.intervals import DESIGN_EFFECT
 
 DROP = 0.02
@@ -161,14 +163,26 @@ def _over_fitting(levels: pl.DataFrame) -> pl.DataFrame:
 
 
 def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
-    """Note runs that end below where they began, or below the encoder without training."""
+    """Note runs that end below where they began, or below the encoder without training.
+
+    That one is without hubness, so the end that is compared with it is the pair head's own.
+    """
     untrained = metrics.filter(event="untrained", split="validation", metric="top1")
+    alone = metrics.filter(WHOLE_EPOCHS, event="eval", split="validation", metric="head_top1")
     starts = pl.concat(
         [
             levels.filter(epoch=0).select(
-                "run_id", start="validation", of=pl.lit("it had before training")
+                "run_id",
+                start="validation",
+                of=pl.lit("it had before training"),
+                with_hubness=pl.lit(True),
             ),
-            untrained.select("run_id", start="value", of=pl.lit("of the untrained encoder")),
+            untrained.select(
+                "run_id",
+                start="value",
+                of=pl.lit("of the untrained encoder"),
+                with_hubness=pl.lit(False),
+            ),
         ]
     )
     return (
@@ -178,7 +192,11 @@ def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             end=pl.col("validation").last(),
             n=pl.col("n_validation").last(),
         )
+        .join(alone.select("run_id", "epoch", alone="value"), on=["run_id", "epoch"], how="left")
         .join(starts, on="run_id")
+        .with_columns(
+            end=pl.when("with_hubness").then("end").otherwise(pl.coalesce("alone", "end")),
+        )
         .with_columns(
             figure=pl.col("start") - pl.col("end"),
             chance=OF_VALUES

@@ -126,6 +126,20 @@ def test_a_run_that_ends_below_the_untrained_encoder_is_named_once_by_the_higher
     )
 
 
+def test_the_untrained_encoder_is_compared_with_the_end_without_hubness() -> None:
+    def of_validation(event: str, epoch: int, metric: str, share: float) -> tuple[object, ...]:
+        return ("a", event, epoch, 0, "validation", metric, share, 1000)
+
+    rising = evaluations(training=[0.4, 0.5], validation=[0.4, 0.5], test=[0.4, 0.5])
+    untrained = of_validation("untrained", 0, "top1", 0.45)
+    assert notes(rising, [untrained]) == []
+    note = only(notes(rising, [untrained, of_validation("eval", 1, "head_top1", 0.35)]))
+    assert note["text"].startswith(
+        "validation ends at 35.0 % at epoch 1, 10.0 points below the 45.0 % of the untrained"
+    )
+    assert notes(rising, [untrained, of_validation("eval", 1, "head_top1", 0.46)]) == []
+
+
 def test_validation_that_falls_with_training_is_no_over_fitting() -> None:
     falling = [0.1, 0.3, 0.4, 0.4, 0.4, 0.38, 0.36, 0.34, 0.32, 0.30]
     found = notes(evaluations(validation=falling, training=falling))
