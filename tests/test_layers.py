@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 #: From the ground; each entry names modules or sub-packages of the package.
 LAYERS = {
     "biencoder": (
-        ("errors",),
+        ("arrays", "errors"),
         ("runtime",),
         ("config", "recipes", "variants"),
         ("data",),

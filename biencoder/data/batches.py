@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
-from biencoder.data.groups import Ids
-from biencoder.data.tokens import Group, Rows, Tokens, by_length
+from biencoder.data.tokens import Group, Tokens, by_length
 from biencoder.runtime import distributed
 
 
 def epoch_batches(
     split: Split, batch_size: int, seed: int, epoch: int, *, by_debate: bool
-) -> Iterator[Ids]:
+) -> Iterator[Ints]:
     """Yield the rows of an epoch's batches, B each (one may be shorter): every pair once, in an
     order that depends on seed and epoch alone.
 
@@ -54,7 +54,7 @@ class Batch(NamedTuple):
     """
 
     groups: list[Group]
-    lengths: Rows
+    lengths: Ints
     triplets: Tensor
     given: Tensor
     given_as: Tensor
@@ -63,7 +63,7 @@ class Batch(NamedTuple):
     masked: Tensor
 
 
-def make_batch(texts: Ids, split: Split, tokens: Tokens, device: torch.device) -> Batch:
+def make_batch(texts: Ints, split: Split, tokens: Tokens, device: torch.device) -> Batch:
     """Make this process' part of the triplets `texts` [R, B]: points, counters, perhaps negatives.
 
     A process without a pair takes part with the first one, since the others wait for its

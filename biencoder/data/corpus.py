@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
+from biencoder.arrays import Ints
 from biencoder.data import layouts
 from biencoder.data.candidates import (
     COUNTER_MISSING,
@@ -26,7 +27,7 @@ from biencoder.data.candidates import (
     part_of_name,
 )
 from biencoder.data.counts import reasons
-from biencoder.data.groups import Ids, connected
+from biencoder.data.groups import connected
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
 
@@ -55,7 +56,7 @@ class Split:
         return self.pairs[["point", "counter"]].map(text_key)
 
     @cached_property
-    def _numbered(self) -> tuple[Ids, list[str]]:
+    def _numbered(self) -> tuple[Ints, list[str]]:
         """Number the distinct texts: (number of each pair's text, points then counters, [2N]; the
         distinct keys). Equal text is the same argument, so it has one number.
         """
@@ -69,17 +70,17 @@ class Split:
         return [*np.concatenate([self.pairs["point"], self.pairs["counter"]])[first]]
 
     @property
-    def point_ids(self) -> Ids:
+    def point_ids(self) -> Ints:
         """Index into `texts` of each pair's point, shape [N]."""
         return self._numbered[0][: len(self)]
 
     @property
-    def counter_ids(self) -> Ids:
+    def counter_ids(self) -> Ints:
         """Index into `texts` of each pair's counter, shape [N]."""
         return self._numbered[0][len(self) :]
 
     @cached_property
-    def _own_codes(self) -> Ids:
+    def _own_codes(self) -> Ints:
         """point id · T + text id for each point and each of its own texts, ascending."""
         own = [self.point_ids, self.counter_ids]
         return np.unique(np.concatenate([self.point_ids * len(self.texts) + text for text in own]))
@@ -89,7 +90,7 @@ class Split:
         """The largest number of own texts of a point, see `own_texts`."""
         return int(np.bincount(self._own_codes // len(self.texts)).max())
 
-    def own_texts(self, points: Ids) -> tuple[Ids, Ids]:
+    def own_texts(self, points: Ints) -> tuple[Ints, Ints]:
         """List the texts that are no wrong answers to points [P]: the point itself and each counter
         that a pair of the split gives it. Returns (places in `points`, text ids), [M] each.
         """
@@ -98,20 +99,20 @@ class Split:
         own = asked.merge(pd.DataFrame({"point": point, "text": text}), on="point")
         return own["place"].to_numpy(), own["text"].to_numpy()
 
-    def is_own(self, points: Ids, texts: Ids) -> npt.NDArray[np.bool_]:
+    def is_own(self, points: Ints, texts: Ints) -> npt.NDArray[np.bool_]:
         """Test whether texts are a point's own, see `own_texts`; ids, broadcast to one shape."""
         codes = points * len(self.texts) + texts
         places = np.searchsorted(self._own_codes, codes).clip(max=len(self._own_codes) - 1)
         return self._own_codes[places] == codes
 
     @cached_property
-    def ties(self) -> Ids:
+    def ties(self) -> Ints:
         """Tie-breaking keys, [2N]: a hash of each candidate's text orders equal distances."""
         hashes = np.array([text_hash(key) for key in self._numbered[1]], dtype=np.int64)
         return hashes[self.candidate_ids]
 
     @cached_property
-    def debates(self) -> Ids:
+    def debates(self) -> Ints:
         """Number each pair's debate, a title in a domain, [N]; where none is told, pairs that are
         connected by equal texts have one number.
         """
@@ -123,7 +124,7 @@ class Split:
         return np.unique(np.where(told, debates, groups), return_inverse=True)[1]
 
     @cached_property
-    def clusters(self) -> Ids:
+    def clusters(self) -> Ints:
         """Number the groups of pairs that are connected by debate titles or equal texts, [N].
 
         Answers within a cluster are not independent, so the uncertainty of a figure depends on the
@@ -152,7 +153,7 @@ class Split:
         return [f"{name}/{role}" for role in ("counter", "point") for name in self.pair_ids]
 
     @property
-    def candidate_ids(self) -> Ids:
+    def candidate_ids(self) -> Ints:
         """Index into `texts` of each candidate, shape [2N]: all counters, then all points."""
         return np.concatenate([self.counter_ids, self.point_ids])
 

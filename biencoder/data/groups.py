@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Ids = npt.NDArray[np.int64]
+from biencoder.arrays import Ints
 
 
-def connected(things: Sequence[Ids]) -> Ids:
+def connected(things: Sequence[Ints]) -> Ints:
     """Label the connected components of N items that share any of their things, [N].
 
     Each of `things` [N] numbers one thing of each item; equal numbers are one thing, in whichever
@@ -23,5 +22,5 @@ def connected(things: Sequence[Ids]) -> Ids:
     items = np.tile(np.arange(count), len(things))
     size = int(nodes.max(initial=count)) + 1
     graph = coo_array((np.ones(len(nodes), dtype=np.int8), (items, nodes)), shape=(size, size))
-    labels: Ids = connected_components(graph, directed=False)[1][:count]
+    labels: Ints = connected_components(graph, directed=False)[1][:count]
     return np.unique(labels, return_inverse=True)[1].astype(np.int64)

@@ -5,14 +5,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Ints
 from biencoder.data.upload import upload
 from biencoder.errors import EncoderError, encoder_named
-
-Rows = npt.NDArray[np.int64]
 
 #: Token ids [B, L], and which of them are no padding, [B, L]; None where there is no padding.
 Group = tuple[Tensor, Tensor | None]
@@ -79,13 +77,13 @@ class Tokens:
             return 0.0
         return sum(int((ids == unknown_id).sum()) for ids in self.ids) / int(self.lengths.sum())
 
-    def batch(self, rows: Rows, device: torch.device) -> Group:
+    def batch(self, rows: Ints, device: torch.device) -> Group:
         """Return the texts with the given rows as one group."""
         (group,) = self.groups([rows], [], device)[0]
         return group
 
     def groups(
-        self, groups: Sequence[Rows], others: Sequence[Rows], device: torch.device
+        self, groups: Sequence[Ints], others: Sequence[Ints], device: torch.device
     ) -> tuple[list[Group], list[Tensor]]:
         """Return the texts with the given rows, group by group, and `others` as they are, all of
         them copied to the device together.
@@ -101,7 +99,7 @@ class Tokens:
         ]
         return masked, uploaded[2 * count :]
 
-    def _padded(self, rows: Rows) -> Rows:
+    def _padded(self, rows: Ints) -> Ints:
         """Return the token ids of the texts with the given rows, [B, L]."""
         padded = np.full((len(rows), self.lengths[rows].max()), self.pad_id)
         for row, ids in zip(padded, (self.ids[row] for row in rows), strict=True):
@@ -136,7 +134,7 @@ def group_tokens(device: torch.device) -> int:
     return GROUP_TOKENS.get(device.type, GROUP_TOKENS_ELSEWHERE)
 
 
-def by_length(lengths: npt.NDArray[np.int64], device: torch.device) -> list[Rows]:
+def by_length(lengths: Ints, device: torch.device) -> list[Ints]:
     """Group texts of like length, which avoids padding and changes no result."""
     limit = group_tokens(device)
     longest_first = np.argsort(lengths, kind="stable")[::-1]  # so that memory peaks early

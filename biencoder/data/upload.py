@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Ints
 
-def upload(arrays: Sequence[npt.NDArray[np.int64]], device: torch.device) -> list[Tensor]:
+
+def upload(arrays: Sequence[Ints], device: torch.device) -> list[Tensor]:
     """Copy arrays of whole numbers to `device`; returns tensors of their shapes.
 
     For each separate copy the processor would wait for the GPU. For this one it does not, because

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Ints
 from biencoder.data.tokens import Tokens, by_length
 from biencoder.errors import NotFiniteError
 from biencoder.model.biencoder import BiEncoder
@@ -22,7 +22,7 @@ class Embeddings:
     sim: Tensor
     h: Tensor
 
-    def take(self, rows: npt.NDArray[np.int64]) -> "Embeddings":
+    def take(self, rows: Ints) -> "Embeddings":
         """Select rows, on the device of `sim`; `h` may lie elsewhere, as on disk."""
         ids, device = torch.from_numpy(rows), self.sim.device
         return Embeddings(self.sim[ids.to(device)], self.h[ids.to(self.h.device)].to(device))

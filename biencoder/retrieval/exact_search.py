@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Indices = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
+from biencoder.arrays import Floats, Ints
+
 #: Pairs of a query's row and a candidate's, [M] each.
-Pairs = tuple[Indices, Indices]
+Pairs = tuple[Ints, Ints]
 
 #: Numbers held at a time while searching (4 or 8 bytes each), few enough for a CPU's caches; but
 #: never fewer queries than a matrix product needs to be worth its while. So memory grows with the
@@ -29,7 +28,7 @@ class ExactSearch:
     compared in float64. `order` [C] lists the candidates in the order of ties.
     """
 
-    def __init__(self, candidates: Tensor, order: Indices) -> None:
+    def __init__(self, candidates: Tensor, order: Ints) -> None:
         self.candidates = candidates
         self.order = torch.from_numpy(order).to(candidates.device)
         self.position = np.argsort(order)
@@ -42,7 +41,7 @@ class ExactSearch:
         self.extended = torch.cat([-2 * centred, lowered[:, None]], 1)
         self.bounds = centred.new_empty(0)
 
-    def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+    def query(self, queries: Tensor, fetch: int) -> tuple[Ints, Floats, Floats]:
         """See `neighbors.Search`."""
         rows, distances, complete_below = self.on_device(queries, fetch)
         return rows.cpu().numpy(), distances.cpu().numpy(), complete_below.cpu().numpy()
@@ -68,7 +67,7 @@ class ExactSearch:
             return max(1, NUMBERS_AT_A_TIME // (8 * count))
         return max(LEAST_QUERIES, NUMBERS_AT_A_TIME // (count + 4 * fetch * size))
 
-    def places(self, queries: Tensor, rows: Indices, passed_over: Pairs) -> Indices:
+    def places(self, queries: Tensor, rows: Ints, passed_over: Pairs) -> Ints:
         """Find the place of candidate `rows` [Q] among all candidates of queries [Q, D], from 1.
 
         `passed_over` lists the candidates that do not count for a query.
@@ -83,7 +82,7 @@ class ExactSearch:
             places[block] = 1 + self._before(queries[block], rows[block], without)
         return places
 
-    def _before(self, queries: Tensor, rows: Indices, without: Pairs) -> Indices:
+    def _before(self, queries: Tensor, rows: Ints, without: Pairs) -> Ints:
         """Count the candidates that come before `rows`, by distance, then by the order of ties."""
         target = torch.from_numpy(rows).to(queries.device)
         position = torch.from_numpy(self.position).to(queries.device)

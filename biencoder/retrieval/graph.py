@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Floats, Ints
 from biencoder.retrieval import exact_search
-from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
+from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.retrieval.neighbors import find
 from biencoder.runtime.console import progress
 
@@ -51,14 +52,14 @@ def build(vectors: np.ndarray, path: Path) -> None:
 class GraphSearch:
     """A search engine, see `neighbors.Search`, whose answers are approximate."""
 
-    def __init__(self, path: Path, candidates: Tensor, order: Indices) -> None:
+    def __init__(self, path: Path, candidates: Tensor, order: Ints) -> None:
         import faiss
 
         self.candidates = candidates
         self.order, self.position = order, np.argsort(order)
         self.graph: Any = faiss.read_index(str(path))
 
-    def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+    def query(self, queries: Tensor, fetch: int) -> tuple[Ints, Floats, Floats]:
         self.graph.hnsw.efSearch = max(SEARCH_WIDTH, fetch)
         rows = self.graph.search(queries.cpu().numpy(), fetch)[1]
         found = self.candidates[torch.from_numpy(rows)]
@@ -75,7 +76,7 @@ def recall(search: GraphSearch, k: int) -> float:
     candidates = search.candidates
     asked = np.linspace(0, len(candidates) - 1, min(SAMPLE, len(candidates))).astype(np.int64)
 
-    def itself(question: Indices, text: Indices) -> Any:
+    def itself(question: Ints, text: Ints) -> Any:
         return asked[question] == text
 
     questions = candidates[torch.from_numpy(asked)]

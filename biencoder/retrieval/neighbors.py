@@ -13,12 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Floats, Ints
 from biencoder.retrieval import exact_search
-from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
+from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.runtime import distributed
 
 #: (query rows [Q, 1], candidate rows [Q, m]) → True where the query must not be given the candidate
-Excluded = Callable[[Indices, Indices], npt.NDArray[np.bool_]]
+Excluded = Callable[[Ints, Ints], npt.NDArray[np.bool_]]
 
 #: Queries of all processes between two moments at which a signal can take effect.
 ROUND = 16_384
@@ -30,9 +31,9 @@ class Search(Protocol):
     `position` [C] is each candidate's place in that order.
     """
 
-    position: Indices
+    position: Ints
 
-    def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+    def query(self, queries: Tensor, fetch: int) -> tuple[Ints, Floats, Floats]:
         """Find about `fetch` nearest candidates of queries [Q, D], or all where there are fewer.
 
         Returns rows [Q, F] and distances [Q, F] in any order, and the distance below which
@@ -48,13 +49,13 @@ class Search(Protocol):
 class BallTreeSearch:
     """The reference: scikit-learn's ball tree."""
 
-    def __init__(self, candidates: Tensor, order: Indices) -> None:
+    def __init__(self, candidates: Tensor, order: Ints) -> None:
         from sklearn.neighbors import BallTree  # takes a seventh of a run's start
 
         self.position = np.argsort(order)
         self.tree = BallTree(candidates.cpu().numpy())
 
-    def query(self, queries: Tensor, fetch: int) -> tuple[Indices, Floats, Floats]:
+    def query(self, queries: Tensor, fetch: int) -> tuple[Ints, Floats, Floats]:
         count = len(self.position)
         distances, rows = self.tree.query(queries.cpu().numpy(), min(fetch, count))
         return rows, distances, np.where(fetch >= count, np.inf, distances[:, -1])
@@ -64,7 +65,7 @@ class BallTreeSearch:
 
 
 #: `--neighbors` → engine.
-SEARCHES: dict[str, Callable[[Tensor, Indices], Search]] = {
+SEARCHES: dict[str, Callable[[Tensor, Ints], Search]] = {
     "exact": ExactSearch,
     "ball_tree": BallTreeSearch,
 }
@@ -76,9 +77,9 @@ def nearest(
     k: int,
     excluded: Excluded,
     engine: str = "exact",
-    ties: Indices | None = None,
+    ties: Ints | None = None,
     heed: Callable[[], None] = lambda: None,
-) -> tuple[Indices, Floats]:
+) -> tuple[Ints, Floats]:
     """Find the k nearest candidates of each query among those that are not `excluded`.
 
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
@@ -94,7 +95,7 @@ def nearest(
     for start in range(0, len(queries), ROUND):
         asked = own[(own >= start) & (own < start + ROUND)]
 
-        def excluded_of_asked(query: Indices, row: Indices, asked: Indices = asked) -> Any:
+        def excluded_of_asked(query: Ints, row: Ints, asked: Ints = asked) -> Any:
             return excluded(asked[query], row)
 
         rows[asked], distances[asked] = find(search, queries[asked], k, excluded_of_asked)
@@ -102,7 +103,7 @@ def nearest(
     return gather_numpy_rows(rows, own), gather_numpy_rows(distances, own)
 
 
-def find(search: Search, queries: Tensor, k: int, excluded: Excluded) -> tuple[Indices, Floats]:
+def find(search: Search, queries: Tensor, k: int, excluded: Excluded) -> tuple[Ints, Floats]:
     """Answer queries [Q, D] as `nearest` does, on this process alone, by an engine made before."""
     rows = np.zeros((len(queries), k), dtype=np.int64)
     distances = np.zeros((len(queries), k))
@@ -128,7 +129,7 @@ def find(search: Search, queries: Tensor, k: int, excluded: Excluded) -> tuple[I
     return rows, distances
 
 
-def gather_numpy_rows(values: np.ndarray, own: Indices) -> np.ndarray:
+def gather_numpy_rows(values: np.ndarray, own: Ints) -> np.ndarray:
     """All-gather the rows of `values` [N, …], of which this process has filled in `own`."""
     rows = torch.from_numpy(own)
     gathered = distributed.all_gather_rows(torch.from_numpy(values)[rows], rows, len(values))

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
+from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.exact_search import ExactSearch, Indices, Pairs
+from biencoder.retrieval.exact_search import ExactSearch, Pairs
 from biencoder.retrieval.neighbors import ROUND, find, gather_numpy_rows
 from biencoder.retrieval.ranking import Ranking
 from biencoder.retrieval.scoring import K, Scorer, hubness_within, pair_scores
@@ -57,7 +58,7 @@ class Retrieved:
     """
 
     rankings: dict[str, Ranking]
-    nearest_rank: npt.NDArray[np.int64]
+    nearest_rank: Ints
     distances: npt.NDArray[np.float64]
 
 
@@ -72,7 +73,7 @@ class Relations:
         self.debate = pairs.groupby(["domain", "title"]).ngroup().to_numpy()
         self.stance = pairs.groupby("stance").ngroup().to_numpy()
 
-    def kinds(self, points: Indices, candidates: Indices) -> npt.NDArray[np.uint8]:
+    def kinds(self, points: Ints, candidates: Ints) -> npt.NDArray[np.uint8]:
         """Classify candidates, rows of the pool, relative to points, rows of the split, in one
         shape.
 
@@ -93,7 +94,7 @@ class Relations:
         return kind
 
     def excluded(
-        self, pool: str, points: Indices, candidates: Indices, query: Indices, place: Indices
+        self, pool: str, points: Ints, candidates: Ints, query: Ints, place: Ints
     ) -> npt.NDArray[np.bool_]:
         """Mark the candidates that a point is not given: those that are not in the pool, and the
         point's own texts but the gold counter.
@@ -105,7 +106,7 @@ class Relations:
         is_own = self.split.is_own(self.split.point_ids[point], self.texts[candidate])
         return ~_members(pool)[kind] | (is_own & (kind != _GOLD))
 
-    def own(self, points: Indices) -> Pairs:
+    def own(self, points: Ints) -> Pairs:
         """List (place in `points`, candidate) of each point's own texts but the gold counter."""
         place, text = self.split.own_texts(self.split.point_ids[points])
         candidates = pd.DataFrame({"text": self.texts, "candidate": np.arange(len(self.texts))})
@@ -114,7 +115,7 @@ class Relations:
         is_gold = candidate == points[place]
         return place[~is_gold], candidate[~is_gold]
 
-    def searched_together(self, pool: str) -> list[Indices]:
+    def searched_together(self, pool: str) -> list[Ints]:
         """Divide the pairs into those among which a pool lies: a debate's, a domain's, or all."""
         groups = {group for groups in POOLS[pool] for group in groups}
         if "portal" in groups:
@@ -186,7 +187,7 @@ def _scored(
     split: Split,
     embeddings: Embeddings,
     model: Scorer,
-    candidates: dict[str, Indices],
+    candidates: dict[str, Ints],
     heed: Callable[[], None],
 ) -> dict[str, Ranking]:
     """Score the pools' candidates, each pair once, since the pools overlap."""

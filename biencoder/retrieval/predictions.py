@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
 from biencoder.retrieval.pools import Retrieved
 
@@ -46,6 +47,6 @@ def table(split: Split, retrieved: Retrieved, leaked: npt.NDArray[np.bool_]) -> 
     )
 
 
-def _rows(values: np.ndarray, filled: list[npt.NDArray[np.int64]]) -> list[list[float]]:
+def _rows(values: np.ndarray, filled: list[Ints]) -> list[list[float]]:
     """Cut `values` [N, K] to the candidates that each pool really held."""
     return [row[: len(kept)].tolist() for row, kept in zip(values, filled, strict=True)]

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.neighbors import Indices, nearest
+from biencoder.retrieval.neighbors import nearest
 from biencoder.retrieval.scoring import K, Scorer, hubness_within, pair_scores
 
 
@@ -21,7 +22,7 @@ class Ranking:
     is what counts against each candidate; where the pool ran out it means nothing.
     """
 
-    candidates: Indices
+    candidates: Ints
     log_odds: npt.NDArray[np.float32]
     hubness: npt.NDArray[np.float32]
 
@@ -36,16 +37,16 @@ class Ranking:
         return self.candidates == np.arange(len(self.candidates))[:, None]
 
     @property
-    def rescored_rank(self) -> npt.NDArray[np.int64]:
+    def rescored_rank(self) -> Ints:
         """Rank of the gold counter after rescoring, 1 to K, 0 where it is not retrieved, [N]."""
         return self._gold_rank(self.scores)
 
     @property
-    def head_rank(self) -> npt.NDArray[np.int64]:
+    def head_rank(self) -> Ints:
         """The same by the pair head alone, without hubness."""
         return self._gold_rank(self.log_odds)
 
-    def _gold_rank(self, scores: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    def _gold_rank(self, scores: npt.NDArray[np.float32]) -> Ints:
         # Equal scores keep the order of distance.
         order = np.argsort(-scores, axis=1, kind="stable")
         gold = np.take_along_axis(self.gold, order, axis=1)
@@ -68,7 +69,7 @@ def rank(
     """
     pool, points = split.candidate_ids, split.point_ids
 
-    def excluded(query: Indices, candidate: Indices) -> npt.NDArray[np.bool_]:
+    def excluded(query: Ints, candidate: Ints) -> npt.NDArray[np.bool_]:
         return split.is_own(points[query], pool[candidate]) & (candidate != query)
 
     sim = embeddings.sim

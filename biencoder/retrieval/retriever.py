@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from biencoder.arrays import Floats, Ints
 from biencoder.data import corpus, sources
 from biencoder.data.tokens import Tokens
 from biencoder.errors import CorpusError, IndexFolderError
@@ -20,7 +21,6 @@ from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval import final_evaluation, text_index
 from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.final_evaluation import SplitResult
-from biencoder.retrieval.neighbors import Floats, Indices
 from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, pair_scores
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
@@ -193,7 +193,7 @@ class Retriever:
         tokens = Tokens(texts, self.tokenizer, self.state.config.max_length)
         return embed(self.model, tokens, self.device, label)
 
-    def _rescored(self, asked: Embeddings, rows: Indices, distances: Floats) -> list[list[Hit]]:
+    def _rescored(self, asked: Embeddings, rows: Ints, distances: Floats) -> list[list[Hit]]:
         """Make the hits of Q questions from their nearest texts, [Q, k] each, best first."""
         question, place = np.nonzero(rows >= 0)
         found, texts = rows[question, place], Embeddings(self.index.sim, self.index.h)

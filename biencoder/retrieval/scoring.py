@@ -8,8 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from biencoder.arrays import Ints
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.neighbors import Indices, nearest
+from biencoder.retrieval.neighbors import nearest
 from biencoder.runtime import distributed
 
 #: Candidates that the pair head rescores, and neighbours that a text's hubness comes from.
@@ -29,7 +30,7 @@ class Scorer(Protocol):
 
 @torch.no_grad()
 def pair_scores(
-    points: Embeddings, texts: Embeddings, model: Scorer, queries: Indices, candidates: Indices
+    points: Embeddings, texts: Embeddings, model: Scorer, queries: Ints, candidates: Ints
 ) -> npt.NDArray[np.float32]:
     """Compute the pair head's log-odds that a candidate is a point's counter, for P pairs → [P].
 
@@ -48,7 +49,7 @@ def pair_scores(
 
 
 def hubness(
-    texts: Embeddings, near: Indices, others: Embeddings, model: Scorer
+    texts: Embeddings, near: Ints, others: Embeddings, model: Scorer
 ) -> npt.NDArray[np.float32]:
     """Compute what counts against each of T texts as an answer, [T], in log-odds.
 

@@ -14,12 +14,13 @@ import torch
 from numpy.lib.format import write_array_header_1_0
 from torch import Tensor
 
+from biencoder.arrays import Floats, Ints
 from biencoder.data.sources import Texts
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import IndexFolderError
 from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.exact_search import ExactSearch, Floats, Indices
+from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.retrieval.neighbors import ROUND, Search, find
 from biencoder.retrieval.scoring import K, Scorer, hubness_within
 from biencoder.runtime.console import note, progress
@@ -72,7 +73,7 @@ class TextIndex:
         return ExactSearch(self.sim, self.order)
 
     @property
-    def order(self) -> Indices:
+    def order(self) -> Ints:
         """The texts in the order of ties, [T]."""
         return np.argsort(self.rows["hash"].to_numpy(), kind="stable")
 
@@ -81,7 +82,7 @@ class TextIndex:
         """Whether it is large enough for a graph, and has none."""
         return len(self.rows) >= graph.LEAST_TEXTS and GRAPH not in self.manifest.files
 
-    def nearest(self, questions: Sequence[str], sim: Tensor, k: int) -> tuple[Indices, Floats]:
+    def nearest(self, questions: Sequence[str], sim: Tensor, k: int) -> tuple[Ints, Floats]:
         """Find the k nearest texts of Q questions, whose embeddings are `sim` [Q, 128].
 
         A copy of a question does not counter it, and is passed over. Rows and distances are those
@@ -90,7 +91,7 @@ class TextIndex:
         hashes = self.rows["hash"].to_numpy()
         asked = _hashes(questions)
 
-        def is_copy(question: Indices, text: Indices) -> Any:
+        def is_copy(question: Ints, text: Ints) -> Any:
             return asked[question] == hashes[text]
 
         return find(self.search, sim, k, is_copy)

@@ -16,12 +16,12 @@ from datetime import timedelta
 from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from biencoder.arrays import Ints
 from biencoder.errors import RunError
 from biencoder.runtime.signals import waiting
 
@@ -110,7 +110,7 @@ def main_process_only(write: Callable[P, R]) -> Callable[P, R | None]:
     return write_once
 
 
-def shard(total: int) -> npt.NDArray[np.int64]:
+def shard(total: int) -> Ints:
     """This process' shard of the numbers below `total`: each number is in one process' shard."""
     return np.arange(rank(), total, world_size())
 

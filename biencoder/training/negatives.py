@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
-from biencoder.retrieval.neighbors import Indices, first_where, nearest
+from biencoder.retrieval.neighbors import first_where, nearest
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Negatives:
     counter are not counted. The distances are quartiles over all pairs.
     """
 
-    text_ids: npt.NDArray[np.int64]
+    text_ids: Ints
     hard_ratio: float
     hard: int
     random: int
@@ -46,7 +47,7 @@ def mine(
     seed: int,
     epoch: int,
     neighbors: str = "exact",
-    retrieved: Indices | None = None,
+    retrieved: Ints | None = None,
 ) -> Negatives:
     """Mine a new negative for every pair of `split`.
 
@@ -81,7 +82,7 @@ def mine(
     )
 
 
-def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+def _random_negatives(split: Split, rng: np.random.Generator) -> Ints:
     """Draw uniformly from points and counters, again while a pair got one of its own texts."""
     candidates = split.candidate_ids
     drawn = candidates[rng.integers(len(candidates), size=len(split))]
@@ -91,8 +92,8 @@ def _random_negatives(split: Split, rng: np.random.Generator) -> npt.NDArray[np.
 
 
 def _hard_negatives(
-    split: Split, sim: Tensor, pairs: Indices, neighbors: str, retrieved: Indices | None
-) -> tuple[Indices, int]:
+    split: Split, sim: Tensor, pairs: Ints, neighbors: str, retrieved: Ints | None
+) -> tuple[Ints, int]:
     """Find the nearest wrong text of the given pairs: (text ids [P], number passed over)."""
     pool, points = split.candidate_ids, split.point_ids[pairs]
     found = np.full(len(pairs), -1)
@@ -115,12 +116,12 @@ def _hard_negatives(
     return text_ids, _passed_over(split, sim, pairs, text_ids)
 
 
-def _passed_over(split: Split, sim: Tensor, pairs: Indices, negatives: Indices) -> int:
+def _passed_over(split: Split, sim: Tensor, pairs: Ints, negatives: Ints) -> int:
     points, counters = split.point_ids[pairs], split.counter_ids[pairs]
     places, texts = split.own_texts(points)
     vectors = sim.cpu().numpy()
 
-    def distance(texts: Indices) -> npt.NDArray[np.float32]:
+    def distance(texts: Ints) -> npt.NDArray[np.float32]:
         return np.linalg.norm(vectors[points[places]] - vectors[texts], axis=1)
 
     copies = np.bincount(split.candidate_ids)[texts] - (texts == points[places])

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from biencoder.arrays import Ints
 from biencoder.config import Config
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
@@ -27,7 +27,7 @@ class TrainingState:
     started: float
     progress: Progress = field(default_factory=Progress)
     #: Each training pair's negative, an index into the split's texts; none before the first mine.
-    negatives: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    negatives: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the negatives, and Adam's state by parameter: `exp_avg.encoder.…`, `step.…`, …"""

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
+from biencoder.arrays import Ints
 from biencoder.data.batches import Batch
-from biencoder.data.tokens import Rows
 from biencoder.runtime import distributed, environment
 
 
@@ -69,7 +69,7 @@ class Throughput:
         return rates
 
 
-def operations(encoder: Any, lengths: Rows) -> float:
+def operations(encoder: Any, lengths: Ints) -> float:
     """Count the operations that training needs on texts of the given lengths.
 
     They are 6 a parameter and token, embeddings left out, and 12 · L a hidden unit, layer and token

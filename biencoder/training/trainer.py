@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from biencoder.arrays import Ints
 from biencoder.config import Config
 from biencoder.data.batches import Batch, epoch_batches, make_batch
 from biencoder.data.corpus import Split
-from biencoder.data.groups import Ids
 from biencoder.data.prefetch import one_ahead
 from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
@@ -179,7 +179,7 @@ class Trainer:
         model, optimizer = self.state.model, self.state.optimizer
         self.evaluator.forget()
         begin = progress.step - progress.epoch * self.steps_per_epoch
-        unchecked: list[tuple[Ids, Tensor]] = []
+        unchecked: list[tuple[Ints, Tensor]] = []
         throughput = self.throughput
         throughput.begin(time.monotonic())
         within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
@@ -230,7 +230,7 @@ class Trainer:
                 bar.update()
                 self.interruption.raise_if_signalled()
 
-    def make_batch(self, pairs: Ids) -> Batch:
+    def make_batch(self, pairs: Ints) -> Batch:
         """Make the batch of the given pairs and their negatives."""
         split = self.split
         texts = [split.point_ids[pairs], split.counter_ids[pairs]]
@@ -270,7 +270,7 @@ class Trainer:
         self.log.write(event)
         return event
 
-    def all_finite(self, unchecked: list[tuple[Ids, Tensor]], last_step: int) -> bool:
+    def all_finite(self, unchecked: list[tuple[Ints, Tensor]], last_step: int) -> bool:
         """Check the loss and gradient of every step since the last check.
 
         Where one is not finite, a warning names the step and its pairs; with `--on_nan=stop` raises

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from biencoder.arrays import Ints
 from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, SPLITS
 from biencoder.data.counts import counted
-from biencoder.data.groups import Ids, connected
+from biencoder.data.groups import connected
 from biencoder.data.tables import formats
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
@@ -70,7 +71,7 @@ def made(
     )
 
 
-def _share_out(groups: Ids, hashes: Ids) -> list[str]:
+def _share_out(groups: Ints, hashes: Ints) -> list[str]:
     """Give each group as a whole to the split that lacks most, the largest groups first."""
     count = len(groups)
     held_out = max(1, round(SHARE * count))
