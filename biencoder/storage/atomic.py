@@ -1,5 +1,6 @@
 """Writes files and folders atomically: they appear whole or not at all."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -11,6 +12,10 @@ from safetensors import SafetensorError
 
 from biencoder.errors import NOT_OFFERED, FileError, errno_of
 from biencoder.runtime import distributed
+
+#: What the user keeps from others; it can only be read by setting it.
+UMASK = os.umask(0o077)
+os.umask(UMASK)
 
 
 @contextmanager
@@ -32,6 +37,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
         unfinished.mkdir()
         yield unfinished
         for written in unfinished.rglob("*"):
+            _permit(written)
             flush(written)
         if path.exists():
             path.rename(unfinished.with_name("replaced"))
@@ -81,6 +87,14 @@ def _unfinished(path: Path) -> Iterator[Path]:
 
 
 def _put(unfinished: Path, path: Path) -> None:
+    _permit(unfinished)
     flush(unfinished)
     unfinished.replace(path)
     flush(path.parent)
+
+
+def _permit(path: Path) -> None:
+    """Let others read a file as the umask says: safetensors writes for the owner alone."""
+    if path.is_file():
+        with contextlib.suppress(OSError):  # a file system that keeps no permissions
+            path.chmod(0o666 & ~UMASK)

@@ -3,6 +3,8 @@ import os
 import stat
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from biencoder.errors import FileError
 from biencoder.storage.atomic import clear_unfinished, flush, whole_file, whole_folder
@@ -53,6 +55,19 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
         fill_halfway(whole_folder(path), lambda unfinished: (unfinished / "new").write_text(""))
     assert names(path) == ["old"]
     assert names(tmp_path) == ["model"]
+
+
+def test_what_safetensors_writes_can_be_read_by_whoever_can_read_other_files(tmp_path):
+    weights, other = {"w": torch.ones(2)}, tmp_path / "other"
+    other.write_text("")
+    with whole_file(tmp_path / "w.safetensors") as unfinished:
+        save_file(weights, unfinished)
+    with whole_folder(tmp_path / "model") as unfinished:
+        (unfinished / "part").mkdir()
+        save_file(weights, unfinished / "part" / "w.safetensors")
+    for path in ("w.safetensors", "model/part/w.safetensors"):
+        assert (tmp_path / path).stat().st_mode == other.stat().st_mode
+    assert (tmp_path / "model" / "part").stat().st_mode & 0o100
 
 
 def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path):
