@@ -93,7 +93,7 @@ def runs():
 
 
 def test_the_table_of_results_is_the_one_that_the_published_runs_give(study):
-    assert study.by_configuration["seeds"].to_list() == ["0 1 2 3"] * 4
+    assert study.by_configuration["seeds"].to_list() == ["0 1 2 3 4"] * 4
     assert markdown(configuration_rows(study, whole=False)) in PUBLISHED
 
 
