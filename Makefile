@@ -81,7 +81,7 @@ plot: $(READY) ## compare every run in logs/: pictures in logs/plots, a summary 
 
 image: ## build the container image; BASE_IMAGE=debian:bookworm-slim takes another base
 	$(DOCKER) build -t $(IMAGE) $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) \
-		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) .
+		--build-arg REVISION=$$(git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown) .
 
 # As the caller, to whom the files then belong; the folders are made first, or root would own them.
 docker-train: ## train in the image: make docker-train VARIANT=without_relu GPUS=all DATA=corpus

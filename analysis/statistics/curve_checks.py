@@ -180,7 +180,7 @@ def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             untrained.select(
                 "run_id",
                 start="value",
-                of=pl.lit("of the untrained encoder"),
+                of=pl.lit("of the untrained encoder, both without hubness"),
                 with_hubness=pl.lit(False),
             ),
         ]
@@ -207,7 +207,7 @@ def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
             pl.col("figure") >= pl.col("change"),
             pl.col("figure") >= pl.col("chance"),
         )
-        # One sentence a run, about the higher of the two.
+        # One sentence a run, about the deeper fall.
         .sort("figure", descending=True)
         .unique("run_id", keep="first", maintain_order=True)
         .with_columns(

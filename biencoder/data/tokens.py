@@ -1,5 +1,6 @@
 """Tokenises texts once, and groups them by length into padded batches."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,6 +47,13 @@ class Tokens:
         self.ids = [np.array(ids, np.int64) for ids in encoded["input_ids"]]
         self.lengths = np.array([len(ids) for ids in self.ids])
         self.texts, self.tokenizer, self.max_length = texts, tokenizer, max_length
+
+    def digest(self) -> str:
+        """Hash the token ids of all texts, 16 hexadecimal digits."""
+        content = hashlib.sha256(self.lengths.tobytes())
+        for ids in self.ids:
+            content.update(ids.tobytes())
+        return content.hexdigest()[:16]
 
     def truncation(self) -> dict[str, float]:
         """Measure truncation: the share of texts that are cut, the share of all tokens lost by it,

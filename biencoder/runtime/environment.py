@@ -86,9 +86,9 @@ def peak_memory(device: torch.device) -> int:
 
 def provenance(device: torch.device, precision: str, gradient_cache: bool) -> dict[str, Any]:
     """Collect what, beside its flags, may change the last bits of a run's result."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else processor()
     return {
-        "device": {"type": device.type, "name": name or platform.machine()},
+        "device": {"type": device.type, "name": name},
         "threads": torch.get_num_threads(),
         "processes": distributed.world_size(),
         "precision": precision,
@@ -96,6 +96,15 @@ def provenance(device: torch.device, precision: str, gradient_cache: bool) -> di
         "versions": versions(),
         "git_commit": git_commit(),
     }
+
+
+def processor() -> str:
+    """Name the CPU's model, and the instructions that torch uses of it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    model = next(models, platform.processor() or platform.machine())
+    return f"{model} ({torch.backends.cpu.get_cpu_capability()})"
 
 
 def version(package: str = "counterargument-biencoder") -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 from biencoder.config import Config
 from biencoder.data.corpus import Corpus
 from biencoder.data.tokens import Tokens
-from biencoder.errors import RunError
+from biencoder.errors import FileError, RunError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.model.initialization import start_from_pretrained
 from biencoder.runtime import distributed, environment
@@ -131,12 +131,16 @@ def prepare(
     """
     model = state.model
     kept = config.checkpoint_dir / pooled_vectors.NAME
+    clear_unfinished(config.checkpoint_dir, f".{kept.name}.*.tmp")
     known = pooled_vectors.read(kept, vectors_key, evaluator.device)
     if known:
-        say(f"the untrained encoder's vectors are those of an earlier run, {kept}")
+        say(f"the untrained encoder's vectors were kept in {kept}")
     pooled = evaluator.evaluate_untrained(state.progress, known)
     if not known:
-        pooled_vectors.write(kept, vectors_key, pooled)
+        try:
+            pooled_vectors.write(kept, vectors_key, pooled)
+        except FileError as error:
+            log.warn(state.progress, str(error), "went on; the next run encodes them again")
     if config.init_from is None:
         split, vectors = evaluator.data.training, pooled["training"]
         start_from_pretrained(

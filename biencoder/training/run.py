@@ -129,7 +129,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 beginning.warn_of_file_systems(config, state.progress, log)
                 distributed.broadcast_weights(model)
                 if state.progress == Progress():
-                    vectors_key = pooled_vectors.key(decides, provenance)
+                    vectors_key = pooled_vectors.key(tokens, decides, provenance)
                     beginning.prepare(config, state, evaluator, first_stage, vectors_key, log)
                 trainer.fit()
                 checksum = finish(config, state, data, evaluator, tokenizer, log, interruption)

@@ -42,8 +42,14 @@ def retrieved(split: Split, model: Callable[..., BiEncoder]) -> Retrieved:
 
 
 @pytest.fixture
-def settings(tiny_encoder: Path, tmp_path: Path) -> dict[str, object]:
-    """A run of a second or two: the sample corpus, a tiny encoder, files in a folder of its own."""
+def settings(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, object]:
+    """A run of a second or two: the sample corpus, a tiny encoder, files in a folder of its own.
+
+    It keeps no vectors for a later run, whether or not the checkout is clean.
+    """
+    monkeypatch.setenv("BIENCODER_COMMIT", "unknown")
     return {
         "encoder": str(tiny_encoder),
         "max_length": 24,

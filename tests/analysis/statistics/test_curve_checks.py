@@ -110,7 +110,7 @@ def test_a_run_that_ends_below_its_start_by_less_than_its_scatter_is_not() -> No
     assert "below start" not in [note["note"] for note in notes(many)]
 
 
-def test_a_run_that_ends_below_the_untrained_encoder_is_named_once_by_the_higher_start() -> None:
+def test_a_run_that_ends_below_the_untrained_encoder_is_named_once_by_the_deeper_fall() -> None:
     def untrained(split: str, share: float) -> list[tuple[object, ...]]:
         return [("a", "untrained", 0, 0, split, "top1", share, 1000)]
 

@@ -20,6 +20,16 @@ def test_a_batch_is_padded_to_its_longest_text_and_masked():
     assert tokens.lengths.tolist() == [3, 1, 4]
 
 
+def test_the_digest_is_that_of_the_tokens_and_where_each_text_ends():
+    def digest(*texts, max_length=4):
+        return Tokens(texts, CharTokenizer(), max_length).digest()
+
+    assert digest("abcde", "x") == digest("abcdf", "x")  # which are cut to the same tokens
+    others = [("abcde",), ("x", "abcde"), ("abcd", "y"), ("abc", "dx")]
+    assert digest("abcde", "x") not in [digest(*texts) for texts in others]
+    assert digest("abcde", "x", max_length=5) != digest("abcdf", "x", max_length=5)
+
+
 def test_truncation_is_counted_in_texts_in_tokens_and_in_texts_that_become_alike():
     tokens = Tokens(["abcdx", "abcdyz", "abcd", "a", "bc"], CharTokenizer(), max_length=4)
     assert tokens.truncation() == {

@@ -14,7 +14,7 @@ from biencoder.data import corpus
 from biencoder.errors import RunError
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, pooled_vectors
 from biencoder.training import trainer
 
 SAMPLE = Path(corpus.__file__).parent / "sample_corpus"
@@ -44,9 +44,9 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
         if len(steps) > 5:
             raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(trainer, "set_rates", interrupt_at)
-    assert train(config) == 143
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "set_rates", interrupt_at)
+        assert train(config) == 143
     run_dir = config.checkpoint_dir / "run"
     last = run_dir / checkpoint.read_index(run_dir)["last"]
     (last / "model.safetensors").write_bytes(b"damaged")
@@ -208,3 +208,18 @@ def test_a_first_stage_that_is_not_there_leaves_no_log(settings):
     with pytest.raises(RunError, match="nothing: no checkpoint there"):
         train(config)
     assert not config.log_dir.exists()
+
+
+def test_vectors_that_cannot_be_kept_are_warned_of_and_what_a_killed_run_left_is_cleared(
+    settings, monkeypatch
+):
+    monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
+    config = Config(**settings | {"epochs": 0})
+    in_its_place = config.checkpoint_dir / pooled_vectors.NAME
+    in_its_place.mkdir(parents=True)
+    left = config.checkpoint_dir / f".{pooled_vectors.NAME}.abcdefgh.tmp"
+    left.mkdir()
+    assert train(config) == 0
+    (warning,) = warnings_of(config)
+    assert warning["message"].startswith(f"{in_its_place}: cannot be written")
+    assert not left.exists()

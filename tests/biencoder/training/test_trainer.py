@@ -118,8 +118,8 @@ def test_a_crash_in_the_evaluation_after_an_epoch_costs_no_step_that_a_checkpoin
 def test_a_run_that_ends_below_the_untrained_encoder_says_so(settings, monkeypatch, floor, warned):
     evaluate_untrained = Evaluator.evaluate_untrained
 
-    def changed(evaluator, progress):
-        pooled = evaluate_untrained(evaluator, progress)
+    def changed(evaluator, progress, known):
+        pooled = evaluate_untrained(evaluator, progress, known)
         progress.untrained["validation"] = floor
         return pooled
 
