@@ -62,9 +62,9 @@ def is_shown(effect: dict[str, Any]) -> bool:
 
 def points(effect: dict[str, Any]) -> str:
     """Write an effect in points with its 95 % interval."""
-    text = f"{100 * effect['estimate']:+z.1f}"
+    text = f"{100 * effect['estimate']:+.1f}"
     if effect["low"] is not None:
-        text += f" [{100 * effect['low']:+z.1f}, {100 * effect['high']:+z.1f}]"
+        text += f" [{100 * effect['low']:+.1f}, {100 * effect['high']:+.1f}]"
     return text.replace("-", "−")
 
 

@@ -129,8 +129,3 @@ def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> N
 def test_an_effect_is_shown_below_five_percent_after_holm() -> None:
     p = [0.0499, 0.05, None]
     assert [effect_text.is_shown(effect("x", 0.1, value)) for value in p] == [True, False, False]
-
-
-def test_what_rounds_to_nothing_has_no_minus() -> None:
-    written = effect_text.points({"estimate": -0.0004, "low": -0.0104, "high": 0.0096})
-    assert written == "+0.0 [−1.0, +1.0]"
