@@ -147,6 +147,42 @@ def test_both_pages_give_the_answer_of_the_published_runs(study, by_head):
         assert re.findall(r"[+−][\d.]+ \[.*?\]", answer) == [points(row) for row in told]
 
 
+def at_start(lines, split, metric):
+    """A figure of a run before its first step."""
+    (found,) = (
+        line[metric]
+        for line in lines
+        if line["event"] == "eval" and (line["split"], line["step"]) == (split, 0)
+    )
+    return found
+
+
+def documented():
+    """The lines of the documented recipe's runs."""
+    return [read_log(path) for path in sorted((CONTEXT / "0.2").glob("documented-*.jsonl"))]
+
+
+def gain(of_runs, figure):
+    """By how many points the runs with LayerNorm exceed those without, in `figure` of a run."""
+    sides = {True: [], False: []}
+    for lines in of_runs:
+        sides[lines[0]["config"]["layernorm"]].append(figure(lines))
+    return f"{100 * (mean(sides[True]) - mean(sides[False])):+.1f}".replace("-", "−")
+
+
+def test_both_pages_say_where_layernorms_lead_begins_and_what_the_other_recipe_gives(runs):
+    before = gain(runs, lambda lines: at_start(lines, "test", "top1"))
+    by_head = gain(runs, lambda lines: at_start(lines, "validation", "head_top1")).removeprefix("+")
+    other = gain(documented(), lambda lines: last(lines, event="eval", split="test")["top1"])
+    quarter = gain(runs, lambda lines: last(lines, event="eval", step=22)["head_top1"])
+    assert abs(float(quarter)) < 0.5  # "caught up"
+    for page in (README, PUBLISHED):
+        words = " ".join(page.split())
+        assert f"The lead is there before the first step ({before} points)" in words
+        assert f"by the pair head alone it starts {by_head} points higher" in words
+        assert f"changes top-1 on test by {other} points, in one seed" in words
+
+
 def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
     (results,) = of_studies(logs.read([shared / "legacy-logs"]))
     section = PUBLISHED.partition("## What the earlier system's logs said")[2].partition("\n## ")[0]
@@ -202,10 +238,18 @@ def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, ru
         for split in splits
     )
     assert row_of("neighbour | – | –", untrained) in README
-    documented = read_log(CONTEXT / "0.2" / "documented-without_layernorm_relu-seed0.jsonl")
-    ends = (last(documented, event="eval", split=split)["top1"] for split in splits)
-    flags = "--recipe=documented --variant=without_layernorm_relu"
-    assert row_of(f"| `{flags}` | – | –", ends) in README
+    start = (
+        mean(at_start(lines, split, metric) for lines in runs if lines[0]["config"]["layernorm"])
+        for metric in ("top1", "head_top1")
+        for split in splits
+    )
+    assert row_of("| before the first step, with LayerNorm", start) in README
+    ends = [
+        [100 * last(lines, event="eval", split=split)["top1"] for lines in documented()]
+        for split in splits
+    ]
+    ranges = " | ".join(f"{min(found):.1f} to {max(found):.1f}" for found in ends)
+    assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
     for name in study.by_configuration["configuration"]:
         ours = [lines for lines in runs if lines[0]["variant"] == name]
         at_end = [[last(lines, event="eval", split=split) for split in splits] for lines in ours]
