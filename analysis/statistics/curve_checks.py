@@ -169,34 +169,23 @@ def _below_start(levels: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
     """
     untrained = metrics.filter(event="untrained", split="validation", metric="top1")
     alone = metrics.filter(WHOLE_EPOCHS, event="eval", split="validation", metric="head_top1")
-    starts = pl.concat(
-        [
-            levels.filter(epoch=0).select(
-                "run_id",
-                start="validation",
-                of=pl.lit("it had before training"),
-                with_hubness=pl.lit(True),
-            ),
-            untrained.select(
-                "run_id",
-                start="value",
-                of=pl.lit("of the untrained encoder, both without hubness"),
-                with_hubness=pl.lit(False),
-            ),
-        ]
+    ends = levels.group_by("run_id").agg(
+        pl.col("epoch", "change", "scatter").last(),
+        end=pl.col("validation").last(),
+        n=pl.col("n_validation").last(),
     )
+    ends_alone = ends.join(
+        alone.select("run_id", "epoch", alone="value"), on=["run_id", "epoch"], how="left"
+    ).with_columns(end=pl.coalesce(pl.col("alone"), "end"))
+    before = levels.filter(epoch=0).select("run_id", start="validation")
+    compared = {
+        "it had before training": ends.join(before, on="run_id"),
+        "of the untrained encoder, both without hubness": ends_alone.drop("alone").join(
+            untrained.select("run_id", start="value"), on="run_id"
+        ),
+    }
     return (
-        levels.group_by("run_id")
-        .agg(
-            pl.col("epoch", "change", "scatter").last(),
-            end=pl.col("validation").last(),
-            n=pl.col("n_validation").last(),
-        )
-        .join(alone.select("run_id", "epoch", alone="value"), on=["run_id", "epoch"], how="left")
-        .join(starts, on="run_id")
-        .with_columns(
-            end=pl.when("with_hubness").then("end").otherwise(pl.coalesce("alone", "end")),
-        )
+        pl.concat(pairs.with_columns(of=pl.lit(of)) for of, pairs in compared.items())
         .with_columns(
             figure=pl.col("start") - pl.col("end"),
             chance=OF_VALUES
