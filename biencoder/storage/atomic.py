@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from biencoder.errors import NOT_OFFERED, FileError, errno_of
 from biencoder.runtime import distributed
 
-#: What the user keeps from others; it can only be read by setting it.
+#: The process' umask, which can be read only by setting it.
 UMASK = os.umask(0o077)
 os.umask(UMASK)
 

@@ -134,7 +134,7 @@ def prepare(
     clear_unfinished(config.checkpoint_dir, f".{kept.name}.*.tmp")
     known = pooled_vectors.read(kept, vectors_key, evaluator.device)
     if known:
-        say(f"the untrained encoder's vectors were kept in {kept}")
+        say(f"taking the untrained encoder's vectors from {kept}, where an earlier run kept them")
     pooled = evaluator.evaluate_untrained(state.progress, known)
     if not known:
         try:
