@@ -61,7 +61,7 @@ def is_shown(effect: dict[str, Any]) -> bool:
 
 
 def points(effect: dict[str, Any]) -> str:
-    """Write an effect in points with its 95 % interval."""
+    """Write an effect in percentage points with its 95 % interval."""
     text = f"{100 * effect['estimate']:+.1f}"
     if effect["low"] is not None:
         text += f" [{100 * effect['low']:+.1f}, {100 * effect['high']:+.1f}]"
@@ -73,7 +73,9 @@ def _finding(effect: dict[str, Any]) -> str:
     if effect["effect"] == "interaction":
         return "one factor changes what the other does"
     does = "raises" if effect["estimate"] > 0 else "lowers"
-    return f"{effect['effect']} {does} top-1 by {100 * abs(effect['estimate']):.1f} points"
+    return (
+        f"{effect['effect']} {does} top-1 by {100 * abs(effect['estimate']):.1f} percentage points"
+    )
 
 
 def _not_shown(names: list[str]) -> str:
@@ -87,15 +89,18 @@ def _not_shown(names: list[str]) -> str:
 
 def _sentence(effect: dict[str, Any]) -> str:
     """Write one effect on test: estimate, interval, p, and what the experiment could see."""
-    head = f"{effect['effect']} on test: {points(effect)} points"
+    head = f"{effect['effect']} on test: {points(effect)} percentage points"
     if effect["p_holm"] is None:
         return f"{head}, described."
-    sure = _p(effect["p_holm"])
-    verdict = "an effect" if is_shown(effect) else "no effect shown"
+    if is_shown(effect):
+        verdict, excluded = "an effect", ""
+    else:
+        verdict = "no effect shown"
+        excluded = f"effects larger than {100 * effect['excluded_beyond']:.1f} are excluded; "
     return (
-        f"{head}, {verdict} ({sure} after Holm; {effect['seeds']} seeds); effects beyond "
-        f"{100 * effect['excluded_beyond']:.1f} points are excluded; the smallest that such an "
-        f"experiment would detect is {100 * effect['least_effect']:.1f}."
+        f"{head}, {verdict} ({_p(effect['p_holm'])} after Holm; {effect['seeds']} seeds); "
+        f"{excluded}80 % of such experiments would detect an effect of "
+        f"{100 * effect['least_effect']:.1f}."
     )
 
 
@@ -117,7 +122,7 @@ def comparison_lines(found: Sequence[Effect]) -> list[str]:
             if effect.p is not None
             else ", described"
         )
-        lines.append(f"{effect.name}, on test: {points(vars(effect))} points{tested}")
+        lines.append(f"{effect.name}, on test: {points(vars(effect))} percentage points{tested}")
     return lines
 
 

@@ -42,9 +42,11 @@ def summary_latex(every: Sequence[Results]) -> str:
 
 
 def _effect_rows(results: Results) -> list[list[str]]:
-    """Write one row per effect: points with interval on each measure, and Holm's p on test."""
+    """Write a row per effect: percentage points with interval on each measure, Holm's p on test."""
     measured = effect_measures(results.effects)
-    found = [["points of top-1", *(EFFECT_TITLES[m] for m in measured), "p (Holm, test)"]]
+    found = [
+        ["percentage points of top-1", *(EFFECT_TITLES[m] for m in measured), "p (Holm, test)"]
+    ]
     for name in results.effects["effect"].unique(maintain_order=True):
         of = {row["measure"]: row for row in results.effects.filter(effect=name).to_dicts()}
         p = of.get("test", {}).get("p_holm")

@@ -47,7 +47,7 @@ def of_study(results: Results) -> list[str]:
             "those of the epoch that validation chose."
         )
     untold = answers.filter(pl.col("head_hit").is_null())["run_id"].n_unique()
-    if 0 < untold < answers["run_id"].n_unique():
+    if untold and (answers["hit"] != answers["head_hit"]).any():
         found.append(
             f"Left out of the effects without hubness: {labels.counted(untold, 'run')} of earlier "
             "versions, whose predictions do not tell the answers without it."

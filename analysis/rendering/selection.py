@@ -47,7 +47,7 @@ def effect_measures(effects: pl.DataFrame) -> list[str]:
 
 
 def effect_reach(effects: pl.DataFrame) -> float:
-    """Return how far from zero an axis of EFFECTS goes to each side, in points of top-1."""
+    """Return how far from zero an axis of EFFECTS goes to each side, in percentage points."""
     estimate, low = pl.col("estimate"), pl.col("low")
     ends = effects.select(pl.max_horizontal(estimate, "high", -estimate, -low)).to_series()
     return 108 * max(0.01, *ends)

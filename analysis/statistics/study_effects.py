@@ -17,7 +17,7 @@ ANSWERED = {
 #: What effects are estimated on: answers, and one number per run.
 MEASURED = (*ANSWERED, "area")
 
-#: One row an effect. Numbers are shares: 0.01 is a point.
+#: One row an effect. Numbers are shares: 0.01 is a percentage point.
 EFFECTS = types(
     Column("measure", pl.String, "one of MEASURED"),
     Column("effect", pl.String, "'LayerNorm', 'ReLU', 'interaction', or a simple effect"),
@@ -26,7 +26,7 @@ EFFECTS = types(
     Column("high", pl.Float64, "its other end"),
     Column("p", pl.Float64, "two-sided, not corrected"),
     Column("p_holm", pl.Float64, "Holm's over the effects of measure 'test'; null elsewhere"),
-    Column("excluded_beyond", pl.Float64, "larger effects are excluded at 5 %"),
+    Column("excluded_beyond", pl.Float64, "effects of larger size are excluded at 5 %"),
     Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
     Column("seeds", pl.Int64, "seeds that all cells share"),
     Column("queries", pl.Int64, "points; null: one number per run"),

@@ -54,7 +54,7 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     assert "On test, effects are described but not tested: there is only one seed." in printed
-    assert "ReLU (LayerNorm on) on test: −92.3 points, described." in printed
+    assert "ReLU (LayerNorm on) on test: −92.3 percentage points, described." in printed
     shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [
         ("with_layernorm", 12, 1.0),
@@ -85,7 +85,8 @@ def test_each_study_has_a_folder_and_a_text_of_its_own(
     assert all((out / folder / "runs.png").is_file() for folder in folders)
     assert printed.count("epochs to 15 %") == 2
     assert (
-        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points" in printed
+        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 percentage points"
+        in printed
     )
 
 

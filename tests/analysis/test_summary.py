@@ -49,7 +49,8 @@ def test_it_says_what_plot_says_of_studies_that_differ_in_one_setting(
     answered("law", "sport")
     _, printed, _ = call(summary.main, tmp_path)
     assert (
-        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 points" in printed
+        "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 percentage points"
+        in printed
     )
 
 

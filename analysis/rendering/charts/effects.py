@@ -24,7 +24,7 @@ LEGEND = [
 
 
 def effects_chart(results: Results) -> Chart:
-    """Chart a panel for each measure that has effects, one row per effect, in points of top-1."""
+    """Chart a panel for each measure that has effects, one row per effect, in percentage points."""
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
     rows: dict[str, Any] = {
@@ -33,7 +33,7 @@ def effects_chart(results: Results) -> Chart:
         "range": [len(names) - 0.5, -0.5],
     }
     reach = effect_reach(effects)
-    x = titled("points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
+    x = titled("percentage points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
     panels = []
     for measure in effect_measures(effects):
         ours = effects.filter(measure=measure)
@@ -51,5 +51,5 @@ def effects_chart(results: Results) -> Chart:
         )
         panels.append(Panel(EFFECT_TITLES[measure], [dots], layout(x, rows), 80 + 46 * len(names)))
     sentence = effect_text.answer(effects)
-    note = "Dot: effect in points of top-1, on minus off. Bar: 95 % interval."
+    note = "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval."
     return Chart("effects", "What LayerNorm and ReLU do", sentence, note, panels, LEGEND)

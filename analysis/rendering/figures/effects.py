@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 HEAD = 100
 
 NOTE = (
-    "Dot: effect in points of top-1, on minus off. Bar: 95 % interval. Orange: shown on test. "
-    "Other panels are described."
+    "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval. Orange: shown on "
+    "test. Other panels are described."
 )
 
 
@@ -47,7 +47,7 @@ def effects_figure(results: Results) -> "Figure":
 
 
 def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" = None) -> "Axes":
-    """Draw EFFECTS of one measure in points: one row per name, a dot with its interval."""
+    """Draw EFFECTS of one measure in percentage points: a row per name, a dot with its interval."""
     ax = ax or new_axes()
     ax.axvline(0, color=MUTED, linewidth=1.2)
     for effect in effects.iter_rows(named=True):
@@ -68,6 +68,6 @@ def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" 
         )
     ax.set_yticks(range(len(names)), [name.replace(" (", "\n(") for name in names])
     ax.set_ylim(len(names) - 0.5, -0.7)
-    ax.set_xlabel("points of top-1")
+    ax.set_xlabel("percentage points of top-1")
     ax.grid(axis="x", color=MUTED, alpha=0.25)
     return ax

@@ -40,12 +40,13 @@ def of_three(layernorm: float, relu: float, interaction: float) -> pl.DataFrame:
     [
         (
             (0.01, 0.049, 0.5),
-            "LayerNorm raises top-1 by 2.1 points; ReLU lowers top-1 by 1.4 points; no interaction "
-            "is shown",
+            "LayerNorm raises top-1 by 2.1 percentage points; ReLU lowers top-1 by 1.4 "
+            "percentage points; no interaction is shown",
         ),
         (
             (0.01, 0.05, 0.5),
-            "LayerNorm raises top-1 by 2.1 points; no effect of ReLU is shown, nor an interaction",
+            "LayerNorm raises top-1 by 2.1 percentage points; no effect of ReLU is shown, nor an "
+            "interaction",
         ),
         ((0.2, 0.3, 0.4), "no effect of LayerNorm or ReLU is shown, nor an interaction"),
         (
@@ -54,8 +55,8 @@ def of_three(layernorm: float, relu: float, interaction: float) -> pl.DataFrame:
         ),
         (
             (0.01, 0.01, 0.01),
-            "LayerNorm raises top-1 by 2.1 points; ReLU lowers top-1 by 1.4 points; one factor "
-            "changes what the other does",
+            "LayerNorm raises top-1 by 2.1 percentage points; ReLU lowers top-1 by 1.4 "
+            "percentage points; one factor changes what the other does",
         ),
     ],
 )
@@ -77,8 +78,8 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
         effect("ReLU (LayerNorm on)", 0.02, 0.01, seeds=2),
     )
     assert effect_text.answer(effects) == (
-        "On test, ReLU (LayerNorm on) raises top-1 by 2.0 points; LayerNorm (ReLU on) is not "
-        "tested: there is only one seed."
+        "On test, ReLU (LayerNorm on) raises top-1 by 2.0 percentage points; LayerNorm (ReLU "
+        "on) is not tested: there is only one seed."
     )
 
 
@@ -95,18 +96,23 @@ def test_where_nothing_is_tested_the_answer_says_why(seeds: int, reason: str) ->
     assert effect_text.answer(effects) == (
         f"On test, effects are described but not tested: {reason}."
     )
-    assert effect_text.sentences(effects) == ["LayerNorm on test: +2.1 points, described."]
+    assert effect_text.sentences(effects) == [
+        "LayerNorm on test: +2.1 percentage points, described."
+    ]
 
 
 def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> None:
     (shown,) = effect_text.sentences(table(effect("LayerNorm", 0.021, 0.0004)))
     assert shown == (
-        "LayerNorm on test: +2.1 [+1.1, +3.1] points, an effect (p < 0.001 after Holm; 3 seeds); "
-        "effects beyond 2.5 points are excluded; the smallest that such an experiment would detect "
-        "is 1.3."
+        "LayerNorm on test: +2.1 [+1.1, +3.1] percentage points, an effect (p < 0.001 after Holm; "
+        "3 seeds); 80 % of such experiments would detect an effect of 1.3."
     )
     (not_shown,) = effect_text.sentences(table(effect("ReLU", -0.004, 0.25)))
-    assert "−0.4 [−1.4, +0.6] points, no effect shown (p = 0.250 after Holm" in not_shown
+    assert not_shown == (
+        "ReLU on test: −0.4 [−1.4, +0.6] percentage points, no effect shown (p = 0.250 after Holm; "
+        "3 seeds); effects larger than 2.5 are excluded; 80 % of such experiments would detect an "
+        "effect of 1.3."
+    )
 
 
 def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> None:

@@ -139,7 +139,7 @@ def test_studies_that_differ_in_one_setting_are_compared(
     failed: dict[str, Any] = {"status": "failed"}
     page = page_of(read(failed | {"config": {"lr": 0.5}}, failed | {"config": {"lr": 0.25}}))
     name = "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus)"
-    assert f"<li>{name}, on test: −100.0 points, described</li>" in page
+    assert f"<li>{name}, on test: −100.0 percentage points, described</li>" in page
 
 
 @pytest.fixture

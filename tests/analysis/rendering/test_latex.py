@@ -35,7 +35,7 @@ def test_effects_are_a_table_with_intervals(experiment: Callable[..., Log]) -> N
         status="failed",
     )
     text = latex.summary_latex(of_studies(log))
-    assert "points of top-1 & test & area under the curve & p (Holm, test) \\\\" in text
+    assert "percentage points of top-1 & test & area under the curve & p (Holm, test) \\\\" in text
     (relu,) = re.findall(r"^ReLU & .*$", text, re.MULTILINE)
     assert re.fullmatch(r"ReLU & \+33.3 \[.*\] & \+0.0.* & \d\.\d{3} \\\\", relu)
 

@@ -29,10 +29,14 @@ def test_runs_that_do_not_tell_the_answers_without_hubness_are_counted_where_oth
     experiment: Callable[..., Log],
 ) -> None:
     log = experiment({cell: {0: [1, 0], 1: [0, 1]} for cell in CELLS}, clusters=[0, 1])
-    told = pl.when(pl.col("run_id").is_in(["r0", "r1", "r2"]).not_()).then("hit")
-    log = replace(log, predictions=log.predictions.with_columns(head_hit=told))
-    (note,) = notes.of_study(one_study(log))
+
+    def told(answer: pl.Expr) -> Log:
+        head_hit = pl.when(pl.col("run_id").is_in(["r0", "r1", "r2"]).not_()).then(answer)
+        return replace(log, predictions=log.predictions.with_columns(head_hit=head_hit))
+
+    (note,) = notes.of_study(one_study(told(~pl.col("hit"))))
     assert note.startswith("Left out of the effects without hubness: 3 runs of earlier versions,")
+    assert notes.of_study(one_study(told(pl.col("hit")))) == []  # hubness changes no answer
 
 
 def test_runs_that_answered_different_points_are_noted(experiment: Callable[..., Log]) -> None:

@@ -36,7 +36,7 @@ def test_studies_that_differ_in_one_setting_are_compared_in_it(
     (effect,) = comparisons(of_studies(read(INTERRUPTED | RISING, INTERRUPTED | CONSTANT)))
     name = "negatives: constant − rising (sample corpus · constant − sample corpus)"
     assert (effect.name, effect.estimate) == (name, -0.5)
-    assert comparison_lines([effect]) == [f"{name}, on test: −50.0 points, described"]
+    assert comparison_lines([effect]) == [f"{name}, on test: −50.0 percentage points, described"]
 
 
 def test_pairs_that_differ_in_the_same_setting_are_told_apart(

@@ -107,7 +107,7 @@ def test_a_long_answer_is_broken_and_nothing_stands_in_the_way_of_it(
     experiment: Callable[..., Log], monkeypatch: pytest.MonkeyPatch, clauses: int
 ) -> None:
     results = one_study(experiment({cell: {0: [1, 0, 1, 0], 1: [0, 0, 1, 1]} for cell in CELLS}))
-    answer = "LayerNorm (ReLU off) raises top-1 by 10.1 points; " * clauses
+    answer = "LayerNorm (ReLU off) raises top-1 by 10.1 percentage points; " * clauses
     monkeypatch.setattr(effect_text, "answer", lambda _: answer)
     figure = drawn(effects_figure(results))
     head, note = (text.get_window_extent() for text in figure.texts)
