@@ -157,12 +157,13 @@ class Config(BaseModel):
         STRONG["in_batch_weight"],
         ge=0,
         description="Weight of the embeddings' cross-entropy of the counter among all texts of the "
-        "batch. Above 0, batches hold whole debates.",
+        "batch.",
     )
     listwise_weight: float = Field(
         STRONG["listwise_weight"],
         ge=0,
-        description="Weight of the pair head's cross-entropy of the counter among the same texts.",
+        description="Weight of the pair head's cross-entropy of the counter among the same texts. "
+        "With this or --in_batch_weight above 0, batches hold whole debates.",
     )
     hubness_weight: Ratio = Field(
         STRONG["hubness_weight"],
