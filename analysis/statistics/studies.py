@@ -7,16 +7,15 @@ alone looks across.
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from analysis.printable import printable, short
+from analysis.printable import printable
 from analysis.schema import FORMAT_OF_SCHEMA, Log
+from analysis.statistics.study_names import UNSET, Settings, phrase, slug, study_names
 
 #: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
 NEUTRAL = {
@@ -38,36 +37,13 @@ WORDS = {"corpus": ("data_dir",), "encoder": ("encoder", "layers"), "init_from":
 #: Number of the schema that a format in RUNS is read from.
 SCHEMA_OF_FORMAT = {name: number for number, name in FORMAT_OF_SCHEMA.items()}
 
-#: What a field of WORDS means where it is unset.
-UNSET = {"data_dir": "sample corpus", "encoder": "unknown encoder", "init_from": "one stage"}
-
-#: Fields that the names of studies are made of, in this order, and how each is written.
-PHRASES: dict[str, Callable[[str], str]] = {
-    "schema": lambda value: f"schema {value}",
-    "recipe": str,
-    "encoder": str,
-    "init_from": lambda value: value if value == UNSET["init_from"] else f"from {short(value, 13)}",
-    "leaked_pairs": lambda value: {"keep": "leaked pairs kept"}.get(value, "leaked pairs dropped"),
-    "layers": lambda value: "1 layer" if value == "1" else f"{value} layers",
-    "max_length": lambda value: f"{value} tokens",
-    "epochs": lambda value: "1 epoch" if value == "1" else f"{value} epochs",
-    "negatives": str,
-    "fusion": str,
-    "neighbors": lambda value: f"{value} search",
-}
-
 #: Fields that only name other settings: they are shown, but do not tell studies apart.
 NAMES = ("recipe", "negatives")
 
 #: The two numbers that the name of a schedule stands for.
 SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
 
-LONGEST_NAME = 40
-
 LEGACY = "legacy logs"
-
-#: A setting of a study: field → value as text, None where it is unset.
-Settings = dict[str, str | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,18 +62,27 @@ class Study:
     @property
     def slug(self) -> str:
         """The name as that of a folder, which no other study of the log has."""
-        return _slug(self.name)
+        return slug(self.name)
 
 
 def studies(log: Log) -> list[Study]:
-    """Split a log into its studies: those of the newest format first, then those of most runs."""
+    """Split a log into its studies: those of the newest format first, then those of most runs,
+    then the one that was begun first.
+    """
     groups: dict[str, list[int]] = defaultdict(list)
     every = _settings(log.runs)
     for row, settings in enumerate(every):
         deciding = {field: value for field, value in settings.items() if field not in NAMES}
         groups[json.dumps(deciding, sort_keys=True)].append(row)
-    members = sorted(groups.values(), key=lambda rows: (log.runs["format"][rows[0]], -len(rows)))
-    names = _names([every[rows[0]] for rows in members])
+    members = sorted(
+        groups.values(),
+        key=lambda rows: (
+            log.runs["format"][rows[0]],
+            -len(rows),
+            str(log.runs["started"][rows].min()),
+        ),
+    )
+    names = study_names([every[rows[0]] for rows in members])
     return [
         Study(name, every[rows[0]], _of_runs(log, log.runs[rows]))
         for name, rows in zip(names, members, strict=True)
@@ -200,65 +185,8 @@ def _words(config: dict[str, Any], names: tuple[str, ...]) -> str:
     if first is None:
         return UNSET[names[0]]
     said = [PurePath(str(first)).name or str(first)]
-    said += [_phrase(name, str(config[name])) for name in names[1:] if config.get(name) is not None]
+    said += [phrase(name, str(config[name])) for name in names[1:] if config.get(name) is not None]
     return printable(" · ".join(said))
-
-
-def _names(every: list[Settings]) -> list[str]:
-    """Name studies by their corpus and by what tells them from the first study of the same corpus.
-
-    Values that few studies share come first, since they tell a study from most others. Where there
-    are several recipes, every name has its recipe. A setting that would make a name too long is
-    left out.
-    """
-    found: list[str] = []
-    for settings in every:
-        of_corpus = [other for other in every if other["corpus"] == settings["corpus"]]
-        alike = [other for other in of_corpus if other.get("schema") == settings.get("schema")]
-        told = {"schema": _varies("schema", of_corpus), "recipe": _varies("recipe", alike)}
-        name = short(str(settings["corpus"]), 24)
-        fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
-        telling = [f for f in fields if told.get(f, settings.get(f) != alike[0].get(f))]
-        for field in sorted(telling, key=partial(_sharing, settings, of_corpus)):
-            longer = f"{name} · {_phrase(field, settings.get(field))}"
-            name = longer if len(longer) <= LONGEST_NAME else name
-        found.append(name)
-    return _numbered(found)
-
-
-def _sharing(settings: Settings, every: list[Settings], field: str) -> int:
-    """Count the studies with the value that `settings` have for a field."""
-    return sum(other.get(field) == settings.get(field) for other in every)
-
-
-def _varies(field: str, every: list[Settings]) -> bool:
-    return len({settings.get(field) for settings in every}) > 1
-
-
-def _phrase(field: str, value: str | None) -> str:
-    """Say the value of one setting in a name."""
-    if value is None:
-        return f"no {field}"
-    return PHRASES.get(field, lambda text: f"{field} {text}")(value)
-
-
-def _numbered(names: list[str]) -> list[str]:
-    """Number names that occur twice, and those that would have the same folder as another."""
-    found: dict[str, str] = {}
-    for name in names:
-        said, number = short(name, LONGEST_NAME), 1
-        while (folder := _slug(said).casefold()) in found:  # some file systems know no case
-            number += 1
-            end = f" #{number}"
-            said = short(name, LONGEST_NAME - len(end)) + end
-        found[folder] = said
-    return list(found.values())
-
-
-def _slug(name: str) -> str:
-    """Write a name with letters, digits and hyphens alone."""
-    words = "".join(letter if letter.isalnum() else "-" for letter in name)
-    return "-".join(filter(None, words.split("-"))) or "study"
 
 
 def _text(value: Any) -> str | None:

@@ -1,54 +1,14 @@
 """`analysis.statistics.studies`: which runs can be compared, and what they are called."""
 
-import json
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 import pytest
+from settings_of_runs import decided, logged, named, old, split
 
-from analysis.schema import METRICS, REJECTED, RUNS, WARNINGS, Log
-from analysis.statistics.studies import LEGACY, LONGEST_NAME, Study, differing, studies
-
-CORPUS, ENCODER = "c" * 16, "e" * 16
-
-
-def logged(*runs: dict[str, Any]) -> Log:
-    """A log of RUNS rows; `config` and `decides` are given as dicts."""
-    rows = [
-        {
-            "run_id": f"r{i}",
-            "format": "jsonl",
-            "variant": "with_relu",
-            **run,
-            **{key: json.dumps(run[key]) for key in ("config", "decides") if key in run},
-        }
-        for i, run in enumerate(runs)
-    ]
-    tables = (pl.DataFrame(schema=schema) for schema in (METRICS, REJECTED, WARNINGS))
-    return Log(pl.DataFrame(rows, schema=RUNS), *tables)
-
-
-def split(*runs: dict[str, Any]) -> dict[str, list[str]]:
-    """The name of each study, in order, with its runs."""
-    return {study.name: study.log.runs["run_id"].to_list() for study in studies(logged(*runs))}
-
-
-def named(*runs: dict[str, Any]) -> list[str]:
-    return list(split(*runs))
-
-
-def decided(model: str = ENCODER, data: str = CORPUS, /, **config: Any) -> dict[str, Any]:
-    """A run of schema 2: two digests that decide its result, and the fields of its config."""
-    said_by_digest = ("data_dir", "encoder", "layers", "init_from", "recipe", "negatives", "device")
-    fields = {name: value for name, value in config.items() if name not in said_by_digest}
-    first = "f" * 16 if config.get("init_from") else None
-    decides = {"encoder": model, "corpus": data, "init_from": first, **fields}
-    return {"decides": decides, "config": config}
-
-
-def old(**config: Any) -> dict[str, Any]:
-    """A run of schema 1, whose log does not say what decides."""
-    return {"format": "jsonl schema 1", "config": config}
+from analysis.schema import Log
+from analysis.statistics.studies import LEGACY, Study, differing, studies
 
 
 @pytest.mark.parametrize("run", [decided, old])
@@ -118,106 +78,16 @@ def test_a_log_of_schema_2_that_does_not_say_what_decides_is_not_of_schema_1() -
     assert len(named(silent | {"decides": {}}, old(lr=1))) == 2
 
 
-def test_of_one_format_the_study_of_most_runs_comes_first() -> None:
-    assert list(split(decided(lr=1), decided(lr=2), decided(lr=2)).values()) == [
-        ["r1", "r2"],
+def test_of_one_format_the_study_of_most_runs_comes_first_then_the_one_begun_first() -> None:
+    late, early = (
+        decided(lr=lr) | {"started": datetime(2026, 11, day, tzinfo=UTC)}
+        for lr, day in ((1, 24), (2, 23))
+    )
+    assert list(split(late, decided(lr=3), early, decided(lr=3)).values()) == [
+        ["r1", "r3"],
+        ["r2"],
         ["r0"],
     ]
-
-
-def test_a_study_is_named_by_its_corpus_and_by_what_tells_it_from_the_first_of_that() -> None:
-    runs = [
-        decided(data_dir="a/arguana", epochs=3, encoder="m"),
-        decided("0" * 16, "1" * 16, data_dir="b/other", epochs=9, encoder="n"),
-        decided("0" * 16, data_dir="a/arguana", epochs=1, encoder="n"),
-        decided("0" * 16, data_dir="a/arguana", epochs=2, encoder="n"),
-        decided(data_dir="a/arguana", epochs=3, encoder="m", init_from="first"),
-        decided(data_dir="a/arguana", epochs=3, encoder="m", leaked_pairs="keep"),
-    ]
-    assert named(*runs) == [
-        "arguana",
-        "other",
-        "arguana · 1 epoch · n",
-        "arguana · 2 epochs · n",
-        "arguana · from first",
-        "arguana · leaked pairs kept",
-    ]
-
-
-def test_what_tells_a_study_from_all_others_is_named_before_what_many_share() -> None:
-    small = {"data_dir": "arguana-counterargs", "max_length": 32, "lr": 1e-4, "batch_size": 16}
-    runs = [
-        decided(data_dir="arguana-counterargs", max_length=256, lr=5e-5, batch_size=32),
-        decided(**small),
-        decided(**small, negatives="rising", hard_ratio_step=0.1),
-        decided(**small, neighbors="ball_tree"),
-        decided(**small, fusion="only_cls"),
-        decided(**small, init_from="20261123T120000Z_with_relu_s0_abcdef"),
-        decided(**small, leaked_pairs="keep"),
-    ]
-    assert named(*runs) == [
-        "arguana-counterargs",
-        "arguana-counterargs · 32 tokens",
-        "arguana-counterargs · rising · 32 tokens",
-        "arguana-counterargs · ball_tree search",
-        "arguana-counterargs · only_cls",
-        "arguana-counterargs · from 20261…_abcdef",
-        "arguana-counterargs · leaked pairs kept",
-    ]
-
-
-def test_of_several_recipes_each_is_named() -> None:
-    runs = decided(recipe="strong", lr=1), decided(recipe="documented", lr=2)
-    assert named(*runs) == ["sample corpus · strong", "sample corpus · documented · lr 2"]
-    assert named(runs[0]) == ["sample corpus"]
-
-
-def test_a_setting_that_is_unset_in_a_study_is_named_so() -> None:
-    first = decided(data_dir="a", init_from="x", margin=1)
-    assert named(first, decided(data_dir="a", margin=None)) == ["a", "a · one stage · no margin"]
-
-
-def test_names_are_short_and_unique_whatever_is_in_them() -> None:
-    long = "x" * 300
-    runs = [
-        decided(data_dir=long),
-        decided("0" * 16, data_dir=long, encoder=long),
-        *(decided("1" * 16, data_dir=long, encoder="y" * 99, **{long: n}) for n in range(12)),
-        *(decided(data_dir=long, margin=10**n) for n in range(12)),
-        decided(ENCODER, "1" * 16, data_dir=f"{long} #2"),
-        decided(ENCODER, "2" * 16, data_dir="\x1b[31m\ud800对"),
-    ]
-    found = named(*runs)
-    assert len(found) == len(set(found)) == len(runs)
-    assert max(map(len, found)) <= LONGEST_NAME
-    assert all(name.isprintable() for name in found)
-
-
-def test_studies_that_no_short_name_tells_apart_are_numbered() -> None:
-    runs = [decided(data_dir="x" * 24, note="y" * 20 + end) for end in "abc"]
-    assert named(*runs) == ["x" * 24, "x" * 24 + " #2", "x" * 24 + " #3"]
-
-
-def test_a_number_never_makes_a_name_that_another_study_has() -> None:
-    runs = [
-        decided(ENCODER, "1" * 16, data_dir="a #2"),
-        decided(data_dir="a", note="y" * 40),
-        decided(data_dir="a", note="z" * 40),
-    ]
-    assert named(*runs) == ["a #2", "a", "a #3"]
-
-
-def test_a_folder_has_letters_digits_and_hyphens_and_is_of_one_study_alone() -> None:
-    runs = [
-        decided("0" * 16, "0" * 16, data_dir="../a b/A_b.c"),
-        decided("0" * 16, "1" * 16, data_dir="A-b.c"),
-        decided("0" * 16, "2" * 16, data_dir="a-b-c"),  # some file systems know no case
-        decided("0" * 16, "3" * 16, data_dir="%"),
-        decided("0" * 16, "3" * 16, data_dir="%", step=0.1),
-        decided("0" * 16, "3" * 16, data_dir="%", step=-0.1),
-    ]
-    slugs = [study.slug for study in studies(logged(*runs))]
-    assert slugs == ["A-b-c", "A-b-c-2", "a-b-c-3", "study", "step-0-1", "step-0-1-2"]
 
 
 def test_one_corpus_and_encoder_by_two_spellings_are_one_study() -> None:

@@ -1,0 +1,92 @@
+"""Names studies: by their corpus and by the settings that tell them apart."""
+
+from collections.abc import Callable
+
+from analysis.printable import short
+
+#: A setting of a study: field → value as text, None where it is unset.
+Settings = dict[str, str | None]
+
+#: What a setting means that is unset.
+UNSET = {"data_dir": "sample corpus", "encoder": "unknown encoder", "init_from": "one stage"}
+
+#: Fields that the names of studies are made of, in this order, and how each is written.
+PHRASES: dict[str, Callable[[str], str]] = {
+    "schema": lambda value: f"schema {value}",
+    "recipe": str,
+    "encoder": str,
+    "init_from": lambda value: value if value == UNSET["init_from"] else f"from {short(value, 13)}",
+    "leaked_pairs": lambda value: {"keep": "leaked pairs kept"}.get(value, "leaked pairs dropped"),
+    "layers": lambda value: "1 layer" if value == "1" else f"{value} layers",
+    "max_length": lambda value: f"{value} tokens",
+    "epochs": lambda value: "1 epoch" if value == "1" else f"{value} epochs",
+    "negatives": str,
+    "fusion": str,
+    "neighbors": lambda value: f"{value} search",
+}
+
+#: Fields that no recipe sets: where one differs, that is told of every recipe's studies.
+BESIDE_RECIPES = {"encoder", "init_from", "leaked_pairs", "layers", "fusion", "neighbors"}
+
+LONGEST_NAME = 48
+
+
+def study_names(every: list[Settings]) -> list[str]:
+    """Name studies by their corpus, and by what tells them from the first study that is like them.
+
+    Like a study are those of its corpus and, where there are several, of its schema and its recipe,
+    which the name then has. After them come the values that few studies share, since they tell a
+    study from most others. A setting that would make a name too long is left out.
+    """
+    found: list[str] = []
+    for settings in every:
+        of_corpus = _alike("corpus", settings, every)
+        of_schema = _alike("schema", settings, of_corpus)
+        of_recipe = _alike("recipe", settings, of_schema)
+        telling = ["schema"] * (len(of_schema) < len(of_corpus))
+        telling += ["recipe"] * (len(of_recipe) < len(of_schema))
+        fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
+        others = [
+            field
+            for field in fields
+            if settings.get(field)
+            != (of_schema if field in BESIDE_RECIPES else of_recipe)[0].get(field)
+        ]
+        telling += sorted(others, key=lambda field: len(_alike(field, settings, of_schema)))
+        name = short(str(settings["corpus"]), 24)
+        for field in telling:
+            longer = f"{name} · {phrase(field, settings.get(field))}"
+            name = longer if len(longer) <= LONGEST_NAME else name
+        found.append(name)
+    return _numbered(found)
+
+
+def phrase(field: str, value: str | None) -> str:
+    """Say the value of one setting in a name."""
+    if value is None:
+        return f"no {field}"
+    return PHRASES.get(field, lambda text: f"{field} {text}")(value)
+
+
+def slug(name: str) -> str:
+    """Write a name with letters, digits and hyphens alone."""
+    words = "".join(letter if letter.isalnum() else "-" for letter in name)
+    return "-".join(filter(None, words.split("-"))) or "study"
+
+
+def _alike(field: str, settings: Settings, every: list[Settings]) -> list[Settings]:
+    """Select the studies with the value that `settings` have for a field."""
+    return [other for other in every if other.get(field) == settings.get(field)]
+
+
+def _numbered(names: list[str]) -> list[str]:
+    """Number names that occur twice, and those that would have the same folder as another."""
+    found: dict[str, str] = {}
+    for name in names:
+        said, number = short(name, LONGEST_NAME), 1
+        while (folder := slug(said).casefold()) in found:  # some file systems know no case
+            number += 1
+            end = f" #{number}"
+            said = short(name, LONGEST_NAME - len(end)) + end
+        found[folder] = said
+    return list(found.values())
