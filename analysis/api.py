@@ -35,7 +35,7 @@ def summarise(log: Log) -> pl.DataFrame:
 
 def effects(log: Log) -> pl.DataFrame:
     """Estimate what LayerNorm and ReLU do in each study: one row per effect, with `study` and the
-    columns of `study_effects.EFFECTS`. Effects are shares: 0.01 is a point.
+    columns of `study_effects.EFFECTS`. Effects are shares: 0.01 is a percentage point.
 
     >>> found = effects(read(["logs/reference"])).filter(measure="test")
     >>> found["effect"].to_list()
@@ -47,14 +47,14 @@ def effects(log: Log) -> pl.DataFrame:
 def plot_effects(
     log: Log, measure: str = "test", *, study: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draw the effects on a measure of a study, in points; returns the axes.
+    """Draw the effects on a measure of a study, in percentage points; returns the axes.
 
-    `measure` is 'validation', 'test', 'test_without_hubness' or 'area'. Raises `AnalysisError`
+    `measure` is one of `study_effects.MEASURED`. Raises `AnalysisError`
     where the study has no effects on it, and where there are several studies and none is named.
 
     >>> ax = plot_effects(read(["logs/reference"]))
     >>> ax.get_xlabel()
-    'points of top-1'
+    'percentage points of top-1'
     """
     _check(measure, MEASURED)
     found = _of(log, study).effects.filter(measure=measure)

@@ -13,8 +13,10 @@ LEVEL = 0.05
 #: Measures whose effects are described and not tested → how a sentence about them begins.
 DESCRIBED = {
     "validation": "On validation",
-    "test_without_hubness": "On test by the pair head alone, without hubness",
-    "area": "Area under the curve",
+    "area": "Area under the validation curve",
+    "validation_without_hubness": "On validation by the pair head alone, without hubness",
+    "test_without_hubness": "On test by the pair head alone",
+    "area_without_hubness": "Area by the pair head alone",
 }
 
 NOTHING = (
@@ -99,8 +101,8 @@ def _sentence(effect: dict[str, Any]) -> str:
         excluded = f"effects larger than {100 * effect['excluded_beyond']:.1f} are excluded; "
     return (
         f"{head}, {verdict} ({_p(effect['p_holm'])} after Holm; {effect['seeds']} seeds); "
-        f"{excluded}80 % of such experiments would detect an effect of "
-        f"{100 * effect['least_effect']:.1f}."
+        f"{excluded}80 % of such experiments would detect one of "
+        f"{100 * effect['least_effect']:.1f}, before Holm."
     )
 
 

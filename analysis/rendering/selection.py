@@ -20,8 +20,10 @@ WRONG = "of the wrong answers"
 EFFECT_TITLES = {
     "validation": "validation",
     "test": "test",
-    "test_without_hubness": "test, without hubness",
     "area": "area under the curve",
+    "validation_without_hubness": "validation, without hubness",
+    "test_without_hubness": "test, without hubness",
+    "area_without_hubness": "area, without hubness",
 }
 
 #: Metric of a loss or of a part of it → what the legend calls it.

@@ -7,13 +7,14 @@ from analysis.statistics import intervals
 from analysis.statistics.epochs import WHOLE_EPOCHS
 
 
-def curves(metrics: pl.DataFrame) -> pl.DataFrame:
+def curves(metrics: pl.DataFrame, metric: str = "top1") -> pl.DataFrame:
     """Compute top-1 by epoch: run_id, epoch, the shares <split> and n_<split> (points).
 
     `metrics` has the columns METRICS. Rows are in order of run and epoch; evaluations within the
-    first epoch are left out. A split that was not evaluated at an epoch is null.
+    first epoch are left out. A split that was not evaluated at an epoch is null. `metric` is 'top1'
+    or 'head_top1', that by the pair head alone.
     """
-    top1 = metrics.filter(WHOLE_EPOCHS, event="eval", metric="top1")
+    top1 = metrics.filter(WHOLE_EPOCHS, event="eval", metric=metric)
     of_split = {split: pl.col("split") == split for split in SPLITS}
     return (
         top1.group_by("run_id", "epoch")

@@ -37,15 +37,16 @@ MEASURES = {
     "area": Measure(
         "area",
         True,
-        "area under v by the trapezoid rule over the epochs between first and last evaluation, "
-        "those within the first epoch included: the mean height of the curve",
+        "area under v by the trapezoid rule between the first and the last evaluation that all "
+        "counted runs have in common, those within the first epoch included: the mean height of "
+        "the curve",
     ),
     "epochs_to_target": Measure(
         "epochs to target",
         False,
-        "the epoch, interpolated, at which v first reaches the target that all runs of the study "
-        "have in common: by default the highest multiple of five points that all of them reach; of "
-        "a configuration only where all its runs reach it",
+        "the epoch, interpolated between these evaluations, at which v first reaches the target "
+        "that all runs of the study have in common: by default the highest multiple of five points "
+        "that all of them reach; of a configuration only where all its runs reach it",
     ),
     "stability": Measure(
         "stability",
@@ -75,9 +76,9 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
     `runs` has the columns RUNS and configuration, `metrics` the columns METRICS; both are of one
     study. `target` is a share. The measures are those that MEASURES defines. Shares lie in 0 to 1
     and have Wilson's interval in <measure>_low and <measure>_high where the number of points,
-    n_<split>, is known. A figure that the log does not support is null. Where a run kept leaked
-    pairs, the table also has unseen_<split>, hits_unseen_<split> and n_unseen_<split> of
-    `UNSEEN_SPLITS`.
+    n_<split>, is known. A figure that the log does not support is null. `area_without_hubness` is
+    that of the curve by the pair head alone. Where a run kept leaked pairs, the table also has
+    unseen_<split>, hits_unseen_<split> and n_unseen_<split> of `UNSEEN_SPLITS`.
 
     `counted` says whether the run stands for its configuration: where the study has completed runs,
     those that did not complete are left out, because they had less training, and of several runs
@@ -117,17 +118,22 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
         unseen = unseen.rename({"epoch": "best_epoch"})
         table = table.join(unseen, on=["run_id", "best_epoch"], how="left")
     table = table.with_columns(counted=_counted())
-    dense = curves(with_fractions(runs, metrics)).drop_nulls("validation")
+    placed, counted = with_fractions(runs, metrics), table.filter("counted")
+    dense, alone = (
+        _at_shared_epochs(curves(placed, metric), counted) for metric in ("top1", "head_top1")
+    )
     if target is None:
-        counted = table.filter("counted")
         ended = counted.filter(status="completed")  # of legacy logs none says so
         whole = counted if ended.is_empty() else ended
         target = common_target(dense.join(whole, on="run_id", how="semi"))
-    return (
-        table.join(_convergence(dense, target), on="run_id", how="left")
-        .sort("configuration", "seed", "started", "run_id")
-        .drop("started")
+    convergence = (
+        _areas(dense),
+        _epochs_to(target, dense),
+        _areas(alone).rename({"area": "area_without_hubness"}),
     )
+    for measure in convergence:
+        table = table.join(measure, on="run_id", how="left")
+    return table.sort("configuration", "seed", "started", "run_id").drop("started")
 
 
 def common_target(curves: pl.DataFrame) -> float | None:
@@ -139,11 +145,31 @@ def common_target(curves: pl.DataFrame) -> float | None:
     return floor(min(highest, default=0) / TARGET_STEP + 1e-9) * TARGET_STEP or None
 
 
-def _convergence(curves: pl.DataFrame, target: float | None) -> pl.DataFrame:
-    """Measure how fast runs converge: run_id, target, area, epochs_to_target."""
+def _at_shared_epochs(curves: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:
+    """Select the evaluations of validation at the epochs that all counted runs have.
+
+    A line between distant evaluations lies below a curve that rises steeply at first, so that a run
+    which was evaluated more often would seem to converge faster. A run with a single evaluation has
+    no line, and does not limit the others.
+    """
+    evaluated = curves.drop_nulls("validation")
+    lines = evaluated.filter(pl.len().over("run_id") > 1).join(counted, on="run_id", how="semi")
+    of_all = pl.len() == lines["run_id"].n_unique()
+    shared = lines.group_by("epoch").agg(of_all.alias("of_all")).filter("of_all")
+    return evaluated.join(shared, on="epoch", how="semi", maintain_order="left")
+
+
+def _areas(curves: pl.DataFrame) -> pl.DataFrame:
+    """Compute the mean height of each run's curve on validation: run_id, area."""
     v, epoch = pl.col("validation"), pl.col("epoch").cast(pl.Float64)
-    height = (v + v.shift()) / 2 * epoch.diff()
     width = epoch.last() - epoch.first()
+    height = ((v + v.shift()) / 2 * epoch.diff()).sum() / width
+    return curves.group_by("run_id").agg(area=pl.when(width > 0).then(height))
+
+
+def _epochs_to(target: float | None, curves: pl.DataFrame) -> pl.DataFrame:
+    """Find where each run first has a share on validation: run_id, target, epochs_to_target."""
+    v, epoch = pl.col("validation"), pl.col("epoch").cast(pl.Float64)
     reached = v >= pl.lit(target, pl.Float64) - 1e-9
     # On the straight line from the evaluation before to the first that reaches it.
     part = (pl.col("target") - v.shift()) / (v - v.shift())
@@ -155,7 +181,6 @@ def _convergence(curves: pl.DataFrame, target: float | None) -> pl.DataFrame:
         .group_by("run_id")
         .agg(
             pl.col("target").first(),
-            area=pl.when(width > 0).then(height.sum() / width),
             epochs_to_target=crossing.filter(reached).first(),
         )
     )

@@ -6,16 +6,15 @@ from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
 from analysis.statistics.factorial import Design, Factors, design_effects
 
-#: Measure → the split and the column of PREDICTIONS that tells which points are answered correctly.
-#: Hubness moves a configuration's top-1 as much as a factor may, so test is also given without it.
-ANSWERED = {
-    "validation": ("validation", "hit"),
-    "test": ("test", "hit"),
-    "test_without_hubness": ("test", "head_hit"),
-}
+WITHOUT_HUBNESS = "_without_hubness"
 
-#: What effects are estimated on: answers, and one number per run.
-MEASURED = (*ANSWERED, "area")
+#: What effects are estimated on: the answers on a split, or one number per run. Hubness moves a
+#: configuration's top-1 as much as a factor may, so each is also given without it.
+MEASURED = tuple(
+    f"{measure}{suffix}"
+    for suffix in ("", WITHOUT_HUBNESS)
+    for measure in ("validation", "test", "area")
+)
 
 #: One row an effect. Numbers are shares: 0.01 is a percentage point.
 EFFECTS = types(
@@ -40,20 +39,24 @@ def study_effects(
     """Estimate EFFECTS from the tables RUNS, `measures.per_run` and PREDICTIONS of one study.
 
     Answers are those in the files of predictions; runs whose file lacks them are left out on
-    validation and test. 'test_without_hubness' counts the same points by the pair head alone; it is
-    left out where hubness changes none of them. Settings were chosen by validation, so only effects
-    on 'test' are tested, and corrected for one another.
+    validation and test. Measures without hubness are of the same runs and points by the pair head
+    alone; they are left out where hubness changes nothing. Settings were chosen by validation, so
+    only effects on 'test' are tested, and corrected for one another.
     """
     counted = with_factors(runs, by_run)
-    by_hubness = predictions.filter(pl.col("hit") != pl.col("head_hit"), split="test")
     rows = []
     for measure in MEASURED:
-        if measure == "test_without_hubness" and by_hubness.is_empty():
-            continue
-        if measure == "area":
-            found = design_effects(_numbers(counted, "area"))
+        of = measure.removesuffix(WITHOUT_HUBNESS)
+        if of == "area":
+            changed = (counted["area"] != counted["area_without_hubness"]).any()
         else:
-            answered = answers(counted, predictions, *ANSWERED[measure])
+            changed = (predictions["hit"] != predictions["head_hit"]).any()
+        if measure != of and not changed:
+            continue
+        if of == "area":
+            found = design_effects(_numbers(counted, measure))
+        else:
+            answered = answers(counted, predictions, of, "hit" if measure == of else "head_hit")
             found = design_effects(answered[0], labels(answered[1])) if answered else ()
         corrected = holm([effect.p for effect in found]) if measure == "test" else None
         rows += [

@@ -12,6 +12,7 @@ from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
+from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,12 +34,16 @@ def effects_figure(results: Results) -> "Figure":
     measured = effect_measures(effects)
     head = textwrap.wrap(effect_text.answer(effects), HEAD)
     header = 0.75 + 0.25 * len(head)
-    # Four in a row would be too narrow for the numbers.
-    rows, columns = (1, len(measured)) if len(measured) < 4 else (2, 2)
+    # All six in a row would be too narrow for the numbers.
+    without = [measure for measure in measured if measure.endswith(WITHOUT_HUBNESS)]
+    rows, columns = (2, 3) if without else (1, len(measured))
     figure = new_figure(header + rows * (1.15 + 0.75 * max(2, len(names))))
     panels = lay_out_panels(figure, rows, columns, header=header, title=0.4, left=2.6, outer=True)
     reach = effect_reach(effects)
-    for ax, measure in zip(panels, measured, strict=True):
+    for ax, measure in zip(panels, MEASURED if without else measured, strict=True):
+        if measure not in measured:
+            ax.remove()
+            continue
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(EFFECT_TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)

@@ -105,13 +105,13 @@ def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> N
     (shown,) = effect_text.sentences(table(effect("LayerNorm", 0.021, 0.0004)))
     assert shown == (
         "LayerNorm on test: +2.1 [+1.1, +3.1] percentage points, an effect (p < 0.001 after Holm; "
-        "3 seeds); 80 % of such experiments would detect an effect of 1.3."
+        "3 seeds); 80 % of such experiments would detect one of 1.3, before Holm."
     )
     (not_shown,) = effect_text.sentences(table(effect("ReLU", -0.004, 0.25)))
     assert not_shown == (
         "ReLU on test: −0.4 [−1.4, +0.6] percentage points, no effect shown (p = 0.250 after Holm; "
-        "3 seeds); effects larger than 2.5 are excluded; 80 % of such experiments would detect an "
-        "effect of 1.3."
+        "3 seeds); effects larger than 2.5 are excluded; 80 % of such experiments would detect one "
+        "of 1.3, before Holm."
     )
 
 
@@ -127,8 +127,10 @@ def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> N
     each = "LayerNorm +1.0 [+0.0, +2.0], ReLU +1.0 [+0.0, +2.0]."
     assert effect_text.sentences(effects) == [
         f"On validation (described): {each}",
-        f"On test by the pair head alone, without hubness (described): {each}",
-        f"Area under the curve (described): {each}",
+        f"Area under the validation curve (described): {each}",
+        f"On validation by the pair head alone, without hubness (described): {each}",
+        f"On test by the pair head alone (described): {each}",
+        f"Area by the pair head alone (described): {each}",
     ]
 
 

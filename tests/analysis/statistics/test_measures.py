@@ -28,7 +28,7 @@ def test_the_figures_of_a_run_are_those_computed_by_hand(read: Callable[..., Log
 def test_an_evaluation_within_the_first_epoch_is_neither_the_best_nor_the_last(
     read: Callable[..., Log],
 ) -> None:
-    unaffected = pl.exclude("area", "target", "epochs_to_target")
+    unaffected = pl.exclude("^area.*$", "target", "epochs_to_target")
     whole, with_parts, stopped = (
         one_study(read({"within": within, "top1": top1})).by_run
         for within, top1 in (
@@ -62,6 +62,26 @@ def test_the_area_weighs_unequal_steps_between_evaluations_by_their_epochs() -> 
 def test_the_area_counts_evaluations_within_the_first_epoch() -> None:
     row = one_row(evaluated((0, 0.0), (0.2, 0.3), (1, 0.4), (2, 0.4)))
     assert row["area"] == pytest.approx((0.2 * 0.15 + 0.8 * 0.35 + 0.4) / 2)
+
+
+def test_runs_that_were_evaluated_at_other_epochs_are_measured_where_all_were(
+    read: Callable[..., Log],
+) -> None:
+    usual, within = {"relu": True}, {"within": (0.35, 0.38)}
+    plain = one_study(read(usual, {})).by_run
+    mixed = one_study(read(usual, within, {"seed": 1, "status": "failed", "within": (0.9,)})).by_run
+    compared = ("area", "target", "epochs_to_target")
+    assert mixed.filter("counted").select(compared).equals(plain.select(compared))
+
+
+def test_a_run_of_one_evaluation_does_not_limit_where_others_are_measured(
+    read: Callable[..., Log],
+) -> None:
+    running = {"status": None, "config": {"epochs": 4}}
+    begun = {"relu": True, "top1": {split: values[:1] for split, values in CURVE.items()}}
+    areas = one_study(read(running, running | begun)).by_run["area"]
+    assert areas.null_count() == 1
+    assert (0.19 + 0.388 + 0.398 + 0.4) / 4 in [pytest.approx(area) for area in areas.drop_nulls()]
 
 
 def test_one_evaluation_has_no_area() -> None:

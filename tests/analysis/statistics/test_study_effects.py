@@ -121,6 +121,19 @@ def test_the_area_is_a_number_a_run(experiment: Callable[..., Log]) -> None:
     }
 
 
+def test_where_hubness_changes_the_curve_the_area_has_effects_by_the_pair_head_alone_too(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment({cell: {0: None, 1: None} for cell in CELLS})
+    assert found(log, "area_without_hubness") == {}
+    by_head = pl.col("metric") == "head_top1"
+    with_layernorm = pl.col("run_id").is_in(["r4", "r5", "r6", "r7"])
+    lower = pl.col("value") - 0.1 * (by_head & with_layernorm)
+    changed = replace(log, metrics=log.metrics.with_columns(value=lower))
+    assert found(changed, "area") == found(log, "area")
+    assert found(changed, "area_without_hubness")["LayerNorm"]["estimate"] == pytest.approx(-0.1)
+
+
 def test_without_predictions_the_area_alone_has_effects(experiment: Callable[..., Log]) -> None:
     log = experiment({cell: {0: None, 1: None} for cell in CELLS})
     assert set(one_study(log).effects["measure"]) == {"area"}
