@@ -16,9 +16,8 @@ FEW = 3
 #: Evaluations beyond which a curve is dense: dashes and markers would drown in it.
 DENSE = 60
 
-#: How the untrained encoder looks, a straight line across the axes, and what a note says of it.
+#: How the untrained encoder looks, a straight line across the axes.
 UNTRAINED: dict[str, Any] = {"color": MUTED, "linestyle": "--", "linewidth": 1.2}
-UNTRAINED_NOTE = " Thin dashes: the untrained encoder's nearest neighbour."
 
 
 def draw_line(ax: "Axes", line: pl.DataFrame, smooth: int, *, label: str, **look: Any) -> None:

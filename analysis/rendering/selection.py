@@ -43,6 +43,14 @@ def crowd(results: Results) -> str:
     return f", {drawn} of {of:,} configurations" if drawn < of else ""
 
 
+def untrained_note(results: Results, of: str = "") -> str:
+    """Say in a note what the dashed line is; nothing where no run logged the untrained encoder."""
+    if results.untrained.is_empty():
+        return ""
+    ranked = ", without hubness" * results.ranks_by_hubness
+    return f" Thin dashes: the untrained encoder's nearest neighbour{of}{ranked}."
+
+
 def effect_measures(effects: pl.DataFrame) -> list[str]:
     """Return the measures that EFFECTS has rows of, in the order of MEASURED."""
     return [measure for measure in MEASURED if measure in effects["measure"]]

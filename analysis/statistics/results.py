@@ -75,6 +75,14 @@ class Results:
         return self.log.metrics.filter(event="untrained", metric="top1").drop_nulls("value")
 
     @cached_property
+    def ranks_by_hubness(self) -> bool:
+        """Whether hubness changes the top-1 of an evaluation."""
+        found = self.log.metrics.filter(event="eval")
+        top1, by_head = (found.filter(metric=metric) for metric in ("top1", "head_top1"))
+        both = top1.join(by_head, on=["run_id", "epoch", "step", "split"], suffix="_by_head")
+        return bool((both["value"] != both["value_by_head"]).any())
+
+    @cached_property
     def losses(self) -> pl.DataFrame:
         """The loss of each configuration, see `losses.losses`."""
         return losses.losses(self.log.runs, self.log.metrics, self.by_run)

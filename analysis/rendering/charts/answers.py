@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from analysis.rendering.axes import UNTRAINED_NOTE
 from analysis.rendering.charts.chart import (
     SYMBOLS,
     Chart,
@@ -20,7 +19,7 @@ from analysis.rendering.charts.chart import (
     variants,
 )
 from analysis.rendering.labels import point_count, wrapped
-from analysis.rendering.selection import WRONG, answer_panels, crowd, large_groups
+from analysis.rendering.selection import WRONG, answer_panels, crowd, large_groups, untrained_note
 from analysis.rendering.style import Style
 from analysis.statistics.results import Results
 
@@ -37,7 +36,7 @@ def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
     said = ", ".join(f"{n} {100 * s:.1f} %" for n, s in every["configuration", "share"].rows())
     sentence = f"Answered on {split}: {said}."
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
-    note += UNTRAINED_NOTE.replace(".", ", on all points.") * (not untrained.is_empty())
+    note += untrained_note(results, " on all points")
     heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
     return Chart("answers", heading, sentence, note, panels, legend(looks, variant_of))
 

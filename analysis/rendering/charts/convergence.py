@@ -5,7 +5,6 @@ from typing import Any
 
 import polars as pl
 
-from analysis.rendering.axes import UNTRAINED_NOTE
 from analysis.rendering.charts.chart import (
     SYMBOLS,
     Chart,
@@ -20,7 +19,7 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.selection import crowd, measure_titles
+from analysis.rendering.selection import crowd, measure_titles, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -48,7 +47,7 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     said = ", ".join(f"{name} {percent(area)}" for name, area in areas)
     sentence = f"Area under the validation curve: {said}."
     note = "Area: mean height of the curve. Bar: 95 % interval over runs, small dots."
-    note += UNTRAINED_NOTE * (not untrained.is_empty())
+    note += untrained_note(results)
     heading = f"How fast, and where it ends{crowd(results)}"
     return Chart("convergence", heading, sentence, note, panels, [])
 

@@ -21,7 +21,7 @@ from analysis.rendering.charts.chart import (
     variants,
 )
 from analysis.rendering.labels import point_count
-from analysis.rendering.selection import crowd, top1_range
+from analysis.rendering.selection import crowd, top1_range, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -52,7 +52,7 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
     note = (
         "Line: mean over runs. Shade: 95 % interval, of a single run."
         + " Thin lines: single runs." * (not _several(results).is_empty())
-        + " Dashes: the untrained encoder's nearest neighbour." * (not results.untrained.is_empty())
+        + untrained_note(results)
     )
     heading = f"Top-1 by split{crowd(results)}"
     return Chart("curves", heading, sentence, note, panels, legend(looks, variant_of))

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
+from analysis.rendering.axes import UNTRAINED, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import crowd, measure_titles
+from analysis.rendering.selection import crowd, measure_titles, untrained_note
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -30,7 +30,7 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         panels[-1].axvline(value, **UNTRAINED)  # of the test figure
     note = (
         "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
-        "validation curve." + UNTRAINED_NOTE * (not results.untrained.is_empty())
+        "validation curve." + untrained_note(results)
     )
     head = f"{results.study.name}: how fast, and where it ends{crowd(results)}"
     write_head(figure, head, note)

@@ -7,7 +7,6 @@ import polars as pl
 from analysis.rendering.axes import (
     DENSE,
     UNTRAINED,
-    UNTRAINED_NOTE,
     draw_line,
     label_epochs,
     new_axes,
@@ -16,7 +15,7 @@ from analysis.rendering.axes import (
 )
 from analysis.rendering.labels import point_count
 from analysis.rendering.layout import lay_out_panels, legend_rows, new_figure, write_head
-from analysis.rendering.selection import crowd, top1_range
+from analysis.rendering.selection import crowd, top1_range, untrained_note
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -43,7 +42,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
         ax.set_ylim(top1_range(results, split))
     note = (
         "Line: mean over runs. Band: lowest to highest; of a single run its 95 % interval."
-        + UNTRAINED_NOTE * (not starts.is_empty())
+        + untrained_note(results)
         + smoothing_note(smooth)
     )
     write_head(figure, f"{results.study.name}: top-1{crowd(results)}", note, panels)

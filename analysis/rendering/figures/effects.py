@@ -32,7 +32,8 @@ def effects_figure(results: Results) -> "Figure":
     effects = results.effects
     names = effects["effect"].unique(maintain_order=True).to_list()
     measured = effect_measures(effects)
-    head = textwrap.wrap(effect_text.answer(effects), HEAD)
+    answer = effect_text.answer(effects)
+    head = textwrap.wrap(f"{results.study.name}: {answer[0].lower()}{answer[1:]}", HEAD)
     header = 0.75 + 0.25 * len(head)
     # All six in a row would be too narrow for the numbers.
     without = [measure for measure in measured if measure.endswith(WITHOUT_HUBNESS)]
@@ -47,7 +48,7 @@ def effects_figure(results: Results) -> "Figure":
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(EFFECT_TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
-    write_head(figure, "\n".join(head), f"{results.study.name}. {NOTE}")
+    write_head(figure, "\n".join(head), NOTE)
     return figure
 
 

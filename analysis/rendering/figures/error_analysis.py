@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from analysis.rendering.axes import UNTRAINED, UNTRAINED_NOTE, new_axes, percent_tick
+from analysis.rendering.axes import UNTRAINED, new_axes, percent_tick
 from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.layout import (
     lay_out_panels,
@@ -12,7 +12,7 @@ from analysis.rendering.layout import (
     new_figure,
     write_head,
 )
-from analysis.rendering.selection import WRONG, answer_panels, crowd
+from analysis.rendering.selection import WRONG, answer_panels, crowd, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -50,7 +50,7 @@ def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     for ax in panels[len(drawn) :]:
         ax.remove()
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
-    note += UNTRAINED_NOTE.replace(".", ", on all points.") * bool(untrained)
+    note += untrained_note(results, " on all points")
     head = f"{results.study.name}: answers on {split}{crowd(results)}"
     write_head(figure, head, note, panels[: len(drawn)])
     return figure

@@ -1,5 +1,7 @@
 from collections.abc import Callable
+from dataclasses import replace
 
+import polars as pl
 import pytest
 from figure_reading import INTERRUPTED, scaled
 from single_study import one_study
@@ -36,3 +38,17 @@ def test_groups_of_too_few_points_and_empty_panels_are_left_out(
     monkeypatch.setattr(selection, "MOST_GROUPS", 1)
     by_domain = selection.answer_panels(one_study(log))["top-1 by domain, the largest 1"]
     assert set(by_domain["group"]) == {"sport"}
+
+
+def test_a_note_on_the_untrained_encoder_says_where_other_figures_are_with_hubness(
+    read: Callable[..., Log],
+) -> None:
+    log = read({})
+    alone = selection.untrained_note(one_study(log), " on test")
+    assert alone == " Thin dashes: the untrained encoder's nearest neighbour on test."
+    by_head = pl.col("metric") == "head_top1"
+    changed = log.metrics.with_columns(value=pl.col("value") - 0.1 * by_head)
+    with_hubness = one_study(replace(log, metrics=changed))
+    assert selection.untrained_note(with_hubness).endswith("neighbour, without hubness.")
+    untrained = log.metrics.filter(pl.col("event") != "untrained")
+    assert selection.untrained_note(one_study(replace(log, metrics=untrained))) == ""

@@ -84,8 +84,8 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     assert len({place.y0 for place in places}) == 2
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
-    assert effect_text.answer(results.effects) in texts(figure)
-    assert results.study.name in texts(figure)
+    answer = "sample corpus: on test, effects are described but not tested: there is only one seed."
+    assert answer in texts(figure)
 
 
 def test_a_row_is_of_one_effect_in_every_panel(experiment: Callable[..., Log]) -> None:
@@ -115,7 +115,8 @@ def test_a_long_answer_is_broken_and_nothing_stands_in_the_way_of_it(
     monkeypatch.setattr(effect_text, "answer", lambda _: answer)
     figure = drawn(effects_figure(results))
     head, note = (text.get_window_extent() for text in figure.texts)
-    assert " ".join(texts(figure).split()).startswith(answer.strip())
+    said = " ".join(texts(figure).split())
+    assert said.startswith(f"sample corpus: l{answer[1:].strip()}")
     assert head.x1 < figure.bbox.x1
     assert head.y0 > note.y1
     assert note.y0 > max(title(ax).get_window_extent().y1 for ax in figure.axes)

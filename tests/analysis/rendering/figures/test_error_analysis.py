@@ -125,7 +125,7 @@ def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
     figure = figures(one_study(log))["diagnosis"]
     lines = [[line.get_xdata() for line in ax.get_lines()] for ax in figure.axes]
     assert [[0.13, 0.13] in map(list, found) for found in lines] == [True, True, False]
-    assert "Thin dashes: the untrained encoder's nearest neighbour, on all points." in texts(figure)
+    assert "Thin dashes: the untrained encoder's nearest neighbour on all points." in texts(figure)
 
 
 def test_groups_of_few_points_are_not_drawn(
