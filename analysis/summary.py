@@ -32,7 +32,7 @@ class Options(BaseModel):
 
 def _summarise(options: Options) -> None:
     """Read, write the tables, print them and the effects."""
-    log = logs.read(options.paths, events=("eval", "pools", "untrained"))
+    log = logs.read(options.paths)
     output.warn(text.reader_notes(log))
     every = of_studies(log)
     folder = output.folder(options.paths, options.out)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 import commandline
 from analysis.errors import AnalysisError
 from analysis.readers import logs
+from analysis.rendering import output, text
 from analysis.rendering.legacy_text import legacy_text
 
 
@@ -21,7 +22,9 @@ class Options(BaseModel):
 
 def _print(options: Options) -> None:
     """Read one log and print its run in the legacy format."""
-    print(legacy_text(logs.read(options.paths, events=("step", "eval"))), end="")
+    log = logs.read(options.paths, events=("step", "eval"))
+    output.warn(text.reader_notes(log))
+    print(legacy_text(log), end="")
 
 
 def main() -> None:

@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,17 @@ def test_it_says_what_plot_says_of_studies_that_differ_in_one_setting(
         "lr: 0.25 − 0.5 (sample corpus · lr 0.25 − sample corpus), on test: −50.0 percentage points"
         in printed
     )
+
+
+def test_it_says_what_plot_says_of_a_runs_loss(
+    read_runs: Callable[..., Log], tmp_path: Path, call: Call
+) -> None:
+    read_runs({})
+    (log,) = tmp_path.glob("*.jsonl")
+    nowhere = '"loss": null, "nonfinite": ["loss"]'
+    log.write_text(re.sub(r'"loss": [\d.]+', nowhere, log.read_text("utf-8")), "utf-8")
+    _, printed, _ = call(summary.main, tmp_path)
+    assert "loss is NaN or infinite" in printed
 
 
 def test_a_wrong_flag_answers_before_any_work(tmp_path: Path, call: Call) -> None:
