@@ -54,7 +54,7 @@ def _draw(options: Options) -> None:
     if any(results.effects.height for results in every):
         written.append(output.write(folder / "effects.csv", csv.effects_csv(every)))
     if any(results.error_analysis.height for results in every):
-        written.append(output.write(folder / "diagnosis.csv", csv.diagnosis_csv(every)))
+        written.append(output.write(folder / "error_analysis.csv", csv.error_analysis_csv(every)))
     for results in every:
         place = output.folder([], folder / results.study.slug)
         for name, figure in figures(results, options.smooth).items():

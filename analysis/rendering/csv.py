@@ -1,4 +1,4 @@
-"""Writes tables of all studies as CSV: summary.csv, effects.csv and diagnosis.csv."""
+"""Writes tables of all studies as CSV: summary.csv, effects.csv and error_analysis.csv."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ def effects_csv(every: Sequence[Results]) -> str:
     return _csv((results, results.effects) for results in every)
 
 
-def diagnosis_csv(every: Sequence[Results]) -> str:
+def error_analysis_csv(every: Sequence[Results]) -> str:
     """Write ERROR_ANALYSIS, one row per group of points."""
     return _csv((results, results.error_analysis) for results in every)
 

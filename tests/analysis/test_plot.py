@@ -46,7 +46,7 @@ def test_the_command_writes_pictures_as_png_and_svg_and_single_runs_as_png(
     assert "convergence.{png,svg}" in printed
 
 
-def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis(
+def test_with_predictions_the_command_estimates_effects_and_writes_the_error_analysis(
     read_runs: Callable[..., Log], answered: Callable[..., None], tmp_path: Path
 ) -> None:
     read_runs(INTERRUPTED, INTERRUPTED | {"relu": True})
@@ -55,7 +55,7 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_diagnosis
     printed = run_command(tmp_path, out)
     assert "On test, effects are described but not tested: there is only one seed." in printed
     assert "ReLU (LayerNorm on) on test: −92.3 percentage points, described." in printed
-    shares = pl.read_csv(out / "diagnosis.csv").filter(pl.col("group") == "sport")
+    shares = pl.read_csv(out / "error_analysis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [
         ("with_layernorm", 12, 1.0),
         ("with_layernorm_relu", 12, 0.0),

@@ -1,10 +1,10 @@
 """Makes every chart that the logs have figures for."""
 
-from analysis.rendering.charts.answers import answers_chart
 from analysis.rendering.charts.chart import Chart
 from analysis.rendering.charts.convergence import convergence_chart
 from analysis.rendering.charts.curves import curves_chart
 from analysis.rendering.charts.effects import effects_chart
+from analysis.rendering.charts.error_analysis import error_analysis_chart
 from analysis.rendering.charts.loss import loss_chart
 from analysis.rendering.selection import large_groups
 from analysis.rendering.style import styles
@@ -23,5 +23,5 @@ def charts(results: Results) -> list[Chart]:
     if results.losses.height:
         found.append(loss_chart(results, looks))
     if large_groups(results).height:
-        found.append(answers_chart(results, looks))
+        found.append(error_analysis_chart(results, looks))
     return found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from analysis.rendering.figures.convergence import convergence_figure
 from analysis.rendering.figures.curves import curves_figure
 from analysis.rendering.figures.effects import effects_figure
-from analysis.rendering.figures.error_analysis import error_figure
+from analysis.rendering.figures.error_analysis import error_analysis_figure
 from analysis.rendering.figures.loss import loss_figure
 from analysis.rendering.figures.runs import run_figures
 from analysis.rendering.selection import large_groups
@@ -32,7 +32,7 @@ def figures(results: Results, smooth: int = 1) -> "dict[str, Figure]":
         if results.losses.height:
             found["loss"] = loss_figure(results, looks)
         if large_groups(results).height:
-            found["diagnosis"] = error_figure(results, looks)
+            found["error_analysis"] = error_analysis_figure(results, looks)
         pages = list(run_figures(results, looks, smooth))
         for number, page in enumerate(pages, 1):
             found["runs" if len(pages) == 1 else f"runs-{number}"] = page

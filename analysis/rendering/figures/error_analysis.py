@@ -1,4 +1,4 @@
-"""Draws the picture `diagnosis`: which points are answered, and what the wrong answers are."""
+"""Draws the picture `error_analysis`: which points are answered, and what the wrong answers are."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def error_figure(results: Results, looks: dict[str, Style]) -> "Figure":
+def error_analysis_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     """Draw what is answered by domain and by kind of point, and what the wrong answers are.
 
     Groups of too few points for a picture stand in the table alone.

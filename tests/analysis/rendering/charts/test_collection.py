@@ -46,7 +46,12 @@ def test_of_more_configurations_than_there_is_room_for_the_first_are_drawn(
     monkeypatch.setattr(results, "MOST_DRAWN", 1)
     answered("law", "sport")
     found = charts(one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True})))
-    assert [chart.name for chart in found][1:] == ["curves", "convergence", "loss", "answers"]
+    assert [chart.name for chart in found][1:] == [
+        "curves",
+        "convergence",
+        "loss",
+        "error_analysis",
+    ]
     for chart in found[1:]:
         assert chart.heading.endswith(", 1 of 2 configurations")
         names = {trace["name"] for panel in chart.panels for trace in panel.traces}

@@ -59,7 +59,7 @@ def test_an_untrained_encoder_without_a_figure_is_in_no_picture(
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     not_finite = pl.when(pl.col("event") != "untrained").then("value")
     found = figures(one_study(replace(log, metrics=log.metrics.with_columns(value=not_finite))))
-    assert {"curves", "convergence", "diagnosis", "runs"} <= found.keys()
+    assert {"curves", "convergence", "error_analysis", "runs"} <= found.keys()
     assert not any("ntrained" in texts(figure) for figure in found.values())
 
 

@@ -42,7 +42,7 @@ def test_predictions_beside_the_logs_add_the_picture_of_answers(
     monkeypatch.setattr(selection, "FEWEST", 1)
     answered("law", "sport")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(one_study(log))["diagnosis"]
+    figure = figures(one_study(log))["error_analysis"]
     assert ": answers on test" in texts(figure)
     assert "with_layernorm\nwith_layernorm_relu" in texts(figure)
     domains, kinds, wrong = figure.axes
@@ -60,7 +60,7 @@ def test_rows_are_as_high_in_every_panel_of_answers(
     monkeypatch.setattr(selection, "FEWEST", 1)
     answered(*(f"domain{number:02}" for number in range(9)))
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(one_study(log))["diagnosis"]
+    figure = figures(one_study(log))["error_analysis"]
     heights = [ax.get_position().height / len(ax.get_yticks()) for ax in figure.axes if ax.lines]
     assert len(heights) == 3
     assert heights == pytest.approx([heights[0]] * 3)
@@ -76,7 +76,7 @@ def test_of_many_domains_the_largest_are_drawn_and_the_title_says_so(
     monkeypatch.setattr(selection, "MOST_GROUPS", 4)
     answered("a", "b", "c", "d", "e", "e")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
-    figure = figures(one_study(log))["diagnosis"]
+    figure = figures(one_study(log))["error_analysis"]
     domains = figure.axes[0]
     assert domains.get_title(loc="left") == "top-1 by domain, the largest 4"
     names = [text.get_text().split("\n")[0] for text in domains.get_yticklabels()]
@@ -93,7 +93,7 @@ def test_a_run_without_any_error_has_no_panel_of_wrong_answers(
     monkeypatch.setattr(selection, "FEWEST", 1)
     predicted({"law/tax/pro/01": None}).write_parquet(tmp_path / "r0.predictions.parquet")
     log = read(INTERRUPTED)
-    figure = figures(one_study(log))["diagnosis"]
+    figure = figures(one_study(log))["error_analysis"]
     assert "of the wrong answers" not in texts(figure)
 
 
@@ -103,7 +103,7 @@ def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
     answered("law", "sport", "culture")
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     monkeypatch.setattr(selection, "FEWEST", 3)  # of all points, and of the wrong answers
-    kinds, wrong = figures(one_study(log))["diagnosis"].axes
+    kinds, wrong = figures(one_study(log))["error_analysis"].axes
     assert [ax.get_title(loc="left") for ax in (kinds, wrong)] == [
         "top-1 by kind of point",
         selection.WRONG,
@@ -111,7 +111,7 @@ def test_all_points_alone_are_no_picture_and_what_is_drawn_stands_at_the_left(
     assert kinds.get_position().x0 < 0.2
     lengths = pl.int_range(pl.len()).over("run_id")
     right = log.predictions.with_columns(hit=True, point_words=lengths)
-    assert "diagnosis" not in figures(one_study(replace(log, predictions=right)))
+    assert "error_analysis" not in figures(one_study(replace(log, predictions=right)))
 
 
 def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
@@ -122,7 +122,7 @@ def test_the_untrained_encoder_is_a_line_beside_top1_and_not_beside_errors(
     log = read(INTERRUPTED, INTERRUPTED | {"relu": True})
     untrained = pl.when(event="untrained", split="test").then(0.13).otherwise("value")
     log = replace(log, metrics=log.metrics.with_columns(value=untrained))
-    figure = figures(one_study(log))["diagnosis"]
+    figure = figures(one_study(log))["error_analysis"]
     lines = [[line.get_xdata() for line in ax.get_lines()] for ax in figure.axes]
     assert [[0.13, 0.13] in map(list, found) for found in lines] == [True, True, False]
     assert "Thin dashes: the untrained encoder's nearest neighbour on all points." in texts(figure)
@@ -132,4 +132,6 @@ def test_groups_of_few_points_are_not_drawn(
     read: Callable[..., Log], answered: Callable[..., None]
 ) -> None:
     answered("law", "sport")
-    assert "diagnosis" not in figures(one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True})))
+    assert "error_analysis" not in figures(
+        one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True}))
+    )

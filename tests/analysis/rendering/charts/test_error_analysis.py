@@ -6,7 +6,7 @@ from figure_reading import INTERRUPTED
 from single_study import one_study
 
 from analysis.rendering import selection
-from analysis.rendering.charts.answers import answers_chart
+from analysis.rendering.charts.error_analysis import error_analysis_chart
 from analysis.rendering.style import styles
 from analysis.schema import Log
 
@@ -21,7 +21,7 @@ def test_a_group_of_points_is_a_row_and_a_configuration_a_mark_in_it(
 ) -> None:
     answered("law", "law", "sport")
     results = one_study(read(INTERRUPTED, INTERRUPTED | {"relu": True}))
-    chart = answers_chart(results, styles(results.by_configuration))
+    chart = error_analysis_chart(results, styles(results.by_configuration))
     panels = checked(chart)
     assert list(panels) == [
         "top-1 by domain",

@@ -24,7 +24,7 @@ from analysis.rendering.style import Style
 from analysis.statistics.results import Results
 
 
-def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
+def error_analysis_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one row per group of points, a mark with its 95 % interval a configuration."""
     variant_of, split = variants(results.drawn), results.shown_errors["split"][0]
     untrained = results.untrained.filter(split=split)["value"]
@@ -38,7 +38,7 @@ def answers_chart(results: Results, looks: dict[str, Style]) -> Chart:
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
     note += untrained_note(results, " on all points")
     heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
-    return Chart("answers", heading, sentence, note, panels, legend(looks, variant_of))
+    return Chart("error_analysis", heading, sentence, note, panels, legend(looks, variant_of))
 
 
 def _panel(
