@@ -126,8 +126,8 @@ def _schema_notes(source: str, unknown: pl.Series) -> Iterator[str]:
     known = " and ".join(map(str, FORMAT_OF_SCHEMA))
     for schema, lines in unknown.value_counts().sort("schema").rows():
         yield (
-            f"{source}: {lines:,} lines of schema {schema}, left out: this version reads {known}; "
-            "a newer one may read them"
+            f"{source}: {lines:,} line{'s' * (lines > 1)} of schema {schema}, left out: this "
+            f"version reads {known}; a newer one may read them"
         )
 
 

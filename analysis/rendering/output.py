@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from analysis.errors import AnalysisError
+from analysis.rendering.labels import counted
 
 #: The most folders that are listed when all files are written.
 MOST_FOLDERS = 4
@@ -96,8 +97,8 @@ def listing(written: Sequence[Path]) -> list[str]:
         f"wrote {folder}{os.sep}: {', '.join(_together(names))}"
         for folder, names in by_folder.items()
     ]
-    more = [f"… and {len(lines) - MOST_FOLDERS:,} more folders"] * (len(lines) > MOST_FOLDERS)
-    return lines[:MOST_FOLDERS] + more
+    more = [f"… and {counted(len(lines) - MOST_FOLDERS, 'more folder')}"]
+    return lines[:MOST_FOLDERS] + more * (len(lines) > MOST_FOLDERS)
 
 
 def _together(names: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import polars as pl
 
 from analysis.printable import printable
 from analysis.rendering import effect_text, notes, table_rows
+from analysis.rendering.labels import counted
 from analysis.schema import Log
 from analysis.statistics.effects import Effect
 from analysis.statistics.results import Results
@@ -29,7 +30,8 @@ def screen(every: Sequence[Results], end: Sequence[str]) -> str:
     for number, results in enumerate(every):
         lines = study_lines(results)
         if shown and len(lines) > room:
-            shown += [f"… and {len(every) - number:,} more studies: see summary.md", ""]
+            more = counted(len(every) - number, "more study", "more studies")
+            shown += [f"… and {more}: see summary.md", ""]
             break
         shown += lines
         room -= len(lines)
@@ -61,7 +63,7 @@ def study_lines(results: Results) -> list[str]:
         answer = effect_text.answer(results.effects)
         parts.append(_wrapped([answer, *effect_text.sentences(results.effects)]))
     noted = [*notes.of_study(results), *check_lines(results.curve_checks)]
-    more = [f"… and {len(noted) - MOST_SHOWN:,} more notes: {WHERE_ALL}"]
+    more = [f"… and {counted(len(noted) - MOST_SHOWN, 'more note')}: {WHERE_ALL}"]
     parts.append(_wrapped(noted[:MOST_SHOWN] + more * (len(noted) > MOST_SHOWN)))
     return [line for part in parts if part for line in (*part, "")]
 
@@ -80,7 +82,7 @@ def check_lines(table: pl.DataFrame) -> list[str]:
     lines = []
     for note, runs, texts in grouped.rows():
         others = len(set(runs)) - 1
-        more = f" (and {others} more runs: {WHERE_ALL})" if others else ""
+        more = f" (and {counted(others, 'more run')}: {WHERE_ALL})" if others else ""
         lines.append(f"{note}: {printable(runs[0])}: {printable(texts[0])}{more}")
     return lines
 
@@ -89,7 +91,7 @@ def reader_notes(log: Log) -> list[str]:
     """Say what the readers passed over: the notes of `log`, then its rejected lines."""
     lines = [*log.notes, *notes.of_rejected(log.rejected.head(MOST_SHOWN))]
     if log.rejected.height > MOST_SHOWN:
-        lines.append(f"… and {log.rejected.height - MOST_SHOWN:,} more lines left out")
+        lines.append(f"… and {counted(log.rejected.height - MOST_SHOWN, 'more line')} left out")
     return [printable(line) for line in lines]
 
 

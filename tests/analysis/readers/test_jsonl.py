@@ -256,7 +256,7 @@ def test_an_unknown_schema_may_have_renamed_all_that_is_known():
     log = parse([{"schema": 3, "kind": "eval"}, evaluation(1, 0.5)])
     assert log.runs["run_id"].to_list() == ["a"]
     assert log.rejected.is_empty()
-    assert log.notes[0].startswith("a.jsonl: 1 lines of schema 3")
+    assert log.notes[0].startswith("a.jsonl: 1 line of schema 3")
 
 
 def test_a_concatenated_file_yields_each_run(runlog_text):
