@@ -18,12 +18,14 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
     The effect is the second value minus the first, averaged over the variants that both studies
     have, over the seeds that all of these share. Its name, 'setting: second − first (study −
     study)', has the studies, since several pairs may differ in one setting. Studies without
-    predictions, and pairs that answered different points, are left out.
+    predictions, pairs that answered different points, and leaked pairs kept beside dropped, where
+    the former were trained on answers, are left out.
     """
     found: list[Effect] = []
     for one, other in combinations(every, 2):
         settings = differing(one.study, other.study)
-        if one.study.format != other.study.format or len(settings) != 1 or "corpus" in settings:
+        comparable = len(settings) == 1 and not settings.keys() & {"corpus", "leaked_pairs"}
+        if one.study.format != other.study.format or not comparable:
             continue
         ((field, (first, second)),) = settings.items()
         later, earlier = _answers(other, split), _answers(one, split)

@@ -62,6 +62,7 @@ def test_the_comparison_is_over_the_variants_that_both_have(
     [
         {"config": CONSTANT["config"] | {"lr": 1.0}},  # two settings
         {"config": RISING["config"] | {"data_dir": "elsewhere"}},  # another corpus
+        {"config": RISING["config"] | {"leaked_pairs": "keep"}},  # trained on what it answers
         RISING | {"schema": 1},  # another format
         RISING | {"relu": True},  # the same study
         CONSTANT | {"relu": True},  # no variant in common
