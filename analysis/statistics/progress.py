@@ -33,6 +33,7 @@ def progress(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         *("run_id", "variant", "seed"),
         epochs=count_in_config("epochs"),
         batch_size=count_in_config("batch_size"),
+        eval_every=count_in_config("eval_every").fill_null(1),
     ).join(lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
     rows = [
         {**plan, **_measured(plan, metrics.filter(run_id=plan["run_id"]))}
@@ -56,7 +57,11 @@ def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:
         if found["rate"] and batch_size:
             training = (found["steps"] - found["step"]) * batch_size / found["rate"]
             evaluated = metrics.filter(WHOLE_EPOCHS, event="eval").select(pl.col("epoch").max())
-            left = epochs - (evaluated.item() or 0)
+            # The last epoch is evaluated whatever --eval_every says.
+            left = sum(
+                epoch == epochs or epoch % plan["eval_every"] == 0
+                for epoch in range((evaluated.item() or 0) + 1, epochs + 1)
+            )
             found["seconds_left"] = training + left * sum(_pauses(metrics))
     return found
 

@@ -45,6 +45,14 @@ def test_within_an_epoch_the_time_to_go_is_that_of_steps_and_evaluations(
     assert row["seconds_left"] == pytest.approx(1.0 + 3 * (3 * 0.5 + 0.25))
 
 
+def test_the_time_to_go_has_the_evaluations_that_are_to_come(
+    read_runs: Callable[..., Log],
+) -> None:
+    every_third = {"config": CONFIG | {"eval_every": 3}, "steps": (5, 10)}
+    row = told(until(read_runs(every_third), "step", 1, 15))
+    assert row["seconds_left"] == pytest.approx(1.0 + 2 * (3 * 0.5 + 0.25))  # epochs 3 and 4
+
+
 def test_after_the_last_step_the_last_epoch_is_going_on(read_runs: Callable[..., Log]) -> None:
     log = read_runs({"config": {"epochs": 2, "batch_size": 4}, "steps": (5, 10)})
     row = told(until(log, "step", 1))
