@@ -58,9 +58,14 @@ def _names(study: Study) -> list[str]:
         for configuration, seed in runs.select("configuration", "seed").rows()
     ]
     shared = {name for name in names if names.count(name) > 1}
-    return [
+    folders = [
         re.sub(r"[^\w.-]+|^\.+", "-", f"{name}-{run_id}" if name in shared else name)
         for name, run_id in zip(names, runs["run_id"], strict=True)
+    ]
+    alike = [folders[:place].count(folder) for place, folder in enumerate(folders)]
+    return [
+        f"{folder}-{number + 1}" if number else folder
+        for folder, number in zip(folders, alike, strict=True)
     ]
 
 

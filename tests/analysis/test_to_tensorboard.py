@@ -28,6 +28,15 @@ def test_each_variant_and_seed_of_a_study_is_a_folder(
     assert f"wrote 3 runs to {out}: tensorboard --logdir={out}" in printed
 
 
+def test_runs_whose_names_are_one_as_folders_have_a_folder_each(
+    tmp_path: Path, legacy_text: Callable[..., str], call: Callable[..., tuple[int, str, str]]
+) -> None:
+    for name in ("my log.txt", "my-log.txt"):
+        (tmp_path / name).write_text(legacy_text(), "utf-8")
+    call(to_tensorboard.main, tmp_path)
+    assert len([*tmp_path.rglob("events.out.tfevents.*")]) == 2
+
+
 def test_a_log_that_has_grown_is_added_to_the_file_that_tensorboard_reads(
     tmp_path: Path, runlog_text: Callable[..., str], call: Call
 ) -> None:
