@@ -11,7 +11,7 @@ def per_configuration(by_run: pl.DataFrame) -> pl.DataFrame:
     """Average the counted runs of each configuration, from the table of `measures.per_run`.
 
     Columns: configuration, variant, runs (counted), left_out (runs), seeds (text),
-    n_<split> and, for each measure, its mean, <measure>_sd (n − 1), and the 95 % interval
+    n_<split>, target and, for each measure, its mean, <measure>_sd (n − 1), and the 95 % interval
     <measure>_low and <measure>_high: Student's over several runs, Wilson's for the shares of a
     single run.
     """
@@ -24,6 +24,7 @@ def per_configuration(by_run: pl.DataFrame) -> pl.DataFrame:
         pl.len().alias("runs"),
         pl.col("seed").drop_nulls().cast(pl.String).str.join(" ").alias("seeds"),
         *(pl.col(f"n_{split}").min() for split in SPLITS),
+        pl.col("target").first(),
         *(pl.col(name).cast(pl.Float64).mean() for name in MEASURES),
         *(pl.col(name).cast(pl.Float64).std().alias(f"{name}_sd") for name in MEASURES),
         *(pl.col(name).count().alias(f"{name}_count") for name in MEASURES),

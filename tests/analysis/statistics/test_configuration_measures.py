@@ -46,6 +46,12 @@ def test_a_target_that_some_runs_do_not_reach_has_no_mean_over_the_others(
     assert "–" in table_rows.configuration_rows(one_study(log, target=0.38))[1]
 
 
+def test_a_configuration_has_the_target_that_its_epochs_are_counted_to(
+    read: Callable[..., Log],
+) -> None:
+    assert one_study(read({}), target=0.38).by_configuration["target"].to_list() == [0.38]
+
+
 def test_the_runs_of_each_variant_are_one_configuration(read: Callable[..., Log]) -> None:
     table = one_study(read({"seed": 0}, {"seed": 1}, {"seed": 2, "relu": True})).by_configuration
     assert dict(table.select("configuration", "runs").rows()) == {
