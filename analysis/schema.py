@@ -1,6 +1,6 @@
 """What is read from a run log, and the tidy tables that the readers make of it.
 
-`LOG_FIELDS` and `CONFIG_FIELDS` list the fields of the JSONL run log that are read, a row each.
+`LOG_FIELDS` lists the fields of the JSONL run log that are read, a row each.
 `RUNS`, `METRICS`, `REJECTED`, `WARNINGS` and `PREDICTIONS` are the tables that every reader returns
 and that every statistic takes, each a mapping from column to polars type. A value that a log does
 not hold is null, never 0.
@@ -114,16 +114,6 @@ LOG_FIELDS = (
     LogField("pools", "head_top1", "number", False, "value", points="n"),
     LogField("pools", "n", "integer", False, "points"),
 )
-
-#: The fields of the config in a run_start that are read by name → their type; each may be missing.
-#: Beyond these, any field may tell two configurations apart.
-CONFIG_FIELDS: dict[str, Literal["boolean", "integer", "number"]] = {
-    "layernorm": "boolean",
-    "relu": "boolean",
-    "hard_ratio_step": "number",
-    "epochs": "integer",
-    "batch_size": "integer",
-}
 
 
 class Column(NamedTuple):

@@ -108,7 +108,10 @@ def _sentence(effect: dict[str, Any]) -> str:
 
 def _why_not(effect: dict[str, Any]) -> str:
     """Say why an effect has no test."""
-    return "there is only one seed" if effect["seeds"] == 1 else "the answers do not vary"
+    if effect["seeds"] == 1:
+        return "there is only one seed"
+    one = effect["clusters"] == 1
+    return "all points share debates or texts" if one else "the answers do not vary"
 
 
 def _listed(words: list[str]) -> str:

@@ -26,9 +26,16 @@ def of_study(results: Results) -> list[str]:
     counted = results.by_configuration.select("configuration", "seeds")
     if results.study.format != "legacy" and 1 < counted.height < len(VARIANTS):
         absent = ", ".join(sorted(set(VARIANTS) - set(counted["configuration"])))
-        found.append(
-            f"No run of {absent} counts: effects are given at one level of the other factor."
-        )
+        given = "effects are given at one level of the other factor"
+        if results.effects.is_empty():
+            given = "no effect can be given"
+        found.append(f"No run of {absent} counts: {given}.")
+    last = pl.col("last_epoch")
+    shorter = results.by_run.filter("counted").filter(last < last.max())
+    if results.effects.height and shorter.height:
+        shown = ", ".join(printable(str(run)) for run in shorter["run_id"].head(3))
+        more = f" and {shorter.height - 3} more" if shorter.height > 3 else ""
+        found.append(f"Not in the effects: {shown}{more}: others were trained for longer.")
     if counted["seeds"].n_unique() > 1:
         seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
         found.append(

@@ -15,7 +15,7 @@ import polars as pl
 
 from analysis.printable import printable
 from analysis.schema import FORMAT_OF_SCHEMA, Log
-from analysis.statistics.study_names import UNSET, Settings, phrase, slug, study_names
+from analysis.statistics.study_names import SCHEDULE, UNSET, Settings, phrase, slug, study_names
 
 #: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
 NEUTRAL = {
@@ -39,9 +39,6 @@ SCHEMA_OF_FORMAT = {name: number for number, name in FORMAT_OF_SCHEMA.items()}
 
 #: Fields that only name other settings: they are shown, but do not tell studies apart.
 NAMES = ("recipe", "negatives")
-
-#: The two numbers that the name of a schedule stands for.
-SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
 
 LEGACY = "legacy logs"
 

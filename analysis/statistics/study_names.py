@@ -25,6 +25,9 @@ PHRASES: dict[str, Callable[[str], str]] = {
     "neighbors": lambda value: f"{value} search",
 }
 
+#: The two numbers that `negatives`, the name of a schedule, stands for.
+SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
+
 #: Fields that no recipe sets: where one differs, that is told of every recipe's studies.
 BESIDE_RECIPES = {"encoder", "init_from", "leaked_pairs", "layers", "fusion", "neighbors"}
 
@@ -52,6 +55,8 @@ def study_names(every: list[Settings]) -> list[str]:
             if settings.get(field)
             != (of_schema if field in BESIDE_RECIPES else of_recipe)[0].get(field)
         ]
+        if "negatives" in others:
+            others = [field for field in others if field not in SCHEDULE]
         telling += sorted(others, key=lambda field: len(_alike(field, settings, of_schema)))
         name = short(str(settings["corpus"]), 24)
         for field in telling:

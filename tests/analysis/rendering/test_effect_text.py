@@ -89,10 +89,17 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seeds", "reason"), [(1, "there is only one seed"), (3, "the answers do not vary")]
+    ("seeds", "clusters", "reason"),
+    [
+        (1, 9, "there is only one seed"),
+        (3, 1, "all points share debates or texts"),
+        (3, 9, "the answers do not vary"),
+    ],
 )
-def test_where_nothing_is_tested_the_answer_says_why(seeds: int, reason: str) -> None:
-    effects = table(effect("LayerNorm", 0.021, None, seeds=seeds))
+def test_where_nothing_is_tested_the_answer_says_why(
+    seeds: int, clusters: int, reason: str
+) -> None:
+    effects = table(effect("LayerNorm", 0.021, None, seeds=seeds, clusters=clusters))
     assert effect_text.answer(effects) == (
         f"On test, effects are described but not tested: {reason}."
     )

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import polars as pl
 import pytest
+from figure_reading import CURVE
 from single_study import one_study
 
 from analysis.readers import logs
@@ -68,6 +69,22 @@ def test_a_missing_cell_is_named(read: Callable[..., Log]) -> None:
     runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS[:3]]
     (note,) = notes.of_study(one_study(read(*runs)))
     assert note.startswith("No run of with_layernorm_relu counts: ")
+
+
+def test_where_no_two_cells_differ_in_one_factor_no_effect_is_promised(
+    read: Callable[..., Log],
+) -> None:
+    runs = [{"layernorm": True, "relu": True}, {"layernorm": False, "relu": False}]
+    (note,) = notes.of_study(one_study(read(*runs)))
+    assert note.endswith(" counts: no effect can be given.")
+
+
+def test_a_run_that_had_less_training_than_others_is_named(read: Callable[..., Log]) -> None:
+    usual = {"status": None, "config": {"epochs": 4}}
+    runs = [usual | {"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
+    half = {"top1": {split: values[:3] for split, values in CURVE.items()}}
+    (note,) = notes.of_study(one_study(read(*runs[:3], runs[3] | half)))
+    assert note == "Not in the effects: r3: others were trained for longer."
 
 
 def test_a_cell_whose_run_is_unfinished_is_missing(read: Callable[..., Log]) -> None:
