@@ -4,7 +4,7 @@ Reads the JSONL run logs of `train` and the text logs of the earlier system. Nee
 imports nothing from `biencoder`: the two packages meet in the log format alone.
 
 >>> import analysis
->>> log = analysis.read(["logs/reference"])
+>>> log = analysis.read(["logs/reference/strong-*.jsonl"])
 >>> isinstance(log, analysis.Log)
 True
 >>> analysis.summarise(log)["configuration"].to_list()

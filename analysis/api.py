@@ -26,7 +26,7 @@ def summarise(log: Log) -> pl.DataFrame:
     """Measure each configuration of each study: one row each, with `study` and the columns of
     `configuration_measures.per_configuration`. Shares are from 0 to 1.
 
-    >>> table = summarise(read(["logs/reference"]))
+    >>> table = summarise(read(["logs/reference/strong-*.jsonl"]))
     >>> table["configuration", "runs", "last_test", "last_test_low", "last_test_high"].shape
     (4, 5)
     """
@@ -37,7 +37,7 @@ def effects(log: Log) -> pl.DataFrame:
     """Estimate what LayerNorm and ReLU do in each study: one row per effect, with `study` and the
     columns of `study_effects.EFFECTS`. Effects are shares: 0.01 is a percentage point.
 
-    >>> found = effects(read(["logs/reference"])).filter(measure="test")
+    >>> found = effects(read(["logs/reference/strong-*.jsonl"])).filter(measure="test")
     >>> found["effect"].to_list()
     ['LayerNorm', 'ReLU', 'interaction']
     """
@@ -52,7 +52,7 @@ def plot_effects(
     `measure` is one of `study_effects.MEASURED`. Raises `AnalysisError`
     where the study has no effects on it, and where there are several studies and none is named.
 
-    >>> ax = plot_effects(read(["logs/reference"]))
+    >>> ax = plot_effects(read(["logs/reference/strong-*.jsonl"]))
     >>> ax.get_xlabel()
     'percentage points of top-1'
     """
@@ -70,7 +70,7 @@ def plot_curves(
 
     Raises `AnalysisError` as `plot_effects` does.
 
-    >>> ax = plot_curves(read(["logs/reference"]), "validation")
+    >>> ax = plot_curves(read(["logs/reference/strong-*.jsonl"]), "validation")
     >>> len(ax.get_legend_handles_labels()[1])
     4
     """
@@ -86,7 +86,7 @@ def plot_measure(
 
     Returns the axes. Raises `AnalysisError` as `plot_effects` does.
 
-    >>> ax = plot_measure(read(["logs/reference"]), "area")
+    >>> ax = plot_measure(read(["logs/reference/strong-*.jsonl"]), "area")
     >>> len(ax.get_yticks())
     4
     """
@@ -103,7 +103,7 @@ def plot_loss(
 
     Raises `AnalysisError` as `plot_effects` does.
 
-    >>> ax = plot_loss(read(["logs/reference"]), "with_layernorm_relu")
+    >>> ax = plot_loss(read(["logs/reference/strong-*.jsonl"]), "with_layernorm_relu")
     >>> ax.get_legend_handles_labels()[1][0]
     'loss'
     """

@@ -31,7 +31,7 @@ def answers(points: list[str]) -> list[list[Hit]]:
 def picture() -> Figure:
     """Read logs, print what they say, and draw it."""
     try:
-        log = analysis.read(["logs/reference"])
+        log = analysis.read(["logs/reference/strong-*.jsonl"])
     except AnalysisError as error:
         raise SystemExit(str(error)) from None
     assert_type(log, Log)
