@@ -5,7 +5,7 @@ python -m analysis.plot logs/ --target=40     # how many epochs until validation
 python -m analysis.plot logs/ --smooth=5      # top-1 curves as means of 5 evaluations, raw behind
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +62,7 @@ def _draw(options: Options) -> None:
             for ending in ("png",) if name.startswith("runs") else ("png", "svg"):
                 written.append(output.write(place / f"{name}.{ending}", rendered(figure, ending)))
     left_out = [line for results in every for line in _not_drawn(results)]
+    left_out += _from_earlier(folder, written)
     end = [*text.comparison_lines(comparisons(every)), *left_out, *output.listing(written)]
     print(text.screen(every, end), end="")
 
@@ -75,6 +76,18 @@ def _not_drawn(results: Results) -> Iterator[str]:
         if of > drawn:
             place = f"{results.study.slug}/{pictures}"
             yield f"{place}: {drawn} of {of:,} {what}; name files to see others"
+
+
+def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
+    """Name what lies in the folder from an earlier call, which may have had other studies."""
+    former = [path.parent for path in folder.glob("*/curves.png")]
+    former += [path for path in folder.glob("*.csv") if path.stem in ("effects", "error_analysis")]
+    now = {*written, *(path.parent for path in written)}
+    yield from (
+        f"{path}: from an earlier call, left as it was"
+        for path in sorted(former)
+        if path not in now
+    )
 
 
 def main() -> None:

@@ -64,6 +64,19 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_error_ana
     assert [path.name for path in out.glob("*/effects.png")] == ["effects.png"]
 
 
+def test_what_an_earlier_call_wrote_of_other_studies_is_named(
+    read_runs: Callable[..., Log], tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    read_runs({}, {"relu": True})
+    assert "earlier call" not in run_command(tmp_path, out)
+    assert "earlier call" not in run_command(tmp_path, out)
+    read_runs({"config": {"data_dir": "x"}}, {"config": {"data_dir": "x"}, "seed": 1})
+    printed = " ".join(run_command(tmp_path, out).split())
+    for path in (out / "sample-corpus", out / "effects.csv"):
+        assert f"{path}: from an earlier call, left as it was" in printed
+
+
 def test_one_run_alone_has_no_table_of_effects(
     read_runs: Callable[..., Log], tmp_path: Path
 ) -> None:
