@@ -34,7 +34,7 @@ Columns = Annotated[str, Field(pattern=rf"^({_ROLE}(,{_ROLE})*|[^,=]+(,[^,=]+)+)
 
 Count = Annotated[int, Field(ge=1)]
 Ratio = Annotated[float, Field(ge=0, le=1)]
-DeviceName = Literal["auto", "cpu", "cuda", "mps"]
+DeviceName = Literal["auto", "cpu", "cuda"]
 VariantName = Literal[
     "with_layernorm_relu",
     "with_layernorm",

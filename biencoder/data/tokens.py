@@ -16,10 +16,9 @@ from biencoder.errors import EncoderError, encoder_named
 #: Token ids [B, L], and which of them are no padding, [B, L]; None where there is no padding.
 Group = tuple[Tensor, Tensor | None]
 
-#: Tokens, padding included, that pass through the encoder at once, by kind of device. That bounds
-#: memory at any text length; on a CPU what is in work should also fit into its caches.
-GROUP_TOKENS = {"cpu": 1_024}
-GROUP_TOKENS_ELSEWHERE = 8_192
+#: Tokens, padding included, that pass through the encoder at once on a CPU. That bounds memory at
+#: any text length; what is in work should also fit into its caches.
+GROUP_TOKENS = 1_024
 
 #: The same on a GPU: large groups keep it busy. A token's graph takes 0.6 MB in an encoder of
 #: BERT-base's size in bfloat16, so that a group stays below half of the memory.
@@ -139,7 +138,7 @@ def group_tokens(device: torch.device) -> int:
         memory = torch.cuda.get_device_properties(device).total_memory
         fitting = (tokens for tokens in GROUP_TOKENS_OF_GPUS if tokens * BYTES_A_TOKEN <= memory)
         return next(fitting, GROUP_TOKENS_OF_GPUS[-1])
-    return GROUP_TOKENS.get(device.type, GROUP_TOKENS_ELSEWHERE)
+    return GROUP_TOKENS
 
 
 def by_length(lengths: Ints, device: torch.device) -> list[Ints]:

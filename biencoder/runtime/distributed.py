@@ -50,8 +50,6 @@ def joined(device: torch.device) -> Iterator[None]:
     if size == 1:
         yield
         return
-    if device.type not in ("cpu", "cuda"):
-        raise RunError(f"--device={device.type} serves one process: start train without torchrun")
     if device.type == "cuda":
         torch.cuda.set_device(device)
     number = whole_number("RANK", most=size - 1)

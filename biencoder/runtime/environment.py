@@ -23,17 +23,14 @@ def device(name: str) -> torch.device:
 
     Raises `RunError` where there is none.
     """
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if name == "auto":
-        name = next((kind for kind, is_there in available.items() if is_there), "cpu")
-    if not available.get(name, True):
-        raise RunError(f"--device={name}: this machine offers torch no such device")
-    if name != "cuda":
-        return torch.device(name)
+    if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise RunError("--device=cuda: this machine offers torch no such device")
     number, there = distributed.whole_number("LOCAL_RANK", 0), torch.cuda.device_count()
     if number >= there:
         raise RunError(f"this machine has {there} GPUs: start at most so many processes on it")
-    return torch.device(name, number)
+    return torch.device("cuda", number)
 
 
 def check_writable(*folders: Path) -> None:
@@ -56,8 +53,8 @@ def precision(name: str, device: torch.device) -> str:
         return name
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # elsewhere a CPU would convert every operand, which costs more than it saves
-        found = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    else:  # another CPU would convert every operand, which costs more than it saves
+        found = torch.cpu.get_capabilities()
         has_bfloat16 = bool(found.get("amx_bf16") or found.get("avx512_bf16"))
     return "bfloat16" if has_bfloat16 else "float32"
 

@@ -67,7 +67,7 @@ class Truncation(Part):
 class Device(Part):
     """What computes."""
 
-    type: str = Field(description="Kind of device: cpu, cuda or mps.")
+    type: str = Field(description="Kind of device: cpu or cuda.")
     name: str = Field(description="The device's or the processor's name.")
 
 

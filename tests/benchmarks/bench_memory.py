@@ -111,8 +111,7 @@ def theirs(settings: Settings, pairs: int) -> Step:
         encoder_of(settings).save_pretrained(folder)
         body = Transformer(folder, max_seq_length=settings.max_length)
     model = SentenceTransformer(modules=[body, Pooling(settings.width)], device="cpu").train()
-    group = GROUP_TOKENS["cpu"]
-    loss = CachedMultipleNegativesRankingLoss(model, mini_batch_num_tokens=group)
+    loss = CachedMultipleNegativesRankingLoss(model, mini_batch_num_tokens=GROUP_TOKENS)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-6, fused=True)
     lengths = lengths_of(settings, pairs)
 

@@ -8,7 +8,7 @@ from biencoder.retrieval.embedding import embed
 
 
 def test_each_text_gets_the_embedding_it_has_alone(model, monkeypatch):
-    monkeypatch.setitem(data_tokens.GROUP_TOKENS, "cpu", 12)
+    monkeypatch.setattr(data_tokens, "GROUP_TOKENS", 12)
     texts = ["abc", "z", "hello", "to be", "abcabcabc", "q"]
     tokens = Tokens(texts, CharTokenizer(), max_length=8)
     bi_encoder, device = model(), torch.device("cpu")

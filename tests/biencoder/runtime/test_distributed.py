@@ -232,12 +232,6 @@ def test_a_fault_of_ones_own_is_not_blamed_on_others():
         raise RuntimeError("mine")
 
 
-def test_a_device_of_one_process_is_refused_to_many(monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(RunError, match="--device=mps"), distributed.joined(torch.device("mps")):
-        pass
-
-
 @pytest.mark.parametrize(
     ("variables", "line"),
     [

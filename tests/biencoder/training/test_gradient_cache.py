@@ -21,7 +21,7 @@ WORDS = "the state should not ban what people want to read at home or in any sch
 @pytest.fixture
 def setting(tiny_encoder, monkeypatch):
     """An objective of all losses over a tiny encoder, and a batch of several groups."""
-    monkeypatch.setitem(tokens.GROUP_TOKENS, "cpu", 40)
+    monkeypatch.setattr(tokens, "GROUP_TOKENS", 40)
     config = Config(
         encoder=str(tiny_encoder), max_length=24, triplet_weight=1, in_batch_weight=2, batch_size=6
     )

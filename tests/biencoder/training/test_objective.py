@@ -64,7 +64,7 @@ def small_model(config, precision):
 @pytest.fixture
 def batch(monkeypatch):
     """A batch of several groups."""
-    monkeypatch.setitem(tokens.GROUP_TOKENS, "cpu", 24)
+    monkeypatch.setattr(tokens, "GROUP_TOKENS", 24)
     split = make_split([("a" * n, "b" * (2 * n)) for n in range(1, 9)])
     known = Tokens(split.texts, CharTokenizer(), 16)
     texts = np.stack([split.point_ids, split.counter_ids])
