@@ -12,6 +12,7 @@ import commandline  # first: it says in one line what is not installed
 
 # isort: split
 import hashlib
+import json
 import os
 import shlex
 import signal
@@ -19,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -31,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from analysis.errors import AnalysisError
 from analysis.readers import logs
-from biencoder.config import Config
+from biencoder.config import NOT_DECIDING, Config
 from biencoder.variants import VARIANTS
 
 #: Seconds between two looks at the runs that are going on.
@@ -150,17 +151,18 @@ def ablation(options: Options) -> int:
     That is 0, 1 where a run failed, and of a signal 128 + its number.
     """
     every = list(_jobs(options))
-    config = commandline.parse(Config, every[0].flags)  # what is wrong is wrong for all of them
-    paths = {job.run_id: config.log_dir / f"{job.run_id}.jsonl" for job in every}
-    seconds = _seconds_of_completed([path for path in paths.values() if path.exists()])
+    configs = {job.run_id: commandline.parse(Config, job.flags) for job in every}
+    log_dir = configs[every[0].run_id].log_dir
+    paths = [log_dir / f"{run_id}.jsonl" for run_id in configs]
+    seconds = _seconds_of_completed([path for path in paths if path.exists()], configs)
     waiting = [job for job in every if job.run_id not in seconds]
     status, failed = Queue(options.jobs, len(every), waiting, list(seconds.values())).run()
     if failed:
         print(f"failed: {' '.join(failed)}", file=sys.stderr)
-    found = [str(path) for path in paths.values() if path.exists()]
+    found = [str(path) for path in paths if path.exists()]
     if status > 1 or not found:
         return status
-    out = config.log_dir / "plots" / every[0].run_id.removesuffix(f"-{every[0].name}")
+    out = log_dir / "plots" / every[0].run_id.removesuffix(f"-{every[0].name}")
     command = [sys.executable, "-m", "analysis.summary", *found, f"--out={out}"]
     summarised = subprocess.run(command)  # noqa: S603  # our own command
     return status or summarised.returncode
@@ -183,12 +185,30 @@ def _jobs(options: Options) -> Iterator[Job]:
             yield Job(name, run_id, [*recipe, *own, *passed_on])
 
 
-def _seconds_of_completed(paths: Sequence[Path]) -> dict[str, float]:
-    """Map the runs that are completed, by these logs, to the seconds that they took."""
+def _seconds_of_completed(paths: list[Path], configs: Mapping[str, Config]) -> dict[str, float]:
+    """Map the runs that are completed, by these logs, to the seconds that they took.
+
+    Raises `UsageError` where one was trained by other flags than those of `configs`.
+    """
     if not paths:
         return {}
     runs = logs.read(paths, events=()).runs.filter(status="completed")
-    return {run_id: seconds or 0.0 for run_id, seconds in runs.select("run_id", "seconds").rows()}
+    found = {}
+    for run_id, seconds, logged in runs.select("run_id", "seconds", "config").rows():
+        if run_id in configs:  # a file may be the renamed log of another run
+            _check_flags(run_id, json.loads(logged), configs[run_id])
+            found[run_id] = seconds or 0.0
+    return found
+
+
+def _check_flags(run_id: str, logged: Mapping[str, object], config: Config) -> None:
+    """Check that a completed run's flags are `config`, as far as its version had them."""
+    for flag, value in config.model_dump(mode="json", exclude=NOT_DECIDING).items():
+        if logged.get(flag, value) != value:
+            raise commandline.UsageError(
+                f"--{flag}={value}: {run_id} is completed, with --{flag}={logged[flag]}; "
+                "choose another --name"
+            )
 
 
 def main() -> None:

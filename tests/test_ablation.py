@@ -26,6 +26,8 @@ variant = flags["variant"]
 config = {
     "layernorm": variant.startswith("with_layernorm"),
     "relu": variant in ("with_relu", "with_layernorm_relu"),
+    "data_dir": flags.get("data_dir"),
+    "epochs": int(flags.get("epochs", 1)),
 }
 end = {"event": "run_end", "status": "completed", "seconds": 3600.0}
 records = [
@@ -93,6 +95,21 @@ def test_started_again_it_passes_over_what_is_completed(
     )
     assert again.stdout.count("==") == 1
     assert run("--seeds=0").stdout.startswith("sample corpus: 4 runs of 4 configurations")
+
+
+def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_passed_over(
+    run: Callable[..., "subprocess.CompletedProcess[str]"],
+    call: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+) -> None:
+    study = ["--name=mine", "--seeds=0"]
+    flags = f"--args=--log_dir={tmp_path / 'logs'}"
+    run(*study, f"{flags} --epochs=3")
+    status, printed, complaint = call(ablation.main, *study, f"{flags} --epochs=5")
+    assert (status, printed) == (2, "")
+    assert "--epochs=5: mine-with_layernorm_relu-seed0 is completed, with --epochs=3" in complaint
+    moved = run(*study, f"{flags} --epochs=3 --data_dir=moved")
+    assert (moved.returncode, moved.stdout.count("==")) == (0, 0)
 
 
 def test_jobs_share_the_cores_and_say_whose_line_it_is(
