@@ -88,8 +88,11 @@ class Queue:
         A signal, to this process or to one of the runs, ends them all, each with a checkpoint.
         """
         failed = []
-        for number in SIGNALS:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+        former = {
+            number: signal.signal(number, lambda number, _: sys.exit(128 + number))
+            for number in SIGNALS
+            if signal.getsignal(number) != signal.SIG_IGN  # which stays, as SIGHUP's under nohup
+        }
         try:
             while self.waiting or self.running:
                 while self.waiting and len(self.running) < self.jobs:
@@ -105,12 +108,14 @@ class Queue:
                         return (status if status > 0 else 128 - status), failed
             return int(bool(failed)), failed
         finally:
-            for number in SIGNALS:
+            for number in former:
                 signal.signal(number, signal.SIG_IGN)  # a second one would cost the checkpoints
             for process in self.running:
                 process.terminate()
             for process in self.running:
                 process.wait()
+            for number, handler in former.items():
+                signal.signal(number, handler)
 
     def start(self, job: Job) -> None:
         """Start a run, and say how many are left and when they will be done."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -167,6 +168,33 @@ def test_other_flags_make_another_name() -> None:
     others = {first(args=f"--epochs={number}") for number in (1, 2)}
     assert len(others) == 2
     assert first(name="mine", args="--epochs=1") == "mine-with_layernorm_relu-seed0"
+
+
+def test_signals_are_handled_while_runs_go_on_alone_and_under_nohup_no_closed_terminal() -> None:
+    def handlers() -> dict[int, object]:
+        return {number: signal.getsignal(number) for number in ablation.SIGNALS}
+
+    during = []
+
+    class Observed(ablation.Queue):
+        def start(self, job: ablation.Job) -> None:
+            during.append(handlers())
+
+    own = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+        signal.SIGHUP: signal.SIG_IGN,
+    }
+    former = {number: signal.signal(number, handler) for number, handler in own.items()}
+    try:
+        Observed(1, 1, [ablation.Job("a", "a", [])], []).run()
+        assert handlers() == own
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
+    (taken,) = during
+    assert taken[signal.SIGHUP] == signal.SIG_IGN
+    assert taken[signal.SIGINT] not in (signal.default_int_handler, signal.SIG_IGN)
 
 
 def test_a_signal_lets_each_run_leave_a_checkpoint(tiny_encoder: Path, tmp_path: Path) -> None:
