@@ -122,7 +122,7 @@ class Queue:
         left = len(self.waiting) + len(self.running) + 1
         print(f"== {job.name}: {left} of {self.count} runs left, {self.end()}", flush=True)
         several = self.jobs > 1
-        threads = str(max(1, len(os.sched_getaffinity(0)) // self.jobs))
+        threads = str(max(1, _cores() // self.jobs))
         process = subprocess.Popen(  # noqa: S603  # our own command
             [*TRAIN, *job.flags],
             env={"OMP_NUM_THREADS": threads} | os.environ if several else None,
@@ -142,6 +142,13 @@ class Queue:
         rounds = 1 + len(self.waiting) / self.jobs
         done = datetime.now() + timedelta(seconds=fmean(self.seconds) * rounds)
         return f"done about {done:%a %H:%M}"
+
+
+def _cores() -> int:
+    """Count the cores that this process may use; macOS knows only how many there are."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _show(process: "subprocess.Popen[str]", name: str) -> None:

@@ -116,11 +116,17 @@ def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_p
 def test_jobs_share_the_cores_and_say_whose_line_it_is(
     run: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
-    cores = len(os.sched_getaffinity(0))
+    cores = ablation._cores()
     printed = run("--seeds=0", f"--jobs={cores}").stdout
     names = re.findall(r"^(.*): threads 1$", printed, re.MULTILINE)
     assert sorted(names) == sorted(f"{variant}-seed0" for variant in ablation.VARIANTS)
     assert "threads 7" in run("--seeds=1", "--jobs=4", OMP_NUM_THREADS="7").stdout
+
+
+def test_where_affinity_is_unknown_all_cores_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert ablation._cores() == 6
 
 
 def test_a_run_that_fails_is_named_and_the_others_go_on(
