@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from biencoder.data.texts import text_key
+
 #: Split → what its file is called.
 FILE_NAMES = {"training": "train", "validation": "dev", "test": "test"}
 
@@ -13,8 +15,9 @@ SPLITS = tuple(FILE_NAMES)
 #: Stands for a domain, a debate title or a stance that the corpus does not tell.
 NOT_TOLD = "-"
 
-#: Why a candidate is no pair: the reasons that readers of all layouts share.
+# Why a candidate is no pair: the reasons that readers of all layouts share.
 POINT_MISSING, COUNTER_MISSING = "point missing", "counter missing"
+EQUAL = "point equals counter"
 
 #: The four parts of a pair's name.
 PAIR_KEY = ["domain", "title", "stance", "number"]
@@ -37,6 +40,13 @@ class Candidates:
     notes: tuple[str, ...] = ()
     #: Split → where it was looked for in vain, for each that has no pair.
     absent: dict[str, str] = field(default_factory=dict)
+
+
+def why_none(point: str | None, counter: str | None, label: str | None = None) -> str | None:
+    """Say why two texts and their label are no pair; None: they are one."""
+    if point is None or counter is None:
+        return POINT_MISSING if point is None else COUNTER_MISSING
+    return label or (EQUAL if text_key(point) == text_key(counter) else None)
 
 
 def part_of_name(part: str | int) -> str:

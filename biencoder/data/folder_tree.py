@@ -13,14 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from biencoder.data.candidates import (
-    COUNTER_MISSING,
-    POINT_MISSING,
-    SPLITS,
-    Candidates,
-    frame,
-)
-from biencoder.data.texts import has_content, read_text
+from biencoder.data.candidates import SPLITS, Candidates, frame, why_none
+from biencoder.data.texts import is_argument, read_text
 from biencoder.errors import CorpusError
 
 Key = tuple[str, str, str, int]
@@ -93,10 +87,9 @@ def _texts(roles: dict[str, Path]) -> tuple[str | None, str | None, str | None]:
     """Read a pair's files: point, counter, and the reason why they are no pair, if any."""
     texts = {role: read_text(path) for role, path in roles.items()}
     point, counter = (
-        text if has_content(text := texts.get(role, "")) else None for role in ("point", "counter")
+        text if is_argument(text := texts.get(role, "")) else None for role in ("point", "counter")
     )
-    reason = POINT_MISSING if point is None else COUNTER_MISSING if counter is None else None
-    return point, counter, reason
+    return point, counter, why_none(point, counter)
 
 
 def _argument_files(folder: Path, unread: Counter[str]) -> Iterator[tuple[Key, str, Path]]:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from biencoder.errors import CorpusError
 
+#: What programs write where there is no text.
+NO_TEXT = ("nan", "none", "null", "n/a", "na", "<na>")
+
 
 def text_key(text: str) -> str:
     """Normalise a text for comparison: Unicode NFC, each run of white space one blank, trimmed."""
@@ -22,6 +25,11 @@ def has_content(text: str) -> bool:
     or characters of no width.
     """
     return any(unicodedata.category(character)[0] in "LNPS" for character in text)
+
+
+def is_argument(text: str) -> bool:
+    """Test whether a text without outer white space is one, and not a word for there being none."""
+    return has_content(text) and text.lower() not in NO_TEXT
 
 
 def read_text(path: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from biencoder.data.candidates import NOT_TOLD, SPLITS, Candidates
+from biencoder.data.candidates import NOT_TOLD, SPLITS, Candidates, why_none
 from biencoder.data.counts import counted
 from biencoder.data.tables import formats, pairs, splits
 from biencoder.data.tables.columns import normalised
@@ -139,7 +139,7 @@ def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterato
             own_number or query,
             point,
             counter,
-            reason or pairs.why_none(point, counter),
+            reason or why_none(point, counter),
         )
     if 2 * resolved < len(table.rows) or not resolved:
         raise table.fault(

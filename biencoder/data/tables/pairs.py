@@ -10,17 +10,13 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from biencoder.data.candidates import COUNTER_MISSING, NOT_TOLD, POINT_MISSING, frame
+from biencoder.data.candidates import NOT_TOLD, frame, why_none
 from biencoder.data.tables import columns, labels, splits
 from biencoder.data.tables.table import Table
-from biencoder.data.texts import has_content, text_key
+from biencoder.data.texts import is_argument
 
-# Why a candidate is no pair, beside what is missing and its label.
-EQUAL = "point equals counter"
+#: Why a candidate is no pair, beside what `why_none` says.
 DUPLICATE = "duplicate"
-
-#: What programs write into a cell where there is no text.
-NO_TEXT = ("nan", "none", "null", "n/a", "na", "<na>")
 
 #: What a cell may hold to be read as a text.
 Scalar = str | int | float | None
@@ -66,13 +62,6 @@ def read(table: Table, found: dict[str, int], split: str | None) -> Iterator[Row
             yield Row(own_split, *told, name, point, counter, reason)
 
 
-def why_none(point: str | None, counter: str | None, label: str | None = None) -> str | None:
-    """Say why two texts and their label are no pair; None: they are one."""
-    if point is None or counter is None:
-        return POINT_MISSING if point is None else COUNTER_MISSING
-    return label or (EQUAL if text_key(point) == text_key(counter) else None)
-
-
 def text(cell: Any, *, of_argument: bool = False) -> str | None:
     """Return a cell as text without outer white space, None where it is missing.
 
@@ -85,7 +74,7 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
     if not isinstance(cell, Scalar):
         raise NoText(type(cell).__name__)
     found = str(cell).strip()
-    if of_argument and (not has_content(found) or found.lower() in NO_TEXT):
+    if of_argument and not is_argument(found):
         return None
     return found or None
 

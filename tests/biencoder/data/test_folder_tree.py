@@ -33,11 +33,17 @@ def test_a_point_without_a_counter_and_the_reverse_are_dropped_and_counted(write
     assert training.dropped == {"counter missing": 1, "point missing": 1}
 
 
-@pytest.mark.parametrize("empty", [" \n", "", "\u200b\u200d\ufeff", "\u00ad \u2060"])
+@pytest.mark.parametrize("empty", [" \n", "", "\u200b\u200d\ufeff", "\u00ad \u2060", "N/A\n"])
 def test_a_text_without_a_character_to_read_is_missing(write_corpus, empty):
     files = SMALL | pair("training", 3, empty, "c9") | pair("training", 4, empty, empty)
     training = load(write_corpus(files)).training
     assert (len(training), training.dropped) == (2, {"point missing": 2})
+
+
+def test_a_point_that_equals_its_counter_is_no_pair(write_corpus):
+    files = SMALL | pair("training", 3, "a  text", "a text\n")
+    training = load(write_corpus(files)).training
+    assert (len(training), training.dropped) == (2, {"point equals counter": 1})
 
 
 def test_stray_files_are_passed_over(write_corpus):
