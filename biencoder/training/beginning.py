@@ -90,7 +90,8 @@ def resume(
     """Resume from the newest undamaged checkpoint, or begin anew where there is none."""
     clear_unfinished(config.log_dir, f".{log.run_id}.predictions.parquet.*.tmp")
     run_dir = config.checkpoint_dir / log.run_id
-    clear_unfinished(run_dir, "**/.*.tmp")
+    for own in (".*.tmp", "epoch-*/.*.tmp"):  # an index below may be another process' work
+        clear_unfinished(run_dir, own)
     name, damaged = take_up(state, run_dir)
     progress = state.progress
     for bad in damaged:

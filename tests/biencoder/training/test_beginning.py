@@ -58,6 +58,21 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
     assert read_log(config)[-1]["status"] == "completed"
 
 
+def test_a_resumed_run_removes_what_it_left_unfinished_and_no_index_that_another_writes(
+    settings, monkeypatch
+):
+    config = Config(**settings)
+    interrupted_run(config, monkeypatch)
+    run_dir = config.checkpoint_dir / "run"
+    best = checkpoint.read_index(run_dir)["best"]
+    own = [run_dir / ".checkpoints.json.a.tmp", run_dir / best / ".checksums.json.a.tmp"]
+    index = run_dir / "indexes" / ".texts.a.tmp"
+    for folder in (*own, index):
+        folder.mkdir(parents=True)
+    assert train(config) == 0
+    assert [folder.exists() for folder in (*own, index)] == [False, False, True]
+
+
 def test_a_corpus_that_has_changed_is_not_gone_on_with(settings, monkeypatch, tmp_path):
     root = tmp_path / "corpus"
     shutil.copytree(SAMPLE, root)
