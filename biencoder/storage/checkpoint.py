@@ -128,9 +128,10 @@ def _is_intact(folder: Path) -> bool:
 def find(reference: str, checkpoint_dir: Path) -> Path:
     """Find the best weights by a run id, a run's folder or a checkpoint's folder.
 
-    Raises `CheckpointError`.
+    A name without '/' is first of all a run id. Raises `CheckpointError`.
     """
-    for folder in (Path(reference), checkpoint_dir / reference):
+    here, below = Path(reference), checkpoint_dir / reference
+    for folder in (here, below) if "/" in reference else (below, here):
         if (folder / MODEL).is_file() and (folder / STATE).is_file():
             return folder
         if best := read_index(folder).get("best"):

@@ -3,6 +3,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -95,6 +96,17 @@ def test_a_run_id_a_run_folder_and_a_checkpoint_folder_all_lead_to_weights(
 ):
     folder = save_epoch(0, best=True)
     assert find(reference.format(tmp=tmp_path), tmp_path) == folder
+
+
+def test_a_run_id_is_looked_for_below_the_checkpoint_folder_first(
+    tmp_path, save_epoch, monkeypatch
+):
+    folder = save_epoch(0, best=True)
+    copy = tmp_path / "elsewhere" / "run"
+    shutil.copytree(folder.parent, copy)
+    monkeypatch.chdir(copy.parent)
+    assert find("run", tmp_path) == folder
+    assert find("./run", tmp_path) == Path("run", folder.name)
 
 
 def test_a_reference_to_nothing_is_named(tmp_path):
