@@ -120,7 +120,10 @@ class Queue:
     def start(self, job: Job) -> None:
         """Start a run, and say how many are left and when they will be done."""
         left = len(self.waiting) + len(self.running) + 1
-        print(f"== {job.name}: {left} of {self.count} runs left, {self.end()}", flush=True)
+        # One string: print writes an end of its own separately, and a run's line may come between.
+        print(
+            f"== {job.name}: {left} of {self.count} runs left, {self.end()}\n", end="", flush=True
+        )
         several = self.jobs > 1
         threads = str(max(1, _cores() // self.jobs))
         process = subprocess.Popen(  # noqa: S603  # our own command
