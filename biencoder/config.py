@@ -293,6 +293,14 @@ class Config(BaseModel):
                 "--batch_size=1 without --triplet_weight: a batch would hold nothing to tell the "
                 "counter from; take 2 or more"
             )
+        if not self.triplet_weight and (self.hard_ratio_start or self.hard_ratio_step):
+            flags = ("negatives", "hard_ratio_start", "hard_ratio_step")
+            flag = next((f for f in flags if f in given), "negatives")
+            raise ValueError(
+                f"--{flag}={getattr(self, flag)} without --triplet_weight: no negative would be "
+                "mined; add --triplet_weight=1 or --recipe=documented, or take "
+                "--negatives=only_random"
+            )
         return self
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:

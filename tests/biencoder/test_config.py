@@ -38,21 +38,23 @@ def test_a_switch_that_contradicts_the_variant_is_named():
 @pytest.mark.parametrize("name", NEGATIVES)
 def test_a_negatives_preset_is_two_numbers_and_the_two_numbers_name_the_preset(name):
     start, step = NEGATIVES[name]
-    config = Config(negatives=name)
+    config = Config(triplet_weight=1, negatives=name)
     assert (config.hard_ratio_start, config.hard_ratio_step) == (start, step)
-    assert Config(hard_ratio_start=start, hard_ratio_step=step).negatives == name
+    config = Config(triplet_weight=1, hard_ratio_start=start, hard_ratio_step=step)
+    assert config.negatives == name
 
 
 def test_a_preset_gives_way_to_a_number_that_keeps_its_direction():
-    config = Config(negatives="rising", hard_ratio_step=0.02)
+    config = Config(triplet_weight=1, negatives="rising", hard_ratio_step=0.02)
     assert (config.hard_ratio_start, config.hard_ratio_step) == (0.0, 0.02)
 
 
 def test_a_share_that_is_to_fall_starts_high_unless_it_is_told_where():
     assert (Config().negatives, Config().hard_ratio_start) == ("only_random", 0.0)
-    config = Config(hard_ratio_step=-0.02)
+    config = Config(triplet_weight=1, hard_ratio_step=-0.02)
     assert (config.negatives, config.hard_ratio_start) == ("falling", NEGATIVES["falling"].start)
-    assert Config(hard_ratio_step=-0.02, hard_ratio_start=0.2).hard_ratio_start == 0.2
+    config = Config(triplet_weight=1, hard_ratio_step=-0.02, hard_ratio_start=0.2)
+    assert config.hard_ratio_start == 0.2
 
 
 def test_a_recipe_is_its_flags_and_the_default_is_strong():
@@ -91,6 +93,23 @@ def test_a_batch_of_one_pair_without_triplets_is_refused():
     assert Config(batch_size=1, triplet_weight=1).batch_size == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "at_fault"),
+    [
+        ({"negatives": "only_hard"}, "--negatives=only_hard"),
+        ({"hard_ratio_start": 0.5}, "--hard_ratio_start=0.5"),
+        ({"hard_ratio_step": 0.1}, "--hard_ratio_step=0.1"),
+        (
+            {"recipe": "documented", "triplet_weight": 0, "in_batch_weight": 1},
+            "--negatives=falling",
+        ),
+    ],
+)
+def test_hard_negatives_that_nothing_would_learn_from_are_refused(flags, at_fault):
+    with pytest.raises(ValidationError, match=f"{at_fault} without --triplet_weight: no negative"):
+        Config(**flags)
+
+
 def test_a_number_that_contradicts_the_preset_is_named():
     with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
         Config(negatives="rising", hard_ratio_step=-0.1)
@@ -106,7 +125,7 @@ def test_every_field_has_a_sentence():
 
 
 def test_the_json_form_rebuilds_the_same_config():
-    config = Config(variant="without_relu", negatives="constant", epochs=3)
+    config = Config(variant="without_relu", triplet_weight=1, negatives="constant", epochs=3)
     assert Config(**config.to_json()) == config
 
 
