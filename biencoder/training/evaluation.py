@@ -11,6 +11,7 @@ from torch import Tensor
 from biencoder.data import corpus
 from biencoder.data.corpus import Corpus, Split
 from biencoder.data.tokens import Tokens
+from biencoder.errors import EncoderError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.retrieval import untrained
 from biencoder.retrieval.embedding import Embeddings, embed, encode
@@ -71,7 +72,7 @@ class Evaluator:
         """Rank the splits by the encoder before any training, by nearest neighbour, and log it.
 
         Sets `progress.untrained`; returns the pooled vectors of each split's texts, and encodes
-        those that are not known.
+        those that are not known. Raises `EncoderError` for NaN or infinity.
         """
         pooled = {}
         for split in self.data.splits:
@@ -80,6 +81,11 @@ class Evaluator:
             if vectors is None:
                 tokens = self.tokens[split.name]
                 vectors = encode(self.model.pooled, tokens, self.device, split.name, self.heed)
+                if not bool(torch.isfinite(vectors).all()):
+                    raise EncoderError(
+                        f"--encoder: its vectors of {split.name} contain NaN or infinity; fetch it "
+                        "again or choose another"
+                    )
             found = untrained.embeddings(vectors)
             _, figures = self._score(split, found, untrained.NearestAlone())
             seconds = time.monotonic() - clock

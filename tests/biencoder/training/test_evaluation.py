@@ -1,6 +1,9 @@
+import pytest
+import torch
 from jobs import OF_THE_MOMENT, read_log, train, untrained_of
 
 from biencoder.config import Config
+from biencoder.errors import EncoderError
 from biencoder.retrieval import embedding
 from biencoder.retrieval.embedding import encode
 from biencoder.training import evaluation
@@ -19,6 +22,15 @@ def test_each_split_is_encoded_once_an_evaluation(settings, monkeypatch):
     config = Config(**settings | {"epochs": 2})
     train(config)
     assert sorted(embedded) == sorted(3 * ["training", "validation", "test"])
+
+
+def test_an_encoder_whose_vectors_are_not_finite_is_refused(settings, monkeypatch):
+    def broken(pooled, tokens, *_):
+        return torch.full((len(tokens.texts), 8), torch.nan)
+
+    monkeypatch.setattr(evaluation, "encode", broken)
+    with pytest.raises(EncoderError, match="--encoder: its vectors of training contain NaN"):
+        train(Config(**settings))
 
 
 def test_kept_leaked_pairs_add_the_figures_of_unseen_points(settings):
