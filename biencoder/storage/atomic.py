@@ -1,6 +1,7 @@
 """Writes files and folders atomically: they appear whole or not at all."""
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ def whole_file(path: Path) -> Iterator[Path]:
     Where the block fails, `path` stays as it was and nothing is left beside it.
     Raises `FileError` where the system refuses.
     """
+    if path.is_dir():  # which would come to light only after the work
+        raise FileError(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     with _unfinished(path) as unfinished:
         yield unfinished
         _put(unfinished, path)
@@ -81,9 +84,19 @@ def _unfinished(path: Path) -> Iterator[Path]:
         ) as folder:
             yield Path(folder) / path.name
     except Exception as error:
-        if isinstance(error, OSError | SafetensorError) or errno_of(error):
+        is_refusal = isinstance(error, OSError | SafetensorError) or errno_of(error)
+        if is_refusal and not _is_of_another_file(error, path):
             raise FileError(path, error) from None
         raise
+
+
+def _is_of_another_file(error: Exception, path: Path) -> bool:
+    """Whether an error names a file that has nothing to do with writing `path`."""
+    name = getattr(error, "filename", None)
+    if not isinstance(name, str):
+        return False
+    is_unfinished = any(part.startswith(f".{path.name}.") for part in Path(name).parts)
+    return not is_unfinished and Path(name) not in (path, *path.parents)
 
 
 def _put(unfinished: Path, path: Path) -> None:

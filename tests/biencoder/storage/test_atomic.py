@@ -38,6 +38,17 @@ def test_a_file_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
     assert names(tmp_path) == ["figures.json"]
 
 
+def test_a_folder_in_the_place_of_a_file_is_named_before_the_work(tmp_path):
+    with pytest.raises(FileError, match=r"cannot be written \(Is a dir"), whole_file(tmp_path):
+        pytest.fail("worked in vain")
+
+
+def test_a_file_that_cannot_be_read_is_not_taken_for_the_one_that_is_written(tmp_path):
+    refusal = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "texts"))
+    with pytest.raises(PermissionError, match="texts"), whole_file(tmp_path / "answers.jsonl"):
+        raise refusal
+
+
 def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
     path = tmp_path / "model"
     for text in ("old", "new"):
