@@ -77,7 +77,7 @@ BROKEN_CORPORA = {
     ),
     "every training pair leaked": (
         GOOD | {f"{TRAINING[:-1]}{n}a-point.txt": f"test {n} a-point" for n in (1, 2)},
-        "pass --leaked_pairs=keep",
+        "(train --leaked_pairs=keep takes them); training takes all three splits",
     ),
     "no negative to be had": (without(TRAINING), "leave a point without any negative"),
 }

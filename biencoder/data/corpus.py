@@ -181,7 +181,7 @@ class Corpus:
     digest: str
     #: Sentences for the person who brought it: which columns were used, which splits were made.
     notes: tuple[str, ...] = ()
-    #: Split → where it was looked for in vain, for each that has no pair.
+    #: Split → why it has no pair, for each that has none.
     absent: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -205,9 +205,9 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
     if leaked_pairs == "drop" and len(training):
         training = _without_leaked_pairs(training, validation, test)
         if not len(training):
-            raise CorpusError(
-                f"{data_dir}: every training pair stands in validation or test too; "
-                "pass --leaked_pairs=keep to train on them all the same"
+            absent["training"] = (
+                f"{data_dir}: every training pair stands in validation or test too "
+                "(train --leaked_pairs=keep takes them)"
             )
     return Corpus(training, validation, test, digest, found.notes, absent)
 

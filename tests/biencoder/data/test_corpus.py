@@ -2,11 +2,13 @@ import subprocess
 import sys
 
 import pandas as pd
+import pytest
 from handmade import SMALL, make_split, pair
 from hypothesis import given
 from hypothesis import strategies as st
 
-from biencoder.data.corpus import Split, load, unseen
+from biencoder.data.corpus import Split, check_complete, load, unseen
+from biencoder.errors import CorpusError
 
 
 def test_pairs_come_sorted_by_domain_title_stance_and_number(write_corpus):
@@ -37,6 +39,16 @@ def test_a_training_pair_with_one_text_in_validation_or_test_is_dropped(write_co
         "points": 2,
     }
     assert load(root, leaked_pairs="keep").training.counts["kept"] == 4
+
+
+def test_a_corpus_all_of_whose_training_pairs_leak_can_be_evaluated_and_not_trained_on(
+    write_corpus,
+):
+    data = load(write_corpus(SMALL | pair("test", 1, "p1", "c2")))
+    assert [len(split) for split in data.splits] == [0, 1, 1]
+    assert (data.training.leaked, data.absent.keys()) == (2, {"training"})
+    with pytest.raises(CorpusError, match=r"every training pair .* \(train --leaked_pairs=keep"):
+        check_complete(data)
 
 
 def test_unseen_points_are_those_whose_pair_shares_no_text_with_training(write_corpus):
