@@ -17,7 +17,7 @@ from torch import Tensor
 from biencoder.arrays import Floats, Ints
 from biencoder.data.sources import Texts
 from biencoder.data.texts import text_hash, text_key
-from biencoder.errors import IndexFolderError
+from biencoder.errors import FileError, IndexFolderError
 from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch
@@ -102,16 +102,15 @@ def ensure(
 ) -> TextIndex:
     """Open the index of these texts by this model in `folder`; make it where there is no such one.
 
-    `model` is its digest, `embed` and `scorer` are its parts. Raises `FileError`, and
-    `IndexFolderError` for a folder that holds other things.
+    `model` is its digest, `embed` and `scorer` are its parts. Raises `FileError` where there is
+    none and it cannot be written, and `IndexFolderError` for a folder that holds other things.
     """
 
     def opened() -> TextIndex:
         return TextIndex.open(folder, model, texts.digest, device)
 
     with suppress(IndexFolderError):
-        if not (index := opened()).lacks_graph or not graph.is_installed():
-            return index
+        return _with_graph(opened(), opened)
     with index_files.locked(folder):
         try:
             index = opened()  # another process may have made it meanwhile
@@ -121,14 +120,25 @@ def ensure(
             note(f"{reason}; embedding {len(texts):,} texts")
             make(folder, model, texts, embed, scorer, device)
             index = opened()
-        if index.lacks_graph and graph.is_installed():
-            add_graph(index)
-            index = opened()
-        elif index.lacks_graph:
-            note(
-                f"{len(index.rows):,} texts are searched one by one; with faiss (pip install "
-                "faiss-cpu) the index gets a graph, which is faster, when it is next used"
-            )
+    if index.lacks_graph and not graph.is_installed():
+        note(
+            f"{len(index.rows):,} texts are searched one by one; with faiss (pip install "
+            "faiss-cpu) the index gets a graph, which is faster, when it is next used"
+        )
+    return _with_graph(index, opened)
+
+
+def _with_graph(index: TextIndex, opened: Callable[[], TextIndex]) -> TextIndex:
+    """Return an index with the graph that it lacks, or as it is where none can be written."""
+    if index.lacks_graph and graph.is_installed():
+        try:
+            with index_files.locked(index.folder):
+                index = opened()  # another process may have added it meanwhile
+                if index.lacks_graph:
+                    add_graph(index)
+                    index = opened()
+        except FileError as error:
+            note(f"{error}; {len(index.rows):,} texts are searched one by one")
     return index
 
 

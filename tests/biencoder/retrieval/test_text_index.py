@@ -1,5 +1,7 @@
 """Making, reusing and searching an index, by made-up embeddings."""
 
+import errno
+
 import numpy as np
 import polars as pl
 import pytest
@@ -174,6 +176,20 @@ def test_a_large_index_gets_a_graph_without_embedding_again(tmp_path, embed, mon
     made = (folder / MANIFEST).stat().st_mtime_ns
     ensure(folder, embed, texts=texts)
     assert (folder / MANIFEST).stat().st_mtime_ns == made
+
+
+def test_an_index_that_cannot_get_its_graph_is_searched_without(
+    tmp_path, embed, monkeypatch, capsys
+):
+    ensure(tmp_path / "index", embed)
+    monkeypatch.setattr(graph, "is_installed", lambda: True)
+    monkeypatch.setattr(graph, "LEAST_TEXTS", 4)
+    refusal = OSError(errno.EROFS, "Read-only file system")
+    monkeypatch.setattr("os.open", lambda *_: (_ for _ in ()).throw(refusal))
+    index = ensure(tmp_path / "index", embed)
+    monkeypatch.undo()
+    assert len(index.rows) == 4
+    assert "(Read-only file system); choose another folder; 4 texts" in capsys.readouterr().err
 
 
 def test_an_index_with_a_graph_is_searched_exactly_where_faiss_is_not(tmp_path, embed, monkeypatch):
