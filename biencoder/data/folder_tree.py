@@ -98,7 +98,6 @@ def _argument_files(folder: Path, unread: Counter[str]) -> Iterator[tuple[Key, s
         parts = path.relative_to(folder).parts
         match = _FILE_NAME.fullmatch(path.name)
         if fault is None and match and len(parts) == 4 and parts[2] == match[1]:
-            _check_name(path)
             key = (parts[0], parts[1], match[1], int(match[2]))
             yield key, "point" if match[3] else "counter", path
         elif _LIKE_AN_ARGUMENT.fullmatch(path.name):
@@ -124,10 +123,3 @@ def _files(folder: Path, split: Path, unread: Counter[str]) -> Iterator[tuple[Pa
             unread[LINK] += 1
         else:
             yield path, LINK if entry.is_symlink() else HIDDEN if hidden else None
-
-
-def _check_name(path: Path) -> None:
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise CorpusError(f"{path!a}: this name is not UTF-8; rename the file or folder") from None

@@ -34,6 +34,10 @@ def is_argument(text: str) -> bool:
 
 def read_text(path: Path) -> str:
     """Read a text, stripped of outer white space and a byte order mark. Raises `CorpusError`."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise CorpusError(f"{path!a}: this name is not UTF-8; rename the file or folder") from None
     if path.exists() and not path.is_file():
         raise CorpusError(f"{path}: not a regular file; a pipe or device would be read for ever")
     try:

@@ -1,5 +1,7 @@
 """What can be searched, and what is said of what cannot."""
 
+import os
+
 import polars as pl
 import pytest
 
@@ -44,6 +46,12 @@ def test_a_folder_of_texts_is_read_in_order_without_hidden_files(tmp_path):
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"{name} says so", "utf-8")
     assert sources.load(tmp_path).ids == ["a/c.txt", "b.txt"]
+
+
+def test_a_text_whose_name_is_not_utf8_is_named(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.txt")).write_text("One.", "utf-8")
+    with pytest.raises(CorpusError, match=r"caf.*\.txt.*: this name is not UTF-8; rename"):
+        sources.load(tmp_path)
 
 
 def test_a_corpus_gives_every_counter_and_point_those_of_leaked_pairs_too(write_corpus):
