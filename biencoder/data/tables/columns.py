@@ -96,7 +96,7 @@ def find(table: Table, chosen: Choice) -> dict[str, int]:
         if role not in found:
             rest = {place: name for place, name in names.items() if place not in found.values()}
             found |= _one(table, rest, role, synonyms)
-    if table.first_line and _is_header(table):
+    if _say_pairs(table.first_line):  # which was taken for data
         raise table.fault(
             "a header, it seems; write --columns=point=NAME,counter=NAME", table.rows[0][0]
         )
@@ -104,10 +104,15 @@ def find(table: Table, chosen: Choice) -> dict[str, int]:
 
 
 def has_pairs(table: Table) -> bool:
-    """Test whether a table's names say point and counter."""
+    """Test whether a table's names say point and counter.
+
+    Raises `CorpusError` where that is not certain and no column is called text.
+    """
     try:
         return bool(find(table, Choice()))
     except CorpusError:
+        if _say_pairs(table.names) and "text" not in map(normalised, table.names):
+            raise
         return False
 
 
@@ -138,6 +143,8 @@ def _chosen(table: Table, chosen: Choice) -> tuple[dict[str, int], list[int]]:
             raise table.fault(f"--columns={role}={name}: {what} this name; {_names(table)}")
         if role == "_":
             left_out += places
+        elif role in found:
+            raise table.fault(f"--columns={role}={name}: {role} is given twice; keep one of them")
         else:
             found[role] = places[0]
     return found, left_out
@@ -203,8 +210,7 @@ def _is_data(table: Table) -> bool:
     )
 
 
-def _is_header(table: Table) -> bool:
-    """Test whether the first line, which was taken for data, names point and counter."""
-    names = [normalised(cell) for cell in table.first_line]
+def _say_pairs(names: Sequence[str]) -> bool:
+    """Test whether two of the names are such as points and counters have."""
     known = {*POINT, *COUNTER, *(name for pair in PAIRS for part in pair for name in part)}
-    return sum(name in known for name in names) > 1
+    return sum(normalised(name) in known for name in names) > 1

@@ -54,6 +54,14 @@ def test_a_text_whose_name_is_not_utf8_is_named(tmp_path):
         sources.load(tmp_path)
 
 
+def test_a_table_whose_point_is_not_certain_is_refused_unless_it_has_texts(tmp_path):
+    ambiguous = pl.DataFrame({"claim": ["A."], "argument": ["B."], "counter": ["C."]})
+    with pytest.raises(CorpusError, match="'claim' and 'argument' could each be the point"):
+        sources.load(write(tmp_path / "pairs.csv", ambiguous))
+    texts = write(tmp_path / "texts.csv", ambiguous.with_columns(text=pl.lit("D.")))
+    assert sources.load(texts).texts == ["D."]
+
+
 def test_a_corpus_gives_every_counter_and_point_those_of_leaked_pairs_too(write_corpus):
     files = {
         f"{split}/sport/running/pro/pro01{part}.txt": text

@@ -94,6 +94,11 @@ def test_a_column_that_is_not_there_is_refused():
         roles(["this", "counter"], "point=that")
 
 
+def test_a_role_that_is_given_twice_is_refused():
+    with pytest.raises(CorpusError, match="--columns=point=b: point is given twice; keep one"):
+        roles(["a", "b", "counter"], "point=a,point=b")
+
+
 def test_a_header_is_not_taken_for_data():
     table = Table(Path("a.csv"), ("point", "counter"), [(1, [])], first_line=("Claim", "Rebuttal"))
     with pytest.raises(CorpusError, match="line 1: a header, it seems"):
