@@ -53,6 +53,8 @@ class Trainer:
     #: When the last line about an epoch was printed, or the trainer was made.
     last_line: float = field(default_factory=time.monotonic)
     throughput: Throughput = field(init=False)
+    #: The pairs of each step since the last check, and its loss and gradient in one number.
+    unchecked: list[tuple[Ints, Tensor]] = field(default_factory=list)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -67,7 +69,8 @@ class Trainer:
         """Run the epochs that are left.
 
         Evaluating comes before training in the loop, so neither the evaluation before the first
-        epoch nor the one after the last is a special case. A signal leaves a checkpoint.
+        epoch nor the one after the last is a special case. A signal leaves a checkpoint, unless
+        a step since the last check was not finite.
         """
         config, progress = self.config, self.state.progress
         model = self.state.model
@@ -89,6 +92,8 @@ class Trainer:
                 self.train_epoch(gradients)
         except Interrupted:
             with self.interruption.held_silently():
+                if self.unchecked:
+                    self.all_finite(progress.step)
                 self.save(False)
             raise
         except NotFiniteError as error:
@@ -179,7 +184,6 @@ class Trainer:
         model, optimizer = self.state.model, self.state.optimizer
         self.evaluator.forget()
         begin = progress.step - progress.epoch * self.steps_per_epoch
-        unchecked: list[tuple[Ints, Tensor]] = []
         throughput = self.throughput
         throughput.begin(time.monotonic())
         within = evaluations_within(self.steps_per_epoch, config.first_epoch_evals)
@@ -202,7 +206,7 @@ class Trainer:
                 with self.interruption.held():
                     loss, norm = self.backward(gradients, batch, len(pairs))
                     # Not finite where either of the two is not.
-                    unchecked.append((pairs, loss.total + 0 * norm))
+                    self.unchecked.append((pairs, loss.total + 0 * norm))
                     step = progress.step + 1
                     ends_epoch = step % self.steps_per_epoch == 0
                     is_logged = step % config.log_every == 0 or ends_epoch
@@ -213,7 +217,7 @@ class Trainer:
                     is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
                     if not is_checked and not self.interruption.pending:
                         optimizer.step()
-                    elif self.all_finite(unchecked, step):  # synchronises with the device
+                    elif self.all_finite(step):  # synchronises with the device
                         optimizer.step()
                     if ends_epoch and config.pretrained_share:
                         average(model.encoder, self.pretrained, config.pretrained_share)
@@ -270,18 +274,18 @@ class Trainer:
         self.log.write(event)
         return event
 
-    def all_finite(self, unchecked: list[tuple[Ints, Tensor]], last_step: int) -> bool:
+    def all_finite(self, last_step: int) -> bool:
         """Check the loss and gradient of every step since the last check.
 
         Where one is not finite, a warning names the step and its pairs; with `--on_nan=stop` raises
         `RunError`.
         """
-        finite = torch.isfinite(torch.stack([value for _, value in unchecked])).tolist()
+        finite = torch.isfinite(torch.stack([value for _, value in self.unchecked])).tolist()
         culprits = [row for row, is_finite in enumerate(finite) if not is_finite]
         if culprits:
-            step = last_step - len(unchecked) + 1 + culprits[0]
+            step = last_step - len(self.unchecked) + 1 + culprits[0]
             message = f"the loss or its gradient is not finite at step {step}"
-            pair_ids = [self.split.pair_ids[pair] for pair in unchecked[culprits[0]][0]]
+            pair_ids = [self.split.pair_ids[pair] for pair in self.unchecked[culprits[0]][0]]
             stops = self.config.on_nan == "stop"
             action = "stopped" if stops else "skipped the step"
             self.warn(message, action, step=step, pair_ids=pair_ids)
@@ -290,7 +294,7 @@ class Trainer:
                     f"{message} (epoch {self.state.progress.epoch}); a lower --lr often helps, "
                     "--on_nan=skip leaves such steps out"
                 )
-        unchecked.clear()
+        self.unchecked.clear()
         return not culprits
 
     def warn(self, message: str, action: str, **details: Any) -> None:

@@ -172,6 +172,25 @@ def test_no_checkpoint_holds_weights_after_a_loss_that_is_not_finite(settings, p
     assert steps == [0, 2]
 
 
+def test_a_signal_saves_no_weights_after_a_loss_that_is_not_finite(
+    settings, poison_step, monkeypatch
+):
+    poison_step(3)
+    steps = []
+
+    def interrupt_at_the_fifth(*_):
+        steps.append(1)
+        if len(steps) == 5:
+            raise Interrupted(signal.SIGTERM)
+
+    monkeypatch.setattr(trainer, "set_rates", interrupt_at_the_fifth)
+    config = Config(**settings)
+    with pytest.raises(RunError, match="not finite at step 3"):
+        train(config)
+    saved = [line["step"] for line in read_log(config) if line["event"] == "checkpoint"]
+    assert saved == [0]
+
+
 def test_a_step_before_an_evaluation_within_the_epoch_is_named_too(settings, poison_step):
     poison_step(4)
     config = Config(**settings | {"first_epoch_evals": 3})
