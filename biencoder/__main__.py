@@ -58,7 +58,9 @@ class EvaluateOptions(ModelOptions):
         None, description="Score this split alone; unset: all three."
     )
     trec: bool = Field(
-        False, description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/."
+        False,
+        description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/, in a folder "
+        "named by the digest of the corpus.",
     )
     log_dir: NonEmptyPath = Field(Path("logs"), description="Folder for the TREC files.")
     device: DeviceName = TRAIN["device"]
@@ -116,7 +118,7 @@ def evaluate(options: EvaluateOptions) -> None:
     print(f"{run_id}, epoch {saved.state.progress.epoch}")
     print(final_evaluation.figures(results))
     if options.trec:
-        folder = options.log_dir / f"{run_id}.trec"
+        folder = options.log_dir / f"{run_id}.trec" / results[0].corpus
         for result in results:
             prediction_files.write_trec(result.predictions, run_id, folder)
         print(f"TREC run and qrels files are in {folder}")

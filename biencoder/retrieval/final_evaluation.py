@@ -20,6 +20,7 @@ from biencoder.retrieval.scoring import Scorer
 class SplitResult:
     """One split's figures: an `eval` record, and a `pools` record for each pool that it has."""
 
+    corpus: str  # its digest
     split: str
     metrics: dict[str, float]
     pools: dict[str, dict[str, float]]
@@ -36,6 +37,7 @@ def evaluate(
     """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
     retrieved = retrieve(split, embeddings, model, heed)
     return SplitResult(
+        corpus=data.digest,
         split=split.name,
         metrics=metrics(retrieved.rankings["epa"]),
         pools={pool: _in_pool(retrieved, pool) for pool in retrieved.rankings},

@@ -59,7 +59,7 @@ def test_evaluate_prints_the_figures_of_the_run_without_training(run, command):
 def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved, command):
     folders = (f"--checkpoint_dir={run.checkpoint_dir}", f"--log_dir={run.log_dir}")
     assert command("evaluate", "--checkpoint=run", "--trec=True", *folders)[0] == 0
-    folder = run.log_dir / "run.trec"
+    folder = run.log_dir / "run.trec" / corpus.load(None).digest  # another corpus has its own
     for ours in saved.evaluate():
         theirs = ir_measures.calc_aggregate(
             [P @ 1, R @ 10, RR @ 10],
