@@ -15,6 +15,9 @@ import torch
 from biencoder.errors import RunError
 from biencoder.runtime import distributed
 
+#: Where Linux says what a container's processes may take, and take.
+CGROUP = Path("/sys/fs/cgroup")
+
 _PACKAGES = ("counterargument-biencoder", "torch", "transformers", "scikit-learn", "numpy")
 
 
@@ -67,9 +70,12 @@ def free_memory(device: torch.device) -> int:
     if (meminfo := Path("/proc/meminfo")).exists():
         lines = meminfo.read_text().splitlines()
         free = next(1024 * int(line.split()[1]) for line in lines if "MemAvailable" in line)
-    limit = Path("/sys/fs/cgroup/memory.max")  # of a container, if it has one
+    limit = CGROUP / "memory.max"  # of a container, if it has one
     if limit.exists() and (allowed := limit.read_text().strip()).isdigit():
-        free = min(free, int(allowed))
+        kinds = dict(line.split() for line in (CGROUP / "memory.stat").read_text().splitlines())
+        # What was read from files and is not in use goes as soon as others need the room.
+        taken = int((CGROUP / "memory.current").read_text()) - int(kinds["inactive_file"])
+        free = min(free, int(allowed) - taken)
     return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
 
 

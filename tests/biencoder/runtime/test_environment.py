@@ -122,5 +122,18 @@ def test_free_memory_is_what_a_process_of_the_machine_or_its_container_may_take(
     assert environment.free_memory(cpu) < alone / 100
 
 
+def test_free_memory_is_what_the_other_processes_of_a_container_leave(monkeypatch, tmp_path):
+    monkeypatch.setattr(environment, "CGROUP", tmp_path)
+    for name, text in (
+        ("memory.max", "1000\n"),
+        ("memory.current", "700\n"),
+        ("memory.stat", "anon 500\ninactive_file 150\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    assert environment.free_memory(torch.device("cpu")) == 450
+    (tmp_path / "memory.max").write_text("max\n")
+    assert environment.free_memory(torch.device("cpu")) > 10**6
+
+
 def test_peak_memory_is_in_bytes():
     assert 10**7 < environment.peak_memory(torch.device("cpu")) < 10**12
