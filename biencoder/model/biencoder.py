@@ -56,16 +56,12 @@ class BiEncoder(nn.Module):
         self.activation = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.head = nn.Linear(features, 2)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, [B, L] each → (sim [B, S], h [B, H]). None: there is no padding.
-
-        `sim` is the only vector that distances and neighbours use, `h` is the pooled vector. What
-        follows the encoder is in float32, whatever the encoder computes in.
-        """
-        return self.project(self.pooled(input_ids, attention_mask))
-
     def project(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
-        """Project the encoder's pooled vectors [B, H] → (sim [B, S], h [B, H])."""
+        """Project the encoder's pooled vectors [B, H] → (sim [B, S], h [B, H]).
+
+        `sim` is the only vector that distances and neighbours use, `h` is the pooled vector. Both
+        are computed in float32, whatever the encoder computes in.
+        """
         return self.sim_norm(self.similarity(pooled)), self.pooled_norm(pooled)
 
     def pooled(
@@ -73,7 +69,8 @@ class BiEncoder(nn.Module):
     ) -> Tensor:
         """Token ids and mask, [B, L] each → the encoder's pooled vector as it is, [B, H].
 
-        `words` [B, L, E] are the word embeddings of the ids, where they were looked up before.
+        A mask of None says that there is no padding. `words` [B, L, E] are the word embeddings of
+        the ids, where they were looked up before.
         """
         with self.autocast():
             return pooled_vector(self.encoder, input_ids, attention_mask, self.pooling, words)

@@ -52,8 +52,11 @@ def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(
     assert sum(len(ids) for ids, _ in batch.groups) == batch.candidates == 4
     config = Config(encoder=str(tiny_encoder))
     model = build(config, pretrained, "float32")
-    sim = torch.cat([model(*group)[0] for group in batch.groups])
-    plain = torch.cat([model(*tokens.batch(row, sim.device))[0] for row in np.arange(4)[:, None]])
+    alone = [tokens.batch(row, torch.device("cpu")) for row in np.arange(4)[:, None]]
+    sim, plain = (
+        model.project(torch.cat([model.pooled(*group) for group in groups]))[0]
+        for groups in (batch.groups, alone)
+    )
     torch.testing.assert_close(sim[batch.triplets], plain[texts])
     candidates = torch.zeros_like(sim).index_copy(0, batch.given_as, sim[batch.given])
     torch.testing.assert_close(candidates[batch.positives], plain[texts[1]])
