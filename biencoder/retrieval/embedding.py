@@ -37,7 +37,7 @@ def embed(
     heed: Callable[[], None] = lambda: None,
 ) -> Embeddings:
     """Embed every text. Raises `NotFiniteError` for NaN or infinity."""
-    embeddings = Embeddings(*model.project(encode(model.pooled, tokens, device, label, heed)))
+    embeddings = Embeddings(*model.project(encode(model, tokens, device, label, heed)))
     if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
         raise NotFiniteError(f"the model's embeddings of {label} contain NaN or infinity")
     return embeddings
@@ -45,13 +45,13 @@ def embed(
 
 @torch.no_grad()
 def encode(
-    pooled: Callable[[Tensor, Tensor | None], Tensor],
+    model: BiEncoder,
     tokens: Tokens,
     device: torch.device,
     label: str,
     heed: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Encode every text into pooled vectors [T, H] on `device`, by a function of ids and mask.
+    """Encode every text into pooled vectors [T, H] on `device`.
 
     The processes of a run share the batches, and each gets all vectors; `heed` is called after
     every round of them.
@@ -62,7 +62,7 @@ def encode(
     with progress(f"encoding {label}", sum(map(len, own)), "text") as bar:
         for turn in range(-(-len(batches) // distributed.world_size())):
             if turn < len(own):
-                parts.append(pooled(*tokens.batch(own[turn], device)))
+                parts.append(model.pooled(*tokens.batch(own[turn], device)))
                 bar.update(len(own[turn]))
             heed()
     rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)

@@ -80,7 +80,7 @@ class Evaluator:
             vectors = known.get(split.name)
             if vectors is None:
                 tokens = self.tokens[split.name]
-                vectors = encode(self.model.pooled, tokens, self.device, split.name, self.heed)
+                vectors = encode(self.model, tokens, self.device, split.name, self.heed)
                 if not bool(torch.isfinite(vectors).all()):
                     raise EncoderError(
                         f"--encoder: its vectors of {split.name} contain NaN or infinity; fetch it "

@@ -68,7 +68,7 @@ def test_texts_are_encoded_on_a_gpu_with_an_upload_a_group():
     with fake_gpu() as device, torch.no_grad():
         model = model_on(device)
         with Crossings() as crossings:
-            vectors = encode(model.pooled, TOKENS, device, "texts")
+            vectors = encode(model, TOKENS, device, "texts")
         assert crossings.found == [("upload", False)] + [("upload", True)]  # the rows, at the end
         sim, h = model.project(vectors)
         assert sim.shape == (len(SPLIT.texts), 128)

@@ -1,13 +1,12 @@
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 
+from biencoder.config import Config
 from biencoder.data import corpus
 from biencoder.data.tokens import Tokens
 from biencoder.model import encoder
-from biencoder.model.biencoder import pooled_vector
+from biencoder.model.biencoder import build
 from biencoder.retrieval import untrained
 from biencoder.retrieval.embedding import encode
 from biencoder.retrieval.ranking import metrics, rank
@@ -18,8 +17,8 @@ def embeddings(request, tiny_encoder):
     pretrained, tokenizer = encoder.load(str(tiny_encoder), request.param, 24)
     texts = corpus.load(None).test.texts
     tokens = Tokens(texts, tokenizer, 24)
-    pooled = partial(pooled_vector, pretrained, pooling=request.param)
-    return untrained.embeddings(encode(pooled, tokens, torch.device("cpu"), "test"))
+    model = build(Config(pooling=request.param), pretrained, "float32")
+    return untrained.embeddings(encode(model, tokens, torch.device("cpu"), "test"))
 
 
 def test_vectors_have_unit_length_so_that_distance_orders_as_cosine_does(embeddings):

@@ -13,9 +13,9 @@ def test_each_split_is_encoded_once_an_evaluation(settings, monkeypatch):
     """The untrained encoder's figures and the evaluation before training share their vectors."""
     embedded = []
 
-    def spy(pooled, tokens, device, label, heed):
+    def spy(model, tokens, device, label, heed):
         embedded.append(label)
-        return encode(pooled, tokens, device, label, heed)
+        return encode(model, tokens, device, label, heed)
 
     monkeypatch.setattr(evaluation, "encode", spy)
     monkeypatch.setattr(embedding, "encode", spy)
@@ -25,7 +25,7 @@ def test_each_split_is_encoded_once_an_evaluation(settings, monkeypatch):
 
 
 def test_an_encoder_whose_vectors_are_not_finite_is_refused(settings, monkeypatch):
-    def broken(pooled, tokens, *_):
+    def broken(model, tokens, *_):
         return torch.full((len(tokens.texts), 8), torch.nan)
 
     monkeypatch.setattr(evaluation, "encode", broken)
@@ -63,9 +63,9 @@ def test_runs_of_one_corpus_and_encoder_encode_it_untrained_once_and_log_the_sam
 ):
     encoded = []
 
-    def spy(pooled, tokens, device, label, heed):
+    def spy(model, tokens, device, label, heed):
         encoded.append(label)
-        return encode(pooled, tokens, device, label, heed)
+        return encode(model, tokens, device, label, heed)
 
     monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
     monkeypatch.setattr(evaluation, "encode", spy)
