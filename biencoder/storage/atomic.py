@@ -2,12 +2,14 @@
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -45,6 +47,11 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if path.exists():
             path.rename(unfinished.with_name("replaced"))
         _put(unfinished, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as indented JSON to a path that one of the above has yielded."""
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
 
 
 def flush(path: Path) -> bool:

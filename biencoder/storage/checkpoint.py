@@ -30,7 +30,7 @@ from biencoder.errors import CheckpointError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.runtime import distributed, environment
-from biencoder.storage.atomic import whole_file, whole_folder
+from biencoder.storage.atomic import whole_file, whole_folder, write_json
 from biencoder.storage.identity import identity
 from biencoder.storage.progress import Progress, State
 
@@ -72,10 +72,10 @@ def save(
         with whole_folder(folder) as unfinished:
             save_file(_on_host(model.state_dict()), unfinished / MODEL)
             save_file(_on_host(training), unfinished / TRAINING)
-            _write_json(unfinished / STATE, state.model_dump(mode="json"))
+            write_json(unfinished / STATE, state.model_dump(mode="json"))
             model.encoder.config.save_pretrained(unfinished / "encoder")
             tokenizer.save_pretrained(unfinished / "encoder")
-            _write_json(unfinished / CHECKSUMS, _checksums(unfinished))
+            write_json(unfinished / CHECKSUMS, _checksums(unfinished))
     index = read_index(run_dir)
     if index.get("last") not in (None, name):
         index["previous"] = index["last"]
@@ -260,7 +260,7 @@ def drop_training_state(run_dir: Path) -> None:
         checksums = _read_checksums(folder)
         if checksums.pop(TRAINING, None):
             with whole_file(folder / CHECKSUMS) as path:
-                _write_json(path, checksums)
+                write_json(path, checksums)
         with contextlib.suppress(OSError):  # it is in nobody's way
             (folder / TRAINING).unlink()
 
@@ -271,7 +271,7 @@ def _write_index(run_dir: Path, index: dict[str, str]) -> list[str]:
     Returns the names of those that cannot be removed, as on NFS while a file in one is open.
     """
     with whole_file(run_dir / INDEX) as path:
-        _write_json(path, index)
+        write_json(path, index)
     left = []
     for folder in sorted(run_dir.glob("epoch-*")):
         if folder.name not in index.values() and folder.suffix != ".damaged":
@@ -301,7 +301,3 @@ def _digest(path: Path) -> str:
 
 def _on_host(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")

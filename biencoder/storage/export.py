@@ -14,7 +14,7 @@ from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder
 from biencoder.model.encoder import pooler_layer
 from biencoder.runtime import distributed
 from biencoder.storage import checkpoint, rescore
-from biencoder.storage.atomic import whole_folder
+from biencoder.storage.atomic import whole_folder, write_json
 from biencoder.storage.model_card import model_card
 
 FOLDER = "sentence-transformers"
@@ -41,9 +41,9 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
         if config.pooling != "pooler" and "add_pooling_layer" in takes:
             # Or it would get a pooler of random weights, and its reader a warning.
             loading["model_args"] = {"add_pooling_layer": False}
-        _write_json(folder / "sentence_bert_config.json", loading)
+        write_json(folder / "sentence_bert_config.json", loading)
         # Vectors are compared by Euclidean distance, in training and in evaluation.
-        _write_json(
+        write_json(
             folder / "config_sentence_transformers.json", {"similarity_fn_name": "euclidean"}
         )
         modules = ["Transformer"]
@@ -52,7 +52,7 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
             place = folder / f"{len(modules)}_{kind}"
             place.mkdir()
             modules.append(kind)
-            _write_json(place / "config.json", settings)
+            write_json(place / "config.json", settings)
             if layer is not None:
                 prefix = {"Dense": "linear", "LayerNorm": "norm"}[kind]
                 weights = {f"{prefix}.{n}": t.cpu() for n, t in layer.state_dict().items()}
@@ -74,7 +74,7 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
         add("Dense", _dense(hidden, SIMILARITY_SIZE, identity), model.similarity)
         if config.layernorm:
             add("LayerNorm", {"dimension": SIMILARITY_SIZE}, model.sim_norm)
-        _write_json(
+        write_json(
             folder / "modules.json",
             [
                 {
@@ -110,7 +110,3 @@ def _dense(inputs: int, outputs: int, activation: str) -> dict[str, Any]:
         "bias": True,
         "activation_function": activation,
     }
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
