@@ -163,7 +163,7 @@ class Config(BaseModel):
         STRONG["listwise_weight"],
         ge=0,
         description="Weight of the pair head's cross-entropy of the counter among the same texts. "
-        "With this or --in_batch_weight above 0, batches hold whole debates.",
+        "With this or --in_batch_weight above 0, pairs of one debate come next to each other.",
     )
     hubness_weight: Ratio = Field(
         STRONG["hubness_weight"],

@@ -19,8 +19,9 @@ def epoch_batches(
     """Yield the rows of an epoch's batches, B each (one may be shorter): every pair once, in an
     order that depends on seed and epoch alone.
 
-    With `by_debate` a batch holds whole debates, those of one domain together: texts on one subject
-    are the hardest in-batch negatives. Where no debate is told, pairs that share a text are one.
+    With `by_debate` the pairs of one debate come next to each other, and so do the debates of one
+    domain: texts on one subject are the hardest in-batch negatives. Where no debate is told, pairs
+    that share a text are one.
     """
     rng = np.random.default_rng([seed, epoch, 0])
     order = rng.permutation(len(split))
