@@ -1,7 +1,5 @@
 """Training and evaluation of a bi-encoder that retrieves the best counter-argument.
 
-Data flows one way: corpus → triplets → model → loss → mining → evaluation → run log.
-
 >>> from biencoder import Config, RunError, load, train
 >>> Config(variant="without_relu").relu
 False

@@ -59,8 +59,9 @@ def _spelled(recipe: dict[str, Any]) -> str:
 
 
 class Config(BaseModel):
-    """Fine-tune a shared BERT bi-encoder on point / counter / negative triplets, evaluate top-1 on
-    training, validation and test after every epoch, and write logs/<run_id>.jsonl.
+    """Fine-tune a shared BERT bi-encoder on pairs of point and counter, with --triplet_weight on
+    mined negatives, too. Evaluate top-1 on training, validation and test after every epoch, and
+    write logs/<run_id>.jsonl.
 
     With no flag at all it trains on the embedded sample corpus with the packaged encoder.
     """
