@@ -51,7 +51,7 @@ class Batch(NamedTuple):
     B' pairs. Each candidate is given by one process: this one gives the vectors `given` as the
     candidates `given_as`.
     `positives` [B'] are the counters of its own pairs among the candidates, `masked`
-    [B', candidates] the points' other own texts.
+    [B', C] the points' other own texts.
     """
 
     groups: list[Group]
@@ -59,7 +59,7 @@ class Batch(NamedTuple):
     triplets: Tensor
     given: Tensor
     given_as: Tensor
-    candidates: int
+    candidate_count: int
     positives: Tensor
     masked: Tensor
 
@@ -99,7 +99,7 @@ def make_batch(texts: Ints, split: Split, tokens: Tokens, device: torch.device) 
         triplets=triplets,
         given=given,
         given_as=given_as,
-        candidates=len(candidates),
+        candidate_count=len(candidates),
         positives=positives,
         masked=is_masked.bool(),
     )

@@ -17,17 +17,17 @@ import polars as pl
 
 from biencoder.arrays import Ints
 from biencoder.data import layouts
-from biencoder.data.candidates import (
+from biencoder.data.counts import reasons
+from biencoder.data.groups import connected
+from biencoder.data.raw_pairs import (
     COUNTER_MISSING,
     NOT_TOLD,
     PAIR_KEY,
     POINT_MISSING,
     SPLITS,
-    Candidates,
+    RawPairs,
     part_of_name,
 )
-from biencoder.data.counts import reasons
-from biencoder.data.groups import connected
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError
 
@@ -38,7 +38,7 @@ class Split:
 
     `pairs` has one row per pair: domain, title, stance (`NOT_TOLD` where the corpus has none),
     number (int, or text where the corpus has ids), point, counter (texts, stripped of outer white
-    space), sorted by the first four. `dropped` counts the candidates that are no pairs, by reason;
+    space), sorted by the first four. `dropped` counts the raw pairs that are none, by reason;
     `leaked` counts the pairs that were dropped because validation or test holds one of their texts.
     """
 
@@ -236,7 +236,7 @@ def unseen(split: Split, training: Split) -> npt.NDArray[np.bool_]:
     return ~split.keys.isin(known).any(axis=1).to_numpy()
 
 
-def _split(found: Candidates, name: str) -> Split:
+def _split(found: RawPairs, name: str) -> Split:
     """Make one split of what was read."""
     rows = found.rows.filter(pl.col("split") == name)
     pairs = rows.filter(pl.col("reason").is_null()).select(*PAIR_KEY, "point", "counter")

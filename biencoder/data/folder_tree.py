@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from biencoder.data.candidates import SPLITS, Candidates, frame, why_none
+from biencoder.data.raw_pairs import SPLITS, RawPairs, frame, why_none
 from biencoder.data.texts import is_argument, read_text
 from biencoder.errors import CorpusError
 
@@ -33,7 +33,7 @@ MISPLACED = "not in <domain>/<debate title>/pro or con"
 MISNAMED = "not named like pro01a-point.txt"
 
 
-def read(root: Path) -> Candidates:
+def read(root: Path) -> RawPairs:
     """Read the three splits below `root`. Raises `CorpusError` naming the path at fault."""
     _check_root(root)
     rows: list[tuple[object, ...]] = []
@@ -41,7 +41,7 @@ def read(root: Path) -> Candidates:
     for split in SPLITS:
         found, unread[split] = _read_split(root / split)
         rows += [(split, *row) for row in found]
-    return Candidates(frame(rows, pl.Int64), unread)
+    return RawPairs(frame(rows, pl.Int64), unread)
 
 
 def is_tree(root: Path) -> bool:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from biencoder.data import folder_tree
-from biencoder.data.candidates import Candidates
+from biencoder.data.raw_pairs import RawPairs
 from biencoder.data.tables import beir, columns, files, formats
 from biencoder.errors import CorpusError
 
@@ -15,7 +15,7 @@ def is_folder_of_pairs(root: Path) -> bool:
     return folder_tree.is_tree(root) or beir.is_beir(root) or bool(files.by_split(root))
 
 
-def read(data_dir: Path | None, columns_flag: str | None = None) -> Candidates:
+def read(data_dir: Path | None, columns_flag: str | None = None) -> RawPairs:
     """Read a table, a folder of tables, BEIR's layout or a folder tree; None: the sample corpus.
 
     `columns_flag` is `--columns`. Raises `CorpusError` naming the path at fault.

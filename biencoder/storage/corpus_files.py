@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pandas as pd
 import polars as pl
 
-from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, part_of_name
 from biencoder.data.corpus import Corpus
+from biencoder.data.raw_pairs import FILE_NAMES, NOT_TOLD, part_of_name
 from biencoder.errors import CorpusError
 from biencoder.storage.atomic import whole_file, whole_folder
 

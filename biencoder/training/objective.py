@@ -103,7 +103,7 @@ class Objective(nn.Module):
 
         def candidates(vectors: Tensor) -> Tensor:
             given = vectors[batch.given]
-            return distributed.all_gather_rows(given, batch.given_as, batch.candidates)
+            return distributed.all_gather_rows(given, batch.given_as, batch.candidate_count)
 
         points = batch.triplets[0]
         sim_all, in_batch, listwise = candidates(sim), sim.new_zeros(()), sim.new_zeros(())

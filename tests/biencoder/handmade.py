@@ -7,8 +7,8 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from biencoder.data.candidates import PAIR_KEY
 from biencoder.data.corpus import Split
+from biencoder.data.raw_pairs import PAIR_KEY
 from biencoder.model.biencoder import BiEncoder
 
 HIDDEN = 6

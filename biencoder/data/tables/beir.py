@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from biencoder.data.candidates import NOT_TOLD, SPLITS, Candidates, why_none
 from biencoder.data.counts import counted
+from biencoder.data.raw_pairs import NOT_TOLD, SPLITS, RawPairs, why_none
 from biencoder.data.tables import formats, pairs, splits
 from biencoder.data.tables.columns import normalised
 from biencoder.data.tables.pairs import NoText, Row, Scalar
@@ -33,7 +33,7 @@ def is_beir(folder: Path) -> bool:
     return (folder / "qrels").is_dir() or bool([*folder.glob("corpus.jsonl*")])
 
 
-def read(folder: Path) -> Candidates:
+def read(folder: Path) -> RawPairs:
     """Read the splits that have judgements. Raises `CorpusError` naming file and line at fault."""
     queries, documents = (_texts(_one(folder, name)) for name in ("queries", "corpus"))
     judged = _judgements(folder / "qrels")
@@ -45,7 +45,7 @@ def read(folder: Path) -> Candidates:
     numbered = all("number" in metadata for _, metadata in queries.values())
     frame, _ = pairs.to_frame(rows, folder, numbered=numbered)
     absent = splits.absent(next(iter(judged.values())))
-    return Candidates(frame, absent=absent, notes=(_note(rows, len(queries), len(documents)),))
+    return RawPairs(frame, absent=absent, notes=(_note(rows, len(queries), len(documents)),))
 
 
 def _note(rows: list[Row], queries: int, documents: int) -> str:

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from biencoder.data.candidates import SPLITS, Candidates
 from biencoder.data.counts import counted
+from biencoder.data.raw_pairs import SPLITS, RawPairs
 from biencoder.data.tables import columns, formats, pairs, splits
 from biencoder.data.tables.columns import Choice
 from biencoder.data.tables.pairs import Row
@@ -15,13 +15,13 @@ from biencoder.errors import CorpusError
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 
-def read_file(path: Path, chosen: Choice) -> Candidates:
+def read_file(path: Path, chosen: Choice) -> RawPairs:
     """Read a table whose rows say their split, or none does. Raises `CorpusError`."""
     absent = {name: f"{path}: no row of split {name}" for name in SPLITS}
     return _read({path: None}, path, chosen, absent)
 
 
-def read_folder(folder: Path, chosen: Choice) -> Candidates:
+def read_folder(folder: Path, chosen: Choice) -> RawPairs:
     """Read a folder of one file per split, see `by_split`. Raises `CorpusError`."""
     found = by_split(folder)
     for name, paths in found.items():
@@ -56,7 +56,7 @@ def _check_shards(name: str, paths: list[Path]) -> None:
 
 def _read(
     paths: Mapping[Path, str | None], place: Path, chosen: Choice, absent: dict[str, str]
-) -> Candidates:
+) -> RawPairs:
     rows: list[Row] = []
     notes: dict[str, None] = {}
     numbered = True
@@ -71,7 +71,7 @@ def _read(
     frame, made = pairs.to_frame(rows, place, numbered=numbered)
     if made:
         notes[made] = None
-    return Candidates(frame, absent=absent, notes=tuple(notes))
+    return RawPairs(frame, absent=absent, notes=tuple(notes))
 
 
 def _notes(table: Table, found: dict[str, int]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Makes candidates of a table's rows: a pair, or why it is none."""
+"""Makes raw pairs of a table's rows: a pair, or why it is none."""
 
 import json
 import math
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from biencoder.data.candidates import NOT_TOLD, frame, why_none
+from biencoder.data.raw_pairs import NOT_TOLD, frame, why_none
 from biencoder.data.tables import columns, labels, splits
 from biencoder.data.tables.table import Table
 from biencoder.data.texts import is_argument
 
-#: Why a candidate is no pair, beside what `why_none` says.
+#: Why a raw pair is none, beside what `why_none` says.
 DUPLICATE = "duplicate"
 
 #: What a cell may hold to be read as a text.
@@ -25,7 +25,7 @@ _INTEGER = re.compile(r"(\d{1,18})(?:\.0+)?")
 
 
 class Row(NamedTuple):
-    """A candidate for a pair, see `Candidates.rows`; the split is None where it is to be made, the
+    """A raw pair, see `RawPairs.rows`; the split is None where it is to be made, the
     number a text, or None where there is none.
     """
 
@@ -44,7 +44,7 @@ class NoText(ValueError):
 
 
 def read(table: Table, found: dict[str, int], split: str | None) -> Iterator[Row]:
-    """Yield one row per candidate; `found` are the columns, `split` is what the file's name says.
+    """Yield one row per raw pair; `found` are the columns, `split` is what the file's name says.
 
     Raises `CorpusError` naming the cell at fault.
     """
@@ -80,7 +80,7 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
 
 
 def to_frame(rows: Iterable[Row], place: Path, *, numbered: bool) -> tuple[pl.DataFrame, str]:
-    """Make `Candidates.rows` of rows: without duplicates, with splits and with names of their own.
+    """Make `RawPairs.rows` of rows: without duplicates, with splits and with names of their own.
 
     Returns the frame and a sentence on the splits that were made, '' where none were. Of pairs that
     are `numbered` a duplicate has the same number, debate, stance and domain, too: whole debates

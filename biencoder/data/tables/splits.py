@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from biencoder.arrays import Ints
-from biencoder.data.candidates import FILE_NAMES, NOT_TOLD, SPLITS
 from biencoder.data.counts import counted
 from biencoder.data.groups import connected
+from biencoder.data.raw_pairs import FILE_NAMES, NOT_TOLD, SPLITS
 from biencoder.data.tables import formats
 from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import CorpusError

@@ -49,7 +49,7 @@ def test_a_text_that_several_triplets_hold_is_encoded_once_and_is_one_candidate(
     tokens = Tokens(split.texts, tokenizer, 24)
     texts = np.array([[0, 1], [2, 3], [1, 0]])
     batch = make_batch(texts, split, tokens, torch.device("cpu"))
-    assert sum(len(ids) for ids, _ in batch.groups) == batch.candidates == 4
+    assert sum(len(ids) for ids, _ in batch.groups) == batch.candidate_count == 4
     config = Config(encoder=str(tiny_encoder))
     model = build(config, pretrained, "float32")
     alone = [tokens.batch(row, torch.device("cpu")) for row in np.arange(4)[:, None]]

@@ -1,4 +1,4 @@
-"""What the reader of any layout hands over: the candidates for pairs, and why some are none."""
+"""What the reader of any layout hands over: the pairs as they lie there, and why some are none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ SPLITS = tuple(FILE_NAMES)
 #: Stands for a domain, a debate title or a stance that the corpus does not tell.
 NOT_TOLD = "-"
 
-# Why a candidate is no pair: the reasons that readers of all layouts share.
+# Why a raw pair is none: the reasons that readers of all layouts share.
 POINT_MISSING, COUNTER_MISSING = "point missing", "counter missing"
 EQUAL = "point equals counter"
 
@@ -24,10 +24,10 @@ PAIR_KEY = ["domain", "title", "stance", "number"]
 
 
 @dataclass(frozen=True)
-class Candidates:
-    """The candidates of a corpus: pairs, and what is dropped.
+class RawPairs:
+    """The raw pairs of a corpus: those that are kept, and what is dropped.
 
-    `rows` has one row per candidate: split, domain, title, stance (`NOT_TOLD` where it is not),
+    `rows` has one row per raw pair: split, domain, title, stance (`NOT_TOLD` where it is not),
     number (int, or text where the corpus has ids), point and counter (texts stripped of outer white
     space, null where missing), reason (why it is no pair; null: it is one). Pairs of one split
     differ in domain, title, stance or number. A split may have no row.
@@ -55,7 +55,7 @@ def part_of_name(part: str | int) -> str:
 
 
 def frame(rows: Sequence[tuple[object, ...]], number: type[pl.DataType]) -> pl.DataFrame:
-    """Make `Candidates.rows` of tuples, whose number is of the given type."""
+    """Make `RawPairs.rows` of tuples, whose number is of the given type."""
     names = ["split", *PAIR_KEY, "point", "counter", "reason"]
     schema = dict.fromkeys(names, pl.String) | {"number": number}
     return pl.DataFrame(rows, schema=schema, orient="row")
