@@ -12,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 
 from biencoder.data import corpus, layouts
+from biencoder.data.counts import counted
 from biencoder.data.tables import formats
 from biencoder.data.tables.columns import has_pairs, normalised
 from biencoder.data.tables.table import Table
 from biencoder.data.texts import has_content, read_text
 from biencoder.errors import CorpusError
+from biencoder.runtime.console import note
 
 #: The columns that are read; `_id` is an id, too.
 TEXT, ID = "text", "id"
@@ -96,6 +98,8 @@ def _of_table(found: Table) -> Texts:
             f"{found.path}: holds no text; a table has it in a column {TEXT} "
             f"(here: {', '.join(found.names) or 'none'})"
         )
+    if left_out := len(found.rows) - len(texts):
+        note(f"{found.path}: left out {counted(left_out, 'row')} without a text")
     return Texts(ids, texts)
 
 

@@ -28,11 +28,14 @@ def test_a_table_is_read_by_the_names_of_its_columns(tmp_path, ending):
     assert sources.load(path) == sources.Texts(["a", "b"], ROWS["text"])
 
 
-def test_rows_without_an_id_have_their_number_and_those_without_a_text_are_left_out(tmp_path):
+def test_rows_without_an_id_have_their_number_and_those_without_a_text_are_left_out_and_counted(
+    tmp_path, capsys
+):
     path = write(
         tmp_path / "texts.csv", pl.DataFrame({"text": ["One.", None, "  ", "Four."], "n": 1})
     )
     assert sources.load(path) == sources.Texts(["1", "4"], ["One.", "Four."])
+    assert capsys.readouterr().err.endswith("texts.csv: left out 2 rows without a text\n")
 
 
 def test_the_ids_of_a_beir_corpus_are_read(tmp_path):
