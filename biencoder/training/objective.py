@@ -10,8 +10,9 @@ from torch.utils.checkpoint import checkpoint
 from biencoder.config import Config
 from biencoder.data.batches import Batch
 from biencoder.data.tokens import Group
-from biencoder.model.biencoder import PLAIN_ENCODERS, BiEncoder
+from biencoder.model.biencoder import BiEncoder
 from biencoder.model.losses import Loss, in_batch_loss, listwise_loss, pair_loss, triplet_loss
+from biencoder.model.pooling import PLAIN_ENCODERS
 from biencoder.runtime import distributed
 
 #: Adds the gradients of a batch's loss, times a weight, to the parameters'; returns the loss.

@@ -26,7 +26,8 @@ from biencoder.training import beginning
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.gradient_cache import is_chosen
 from biencoder.training.messages import closing_line
-from biencoder.training.state import TrainingState, make_optimizer
+from biencoder.training.optimizer import make_optimizer
+from biencoder.training.state import TrainingState
 from biencoder.training.trainer import Trainer
 
 #: What to do when memory runs out.

@@ -29,7 +29,8 @@ from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.messages import progress_note
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Gradients, Objective, backward, plain_gradients
-from biencoder.training.state import TrainingState, average, set_rates
+from biencoder.training.optimizer import average, set_rates
+from biencoder.training.state import TrainingState
 from biencoder.training.throughput import Rates, Throughput
 
 

@@ -18,7 +18,7 @@ from biencoder.retrieval.embedding import encode
 from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.objective import Objective, backward, plain_gradients
-from biencoder.training.state import average, make_optimizer
+from biencoder.training.optimizer import average, make_optimizer
 
 SMALL = {
     "vocab_size": 64,

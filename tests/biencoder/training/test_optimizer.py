@@ -2,7 +2,7 @@ import torch
 from handmade import make_model
 
 from biencoder.config import Config
-from biencoder.training.state import average, make_optimizer
+from biencoder.training.optimizer import average, make_optimizer
 
 
 def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
