@@ -151,7 +151,7 @@ class Figures(Event):
     hits: Count = Field(description="Number of these points.")
     n: Count = Field(description="Number of points.")
     head_top1: Number = Field(
-        description="top1 by the pair head alone, without hubness, 0 to 1; see hubness_weight."
+        description="top1 by the pair head alone, without hubness, 0 to 1; see --hubness_weight."
     )
     nearest_top1: Number = Field(
         description="top1 by distance alone, without the pair head, 0 to 1."
@@ -285,7 +285,7 @@ class Pools(Event):
     hits: Count = Field(description="Number of these points.")
     n: Count = Field(description="Number of points.")
     head_top1: Number = Field(
-        description="top1 by the pair head alone, without hubness, 0 to 1; see hubness_weight."
+        description="top1 by the pair head alone, without hubness, 0 to 1; see --hubness_weight."
     )
 
 
