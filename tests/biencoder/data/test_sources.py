@@ -67,15 +67,15 @@ def test_a_table_whose_point_is_not_certain_is_refused_unless_it_has_texts(tmp_p
 
 def test_a_corpus_gives_every_counter_and_point_those_of_leaked_pairs_too(write_corpus):
     files = {
-        f"{split}/sport/running/pro/pro01{part}.txt": text
-        for split, text in (("training", "Same."), ("validation", "Same."), ("test", "Other."))
+        f"{split}/sport/running/pro/pro01{part}.txt": text + part
+        for split, text in (("training", "Same "), ("validation", "Same "), ("test", "Other "))
         for part in ("a-point", "b-counter")
     }
     files |= {"training/sport/running/pro/pro02a-point.txt": "Point."}
     files |= {"training/sport/running/pro/pro02b-counter.txt": "Counter."}
     texts = sources.load(write_corpus(files))
     assert texts.ids[0] == "training/sport/running/pro/01/counter"
-    assert texts.texts.count("Same.") == 4
+    assert texts.texts.count("Same a-point") == texts.texts.count("Same b-counter") == 2
 
 
 def test_without_a_source_the_sample_corpus_is_read():
