@@ -1,6 +1,6 @@
 """How often effects are found in simulated experiments, with none to find and with some.
 
-    python tests/benchmarks/bench_effects.py         # 4,000 experiments a row: ten minutes
+    python tests/benchmarks/bench_effects.py         # 4,000 experiments a row: eight minutes
     python tests/benchmarks/bench_effects.py 200     # fewer of them
 
 An experiment is a 2 × 2 design as `analysis.statistics.factorial` takes it: the queries and debate
