@@ -323,11 +323,29 @@ def are_flags_of(command, config):
 
 
 def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models):
-    (block,) = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
+    _, block = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
     commands = block.replace("\\\n", "").strip().splitlines()
     assert len(commands) == len(whole_models)
     for command, lines in zip(commands, whole_models, strict=True):
         assert are_flags_of(command, lines[0]["config"]), command
+
+
+def test_the_larger_encoders_figures_and_command_are_those_of_its_run():
+    lines = read_log(CONTEXT / "0.2" / "strong-mpnet.jsonl")
+    ends = [last(lines, event="eval", split=split) for split in ("validation", "test")]
+    figures = [end[metric] for metric in ("top1", "head_top1") for end in ends]
+    assert row_of("| `--encoder=…/all-mpnet-base-v2 --lr=3e-5`", figures) in README
+    untrained = last(lines, event="untrained", split="test")["top1"]
+    told = (
+        f"reaches {100 * ends[1]['top1']:.1f} % on test ({100 * ends[1]['head_top1']:.1f} by the "
+        f"pair head alone) from {100 * untrained:.1f} untrained"
+    )
+    cost = f"the larger encoder {lines[-1]['seconds'] / 60:.0f} on two threads"
+    words = " ".join(PUBLISHED.split())
+    assert told in words
+    assert cost in words
+    command, _ = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
+    assert are_flags_of(command, lines[0]["config"])
 
 
 def test_the_cost_is_what_the_published_runs_took(runs):
