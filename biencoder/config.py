@@ -190,8 +190,8 @@ class Config(BaseModel):
     )
     neighbors: Literal["exact", "ball_tree"] = Field(
         "exact",
-        description="How the nearest texts are searched for negatives and top-1; both find the same "
-        "ones, and ball_tree is slow.",
+        description="How the nearest texts are searched for negatives and top-1; both find the "
+        "same ones, and ball_tree is slow.",
     )
     leaked_pairs: Literal["drop", "keep"] = Field(
         "drop",
