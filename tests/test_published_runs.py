@@ -1,0 +1,301 @@
+"""The figures, tables and commands of the pages, held to the published logs."""
+
+import re
+from statistics import mean
+
+import polars as pl
+import pytest
+from pages import PUBLISHED, README, ROOT, blocks, read_log
+
+from analysis.readers import logs
+from analysis.rendering.effect_text import is_shown, points
+from analysis.rendering.markdown import markdown
+from analysis.rendering.table_rows import configuration_rows
+from analysis.statistics.factorial import design_effects
+from analysis.statistics.results import of_studies
+from analysis.statistics.study_effects import MEASURED, answers, labels, with_factors
+
+REFERENCE = ROOT / "logs" / "reference"
+
+
+@pytest.fixture(scope="module")
+def study():
+    """The published study, as the analysis sees it."""
+    (results,) = of_studies(logs.read([REFERENCE]))
+    return results
+
+
+@pytest.fixture(scope="module")
+def runs():
+    """The lines of each of its runs."""
+    return [read_log(path) for path in sorted(REFERENCE.glob("*.jsonl"))]
+
+
+def test_the_table_of_results_is_the_one_that_the_published_runs_give(study):
+    assert study.by_configuration["seeds"].to_list() == ["0 1 2 3 4"] * 4
+    assert markdown(configuration_rows(study, whole=False)) in PUBLISHED
+
+
+def test_the_effects_are_those_that_the_published_runs_give(study):
+    for name in ("LayerNorm", "ReLU", "interaction"):
+        of_measure = {row["measure"]: row for row in study.effects.filter(effect=name).to_dicts()}
+        test = of_measure["test"]
+        intervals = [points(of_measure[measure]) for measure in MEASURED]
+        p = "< 0.001" if test["p_holm"] < 0.001 else f"{test['p_holm']:.3f}"
+        excluded = "–" if is_shown(test) else f"{100 * test['excluded_beyond']:.1f}"
+        detected = f"{100 * test['least_effect']:.1f}"
+        rows = (
+            [name, *intervals[:3], p, excluded, detected],
+            [f"{name}, without hubness", *intervals[3:], "–", "–", "–"],
+        )
+        for row in rows:
+            cells = " | ".join(row).replace("[", "\\[").replace("]", "\\]")
+            assert f"| {cells} |" in PUBLISHED
+        assert f"the {test['queries']:,} of test in {test['clusters']}:" in PUBLISHED
+
+
+def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_runs(study):
+    gain = pl.col("hit").cast(pl.Int8) - pl.col("head_hit").cast(pl.Int8)
+    predictions = study.log.predictions.with_columns(gain=gain)
+    counted = with_factors(study.log.runs, study.by_run)
+    design, of_points = answers(counted, predictions, "test", "gain")
+    layernorm, *_ = design_effects(design, labels(of_points))
+    told = f"hubness adds more with LayerNorm than without: {points(vars(layernorm))} percentage"
+    assert told in " ".join(PUBLISHED.split())
+
+
+def test_both_pages_give_the_answer_of_the_published_runs(study):
+    def effect(name, measure):
+        (row,) = study.effects.filter(effect=name, measure=measure).to_dicts()
+        return row
+
+    assert is_shown(effect("LayerNorm", "test"))  # "raises"
+    assert not is_shown(effect("ReLU", "test"))  # "no effect of ReLU is shown"
+    told = [
+        effect("LayerNorm", "test"),
+        effect("LayerNorm", "test_without_hubness"),
+        effect("ReLU", "test"),
+        effect("ReLU", "test_without_hubness"),
+        effect("LayerNorm", "area"),
+        effect("LayerNorm", "area_without_hubness"),
+    ]
+    answers = README.split("\n\n")[2], PUBLISHED.split("\n\n")[1]
+    for answer in (" ".join(paragraph.split()) for paragraph in answers):
+        assert re.findall(r"[+−][\d.]+ \[.*?\]", answer) == [points(row) for row in told]
+
+
+def at_start(lines, split, metric):
+    """A figure of a run before its first step."""
+    (found,) = (
+        line[metric]
+        for line in lines
+        if line["event"] == "eval" and (line["split"], line["step"]) == (split, 0)
+    )
+    return found
+
+
+def documented():
+    """The lines of the documented recipe's runs."""
+    return [read_log(path) for path in sorted((CONTEXT / "0.2").glob("documented-*.jsonl"))]
+
+
+def gain(of_runs, figure):
+    """By how many points the runs with LayerNorm exceed those without, in `figure` of a run."""
+    sides = {True: [], False: []}
+    for lines in of_runs:
+        sides[lines[0]["config"]["layernorm"]].append(figure(lines))
+    return f"{100 * (mean(sides[True]) - mean(sides[False])):+.1f}".replace("-", "−")
+
+
+def test_both_pages_say_where_layernorms_lead_begins_and_what_the_other_recipe_gives(runs):
+    before = gain(runs, lambda lines: at_start(lines, "test", "top1"))
+    by_head = gain(runs, lambda lines: at_start(lines, "validation", "head_top1")).removeprefix("+")
+    other = gain(documented(), lambda lines: last(lines, event="eval", split="test")["top1"])
+    quarter = gain(runs, lambda lines: last(lines, event="eval", step=22)["head_top1"])
+    assert abs(float(quarter)) < 0.5  # "caught up"
+    for page in (README, PUBLISHED):
+        words = " ".join(page.split())
+        assert f"The lead is there before the first step ({before} points)" in words
+        assert f"by the pair head alone it starts {by_head} points higher" in words
+        assert f"changes top-1 on test by {other} points, in one seed" in words
+
+
+def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
+    (results,) = of_studies(logs.read([shared / "legacy-logs"]))
+    section = PUBLISHED.partition("## What the earlier system's logs said")[2].partition("\n## ")[0]
+    section = " ".join(section.split())
+    both, neither = results.by_run.sort("configuration").to_dicts()
+    told = ("last_validation", "last_test", "last_test_low", "last_test_high")
+    for figure in (100 * run[name] for run in (both, neither) for name in told):
+        assert f"{figure:.1f}" in section
+    of_hundred = results.curves.group_by("run_id").tail(100).group_by("run_id")
+    means = of_hundred.agg(pl.col("validation", "test").mean())
+    for run in (both, neither):
+        (row,) = means.filter(run_id=run["run_id"]).to_dicts()
+        for split in ("validation", "test"):
+            assert f"{100 * row[split]:.1f}" in section
+    assert both["n_test"] == neither["n_test"] == 88
+    assert both["n_validation"] == neither["n_validation"] == 81
+    assert round(81 * (both["last_validation"] - neither["last_validation"])) == 4
+    assert round(88 * (both["last_test"] - neither["last_test"])) == 6
+
+
+CONTEXT = REFERENCE / "context"
+
+
+def in_context():
+    """The lines of each single run of version 0.1 beside the comparison, by its name."""
+    return {path.stem: read_log(path) for path in sorted((CONTEXT / "0.1").glob("*.jsonl"))}
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_the_table_of_single_runs_is_the_one_that_their_logs_give(version):
+    rows = []
+    for results in of_studies(logs.read([CONTEXT / version])):
+        head, *lines = configuration_rows(results, whole=False)
+        rows += [[results.study.name, *line] for line in lines]
+    table = markdown([["study", *head[:-1], "epochs to target"], *rows])
+    assert f"\n\n{table.strip()}\n\n" in PUBLISHED
+
+
+def last(lines, **fields):
+    """The last line of a run that has these fields."""
+    return [line for line in lines if fields.items() <= line.items()][-1]
+
+
+def row_of(name, shares):
+    """A row of the table of results, to its end."""
+    return f"{name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
+
+
+def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, runs):
+    splits = ("validation", "test")
+    untrained = (
+        mean(last(lines, event="untrained", split=split)["top1"] for lines in runs)
+        for split in splits
+    )
+    assert row_of("neighbour | – | –", untrained) in README
+    start = (
+        mean(at_start(lines, split, metric) for lines in runs if lines[0]["config"]["layernorm"])
+        for metric in ("top1", "head_top1")
+        for split in splits
+    )
+    assert row_of("| before the first step, with LayerNorm", start) in README
+    ends = [
+        [100 * last(lines, event="eval", split=split)["top1"] for lines in documented()]
+        for split in splits
+    ]
+    ranges = " | ".join(f"{min(found):.1f} to {max(found):.1f}" for found in ends)
+    assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
+    for name in study.by_configuration["configuration"]:
+        ours = [lines for lines in runs if lines[0]["variant"] == name]
+        at_end = [[last(lines, event="eval", split=split) for split in splits] for lines in ours]
+        figures = (
+            mean(line[metric] for line in column)
+            for metric in ("top1", "head_top1")
+            for column in zip(*at_end, strict=True)
+        )
+        assert row_of(f"| `--variant={name}`", figures) in README
+
+
+def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
+    runs = (
+        in_context()["neighbors_ball_tree"],
+        in_context()["baseline"],
+    )
+    assert [lines[0]["config"]["neighbors"] for lines in runs] == ["ball_tree", "exact"]
+    differs = ("run_id", "time", "seconds", "triplets_per_second", "path")
+    exact, ball_tree = (
+        [{key: value for key, value in line.items() if key not in differs} for line in lines[1:]]
+        for lines in runs
+    )
+    assert exact == ball_tree
+
+
+@pytest.fixture(scope="module")
+def whole_models():
+    """The lines of each run of a whole encoder, in README's order; none was interrupted, so that
+    its last line tells how long it took.
+    """
+    runs = [lines for lines in in_context().values() if lines[0]["config"]["layers"] is None]
+    assert not any(line["event"] == "resume" for lines in runs for line in lines)
+    return runs
+
+
+def test_the_table_of_the_whole_models_is_the_one_that_their_logs_give(whole_models):
+    rows = []
+    for lines in whole_models:
+        config, minutes = lines[0]["config"], f"{lines[-1]['seconds'] / 60:.0f}"
+        encoder = config["encoder"].rpartition("/")[2]
+        leaked = {"drop": "dropped", "keep": "kept"}[config["leaked_pairs"]]
+        test = [line for line in lines if line["event"] == "pools" and line["split"] == "test"]
+        pools = {line["pool"]: f"{100 * line['top1']:.1f}" for line in test}
+        cells = [encoder, leaked, config["max_length"], config["epochs"], minutes, *pools.values()]
+        rows.append(f"| {' | '.join(map(str, cells))} |")
+    named = ["encoder", "leaked pairs", "tokens", "epochs", "minutes", *pools]
+    rule = ["---", "---", *["---:"] * (len(named) - 2)]
+    table = "\n".join([f"| {' | '.join(named)} |", f"| {' | '.join(rule)} |", *rows])
+    assert f"\n\n{table}\n\n" in PUBLISHED
+
+
+def test_the_figure_over_unseen_points_is_that_of_the_run_that_kept_leaked_pairs(whole_models):
+    (lines,) = (run for run in whole_models if run[0]["config"]["leaked_pairs"] == "keep")
+    assert lines is whole_models[-1]  # "the last run"
+    at_best = {"event": "eval", "split": "test", "epoch": lines[-1]["best_epoch"]}
+    (found,) = (line for line in lines if at_best.items() <= line.items())
+    unseen = (
+        f"over the {found['n_unseen']} test points that training did not hold it stands at "
+        f"{100 * found['top1_unseen']:.1f}."
+    )
+    assert unseen in " ".join(PUBLISHED.split())
+
+
+def are_flags_of(command, config):
+    """Whether a command gives the values that a run's config holds."""
+    flags = dict(re.findall(r"--(\w+)=([^\s\"]+)", command))
+    flags.pop("log_dir", None)  # where the runs are to be repeated
+    return bool(flags) and all(
+        str(config[name]) == value
+        if isinstance(config[name], bool | str)
+        else config[name] == type(config[name])(value)
+        for name, value in flags.items()
+    )
+
+
+def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models):
+    _, block = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
+    commands = block.replace("\\\n", "").strip().splitlines()
+    assert len(commands) == len(whole_models)
+    for command, lines in zip(commands, whole_models, strict=True):
+        assert are_flags_of(command, lines[0]["config"]), command
+
+
+def test_the_larger_encoders_figures_and_command_are_those_of_its_run():
+    lines = read_log(CONTEXT / "0.2" / "strong-mpnet.jsonl")
+    ends = [last(lines, event="eval", split=split) for split in ("validation", "test")]
+    figures = [end[metric] for metric in ("top1", "head_top1") for end in ends]
+    assert row_of("| `--encoder=…/all-mpnet-base-v2 --lr=3e-5`", figures) in README
+    untrained = last(lines, event="untrained", split="test")["top1"]
+    told = (
+        f"reaches {100 * ends[1]['top1']:.1f} % on test ({100 * ends[1]['head_top1']:.1f} by the "
+        f"pair head alone) from {100 * untrained:.1f} untrained"
+    )
+    cost = f"the larger encoder {lines[-1]['seconds'] / 60:.0f} on two threads"
+    words = " ".join(PUBLISHED.split())
+    assert told in words
+    assert cost in words
+    command, _ = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
+    assert are_flags_of(command, lines[0]["config"])
+
+
+def test_the_cost_is_what_the_published_runs_took(runs):
+    seconds = [lines[-1]["seconds"] for lines in runs]
+    minutes, hours = mean(seconds) / 60, sum(seconds) / 3600
+    cost = f"a run took {minutes:.0f} minutes, all {len(runs)} runs {hours:.1f} hours of one core"
+    assert cost in " ".join(PUBLISHED.split())
+
+
+def test_the_command_for_the_results_is_that_of_the_published_runs(runs):
+    (flags,) = re.findall(r'make ablation NAME=strong .*\\\n +ARGS="([^"]*)"', PUBLISHED)
+    for lines in runs:
+        assert are_flags_of(flags, lines[0]["config"] | lines[0]["decides"])
