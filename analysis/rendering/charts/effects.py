@@ -16,6 +16,7 @@ from analysis.rendering.charts.chart import (
 from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
+from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS
 
 LEGEND = [
     Key("●", SHOWN, "shown on test"),
@@ -35,7 +36,9 @@ def effects_chart(results: Results) -> Chart:
     reach = effect_reach(effects)
     x = titled("percentage points of top-1", zeroline=True, zerolinewidth=2, range=[-reach, reach])
     panels = []
-    for measure in effect_measures(effects):
+    # Beside each other: a measure with hubness, and without.
+    pairs = {name: MEASURED.index(name.removesuffix(WITHOUT_HUBNESS)) for name in MEASURED}
+    for measure in sorted(effect_measures(effects), key=pairs.__getitem__):
         ours = effects.filter(measure=measure)
         estimate, low, high = (100 * ours[name] for name in ("estimate", "low", "high"))
         shown = [SHOWN if effect_text.is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]

@@ -1,5 +1,7 @@
 from collections.abc import Callable
+from dataclasses import replace
 
+import polars as pl
 from chart_reading import checked, points
 from single_study import one_study
 
@@ -40,3 +42,12 @@ def test_an_effect_is_a_dot_with_its_interval_and_a_shown_one_is_orange(
     assert dots["hovertext"][1] == f"ReLU: {effect_text.points(relu)}"
     (scale,) = {tuple(panel.layout["xaxis"]["range"]) for panel in panels.values()}
     assert scale[0] == -scale[1]
+
+
+def test_a_measure_without_hubness_stands_beside_the_same_with_it(
+    experiment: Callable[..., Log],
+) -> None:
+    log = experiment({(True, relu): {0: BETTER if relu else WORSE} for relu in (False, True)})
+    told = log.predictions.with_columns(head_hit=~pl.col("hit"))
+    chart = effects_chart(one_study(replace(log, predictions=told)))
+    assert list(checked(chart)) == ["test", "test, without hubness", "area under the curve"]
