@@ -5,7 +5,7 @@ from statistics import mean
 
 import polars as pl
 import pytest
-from pages import PUBLISHED, README, ROOT, blocks, read_log
+from pages import JOB, PUBLISHED, README, ROOT, blocks, read_log
 
 from analysis.readers import logs
 from analysis.rendering.effect_text import is_shown, points
@@ -95,8 +95,8 @@ def at_start(lines, split, metric):
 
 
 def documented():
-    """The lines of the documented recipe's runs."""
-    return [read_log(path) for path in sorted(REFERENCE.rglob("documented-*.jsonl"))]
+    """The lines of the documented recipe's runs of the seed that all four variants have."""
+    return [read_log(path) for path in sorted(REFERENCE.rglob("documented-*-seed0.jsonl"))]
 
 
 def gain(of_runs, figure):
@@ -286,6 +286,22 @@ def test_the_larger_encoders_figures_and_command_are_those_of_its_run():
     assert cost in words
     command, _ = blocks(PUBLISHED, "train --data_dir=arguana-counterargs --encoder")
     assert are_flags_of(command, lines[0]["config"])
+
+
+def test_what_a_number_of_pairs_gains_is_that_of_the_runs(runs):
+    both = [lines for lines in runs if lines[0]["variant"] == "with_layernorm_relu"]
+    fewer = [[read_log(CONTEXT / "0.2" / f"strong-{n}-pairs.jsonl")] for n in (400, 1000)]
+    for of_size in (*fewer, both):
+        ends = [
+            f"{100 * mean(line['top1'] for line in found):.1f} "
+            f"({100 * mean(line['head_top1'] for line in found):.1f})"
+            for found in (
+                [last(lines, event="eval", split="test", step=0) for lines in of_size],
+                [last(lines, event="eval", split="test") for lines in of_size],
+            )
+        ]
+        n = last(of_size[0], event="eval", split="training")["n"]
+        assert f"| {n:,} | {' | '.join(ends)} | {len(of_size)} |" in JOB
 
 
 def test_the_cost_is_what_the_published_runs_took(runs):
