@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 #: A slide's width in inches.
 WIDTH = 13.3
 
+#: Letters of a note that fit this width; a longer one is set smaller.
+LONGEST_NOTE = 148
+
 #: Letters of a name in a legend.
 LONGEST_LABEL = 40
 
@@ -72,7 +75,8 @@ def write_head(figure: "Figure", text: str, note: str, panels: "Sequence[Axes]" 
     height = figure.get_figheight()
     below = 0.25 + 0.25 * len(text.splitlines())
     figure.text(0.25 / WIDTH, 1 - 0.2 / height, text, va="top", fontsize=15, fontweight="bold")
-    figure.text(0.25 / WIDTH, 1 - below / height, note, va="top", fontsize=12, color=MUTED)
+    size = 12 * min(1, LONGEST_NOTE / max(1, len(note)))
+    figure.text(0.25 / WIDTH, 1 - below / height, note, va="top", fontsize=size, color=MUTED)
     entries: dict[str, Artist] = {}
     for ax in panels:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):

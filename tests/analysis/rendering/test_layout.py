@@ -33,3 +33,12 @@ def test_no_name_in_a_legend_is_longer_than_forty_letters() -> None:
     (name,) = (text.get_text() for text in figure.legends[0].get_texts())
     assert len(name) == 40
     assert name.endswith("ab")
+
+
+def test_a_note_of_any_length_fits_the_width_of_the_figure() -> None:
+    for letters in (10, 150, 300):
+        figure = new_figure(3.0)
+        write_head(figure, "head", "Thin dashes: the nearest. " * (letters // 26 + 1))
+        figure.canvas.draw()
+        note = figure.texts[1].get_window_extent()
+        assert note.x1 < figure.bbox.x1
