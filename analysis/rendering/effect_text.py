@@ -98,11 +98,11 @@ def _sentence(effect: dict[str, Any]) -> str:
         verdict, excluded = "an effect", ""
     else:
         verdict = "no effect shown"
-        excluded = f"effects larger than {100 * effect['excluded_beyond']:.1f} are excluded; "
+        excluded = f"effects beyond ±{100 * effect['excluded_beyond']:.1f} are excluded; "
     return (
         f"{head}, {verdict} ({_p(effect['p_holm'])} after Holm; {effect['seeds']} seeds); "
-        f"{excluded}80 % of such experiments would detect one of "
-        f"{100 * effect['least_effect']:.1f}, before Holm."
+        f"{excluded}80 % of such experiments would detect an effect of "
+        f"{100 * effect['least_effect']:.1f} (uncorrected)."
     )
 
 

@@ -20,9 +20,8 @@ def of_study(results: Results) -> list[str]:
     found = []
     left_out = results.by_run.filter(~pl.col("counted"))["run_id"].to_list()
     if left_out:
-        shown = ", ".join(printable(str(run)) for run in left_out[:3])
-        more = f" and {len(left_out) - 3} more" if len(left_out) > 3 else ""
-        found.append(f"Not counted: {shown}{more}: unfinished, or another run has the same seed.")
+        unfinished = "unfinished, or another run has the same seed"
+        found.append(f"Not counted: {_some(left_out)}: {unfinished}.")
     counted = results.by_configuration.select("configuration", "seeds")
     if results.study.format != "legacy" and 1 < counted.height < len(VARIANTS):
         absent = ", ".join(sorted(set(VARIANTS) - set(counted["configuration"])))
@@ -31,11 +30,9 @@ def of_study(results: Results) -> list[str]:
             given = "no effect can be given"
         found.append(f"No run of {absent} counts: {given}.")
     last = pl.col("last_epoch")
-    shorter = results.by_run.filter("counted").filter(last < last.max())
-    if results.effects.height and shorter.height:
-        shown = ", ".join(printable(str(run)) for run in shorter["run_id"].head(3))
-        more = f" and {shorter.height - 3} more" if shorter.height > 3 else ""
-        found.append(f"Not in the effects: {shown}{more}: others were trained for longer.")
+    shorter = results.by_run.filter("counted").filter(last < last.max())["run_id"].to_list()
+    if results.effects.height and shorter:
+        found.append(f"Not in the effects: {_some(shorter)}: others were trained for longer.")
     if counted["seeds"].n_unique() > 1:
         seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
         found.append(
@@ -60,3 +57,9 @@ def of_study(results: Results) -> list[str]:
             "versions, whose predictions do not tell the answers without it."
         )
     return found
+
+
+def _some(runs: list[str]) -> str:
+    """Name the first three of some runs, and count the others."""
+    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    return ", ".join(map(printable, runs[:3])) + more

@@ -49,12 +49,8 @@ def study_names(every: list[Settings]) -> list[str]:
         telling = ["schema"] * (len(of_schema) < len(of_corpus))
         telling += ["recipe"] * (len(of_recipe) < len(of_schema))
         fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
-        others = [
-            field
-            for field in fields
-            if settings.get(field)
-            != (of_schema if field in BESIDE_RECIPES else of_recipe)[0].get(field)
-        ]
+        first = {f: (of_schema if f in BESIDE_RECIPES else of_recipe)[0].get(f) for f in fields}
+        others = [field for field in fields if settings.get(field) != first[field]]
         if "negatives" in others:
             others = [field for field in others if field not in SCHEDULE]
         telling += sorted(others, key=lambda field: len(_alike(field, settings, of_schema)))

@@ -53,7 +53,8 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
         for ax in panels[page.height :]:
             ax.remove()
         note = "Star and upright line: the highest validation top-1, the first on ties."
-        note += " Untrained: on validation." * (not results.untrained.is_empty())
+        alone = ", without hubness" * results.ranks_by_hubness
+        note += f" Untrained: on validation{alone}." * (not results.untrained.is_empty())
         note += smoothing_note(smooth)
         write_head(figure, f"{results.study.name}: single runs", note, panels[:1])
         yield figure

@@ -112,13 +112,13 @@ def test_a_sentence_says_how_sure_it_is_and_what_the_experiment_could_see() -> N
     (shown,) = effect_text.sentences(table(effect("LayerNorm", 0.021, 0.0004)))
     assert shown == (
         "LayerNorm on test: +2.1 [+1.1, +3.1] percentage points, an effect (p < 0.001 after Holm; "
-        "3 seeds); 80 % of such experiments would detect one of 1.3, before Holm."
+        "3 seeds); 80 % of such experiments would detect an effect of 1.3 (uncorrected)."
     )
     (not_shown,) = effect_text.sentences(table(effect("ReLU", -0.004, 0.25)))
     assert not_shown == (
         "ReLU on test: −0.4 [−1.4, +0.6] percentage points, no effect shown (p = 0.250 after Holm; "
-        "3 seeds); effects larger than 2.5 are excluded; 80 % of such experiments would detect one "
-        "of 1.3, before Holm."
+        "3 seeds); effects beyond ±2.5 are excluded; 80 % of such experiments would detect an "
+        "effect of 1.3 (uncorrected)."
     )
 
 
