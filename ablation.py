@@ -211,7 +211,7 @@ def _seconds_of_completed(paths: list[Path], configs: Mapping[str, Config]) -> d
     found = {}
     for run_id, seconds, logged in runs.select("run_id", "seconds", "config").rows():
         if run_id in configs:  # a file may be the renamed log of another run
-            _check_flags(run_id, json.loads(logged), configs[run_id])
+            _check_flags(run_id, json.loads(logged or "{}"), configs[run_id])
             found[run_id] = seconds or 0.0
     return found
 

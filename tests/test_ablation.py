@@ -113,6 +113,17 @@ def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_p
     assert (moved.returncode, moved.stdout.count("==")) == (0, 0)
 
 
+def test_a_completed_run_whose_log_has_lost_its_first_line_is_passed_over(
+    run: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    study = ("--name=mine", "--seeds=0")
+    run(*study)
+    log = tmp_path / "logs" / "mine-with_relu-seed0.jsonl"
+    log.write_text("".join(log.read_text().splitlines(keepends=True)[1:]))
+    again = run(*study)
+    assert (again.returncode, again.stdout.count("==")) == (0, 0)
+
+
 def test_jobs_share_the_cores_and_say_whose_line_it_is(
     run: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
