@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.statistics.effects import Effect
+from analysis.statistics.effects import FEWEST_SEEDS, Effect
 
 #: An effect is shown where its p, corrected by Holm's method, is below this.
 LEVEL = 0.05
@@ -108,8 +108,8 @@ def _sentence(effect: dict[str, Any]) -> str:
 
 def _why_not(effect: dict[str, Any]) -> str:
     """Say why an effect has no test."""
-    if effect["seeds"] == 1:
-        return "there is only one seed"
+    if effect["seeds"] < FEWEST_SEEDS:
+        return f"there are fewer than {FEWEST_SEEDS} seeds"
     one = effect["clusters"] == 1
     return "all points share debates or texts" if one else "the answers do not vary"
 

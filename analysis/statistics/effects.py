@@ -31,9 +31,8 @@ Cell = Mapping[int, npt.ArrayLike]
 
 POWER = 0.80
 
-#: From this many seeds on, a contrast has a variance over seeds of its own. With fewer, that is
-#: hardly known, so contrasts of the same runs share the mean of theirs.
-ENOUGH_SEEDS = 5
+#: With fewer seeds an effect is not tested: two that happen to agree hide how far seeds differ.
+FEWEST_SEEDS = 3
 
 #: A standard error below this share of the largest value is rounding: nothing varied.
 ROUNDING = 1e-12
@@ -43,8 +42,8 @@ ROUNDING = 1e-12
 class Effect:
     """One effect, in the unit of the values: of answers a share, where 0.01 is a point.
 
-    With one seed, with one cluster, or where nothing varies, an effect is described and not tested:
-    all from `low` on is None.
+    With fewer than three seeds, with one cluster, or where nothing varies, an effect is described
+    and not tested: all from `low` on is None.
     """
 
     name: str
@@ -83,11 +82,10 @@ def effects(
         Effect(name, float(estimate), seeds, *counts)
         for name, estimate in zip(contrasts, estimates, strict=True)
     )
-    if seeds == 1 or counts[1] == 1:
+    if seeds < FEWEST_SEEDS or counts[1] == 1:
         return described
-    norms = np.linalg.norm(weights, axis=1)
-    errors, degrees = _errors(differences, sizes, norms)
-    varies = errors > ROUNDING * norms * np.abs(figures).max()
+    errors, degrees = _errors(differences, sizes)
+    varies = errors > ROUNDING * np.linalg.norm(weights, axis=1) * np.abs(figures).max()
     return tuple(
         _tested(effect, float(se), float(df)) if tested else effect
         for effect, se, df, tested in zip(described, errors, degrees, varies, strict=True)
@@ -136,13 +134,15 @@ def _by_cluster(values: Array, clusters: Labels | None) -> tuple[Array, Labels]:
     return np.array(totals), sizes
 
 
-def _errors(differences: Array, sizes: Labels, norms: Array) -> tuple[Array, Array]:
+def _errors(differences: Array, sizes: Labels) -> tuple[Array, Array]:
     """Estimate the standard error of each contrast and its degrees of freedom, [K] each.
 
-    `differences`: contrasts summed by cluster, [K, S, G]; `sizes`: queries of each cluster, [G];
-    `norms`: lengths of the weights, [K], in whose units all contrasts have the same luck of seeds.
+    `differences`: contrasts summed by cluster, [K, S, G]; `sizes`: queries of each cluster, [G].
+
+    Each contrast has a variance over seeds of its own. Seeds may move the runs with LayerNorm
+    together: then they make its effect far less certain than that of ReLU.
     """
-    kinds, seeds, groups = differences.shape
+    _, seeds, groups = differences.shape
     queries = sizes.sum()
     free = max(groups - 1, 1)
     by_seed = differences.sum(axis=2) / queries
@@ -152,16 +152,13 @@ def _errors(differences: Array, sizes: Labels, norms: Array) -> tuple[Array, Arr
     of_queries = few * (left.sum(axis=1) ** 2).sum(axis=1) / (seeds * queries) ** 2
     of_both = few * (own**2).sum(axis=(1, 2)) / ((seeds - 1) * seeds * queries**2)
     of_seeds = by_seed.var(axis=1, ddof=1) / seeds
-    shared = 1
-    if seeds < ENOUGH_SEEDS:
-        of_seeds, of_both = (norms**2 * np.mean(v / norms**2) for v in (of_seeds, of_both))
-        shared = kinds
     excess = np.maximum(0, of_seeds - of_both)
     variance = of_queries + excess
-    by_seeds = (of_seeds**2 + of_both**2 / free) / (shared * (seeds - 1))
+    by_seeds = (of_seeds**2 + of_both**2 / free) / (seeds - 1)
     spread = of_queries**2 / free + (excess > 0) * by_seeds
     degrees = np.divide(variance**2, spread, out=np.zeros_like(spread), where=spread > 0)
-    return np.sqrt(variance), degrees
+    # Where parts nearly cancel, Satterthwaite's figure falls towards 0, and intervals without end.
+    return np.sqrt(variance), np.maximum(degrees, seeds - 1)
 
 
 def _tested(effect: Effect, se: float, df: float) -> Effect:

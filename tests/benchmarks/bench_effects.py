@@ -1,6 +1,6 @@
 """How often effects are found in simulated experiments, with none to find and with some.
 
-    python tests/benchmarks/bench_effects.py         # 4,000 experiments a row: eight minutes
+    python tests/benchmarks/bench_effects.py         # 4,000 experiments a row: eleven minutes
     python tests/benchmarks/bench_effects.py 200     # fewer of them
 
 An experiment is a 2 × 2 design as `analysis.statistics.factorial` takes it: the queries and debate
@@ -29,8 +29,10 @@ from analysis.statistics.factorial import CONTRASTS  # noqa: E402
 EXPERIMENTS = 4_000
 SEEDS = (3, 5, 10)
 ANSWERED = (0.18, 0.50)
-#: Standard deviation of the share that runs of one cell answer, and sizes of effects, in points.
-SPREADS = (0, 0.5, 1)
+#: Standard deviation of the share that a run answers, in points: by luck of its own, and by luck
+#: that the runs of a seed share where they are alike in LayerNorm, as those of the published study.
+SPREADS = ((0, 0), (0.5, 0), (1, 0), (0, 1))
+#: Sizes of effects, in points.
 POINTS = (1, 2, 3)
 
 #: Queries of a cluster → clusters of that size: 164 of 1,287 queries, as on validation.
@@ -75,14 +77,18 @@ def answers(values: np.ndarray, shares: np.ndarray) -> np.ndarray:
     return values > thresholds[..., None].astype(np.float32)
 
 
-def simulate(rng: np.random.Generator, answered: float, spread: float, seeds: int) -> np.ndarray:
+def simulate(
+    rng: np.random.Generator, answered: float, spread: tuple[float, float], seeds: int
+) -> np.ndarray:
     """p of the three effects in each experiment, raw and after Holm: [1 + 3 · 3, 2, 3].
 
     The first experiment has no effect; then each effect alone is there with each of POINTS. All
     have their luck in common, which makes their rates comparable and saves time.
     """
     values = latent(rng, seeds)
-    base = answered + spread / 100 * rng.standard_normal((4, seeds))
+    own, shared = rng.standard_normal((4, seeds)), rng.standard_normal((2, seeds))
+    luck = spread[0] * own + spread[1] * shared.repeat(2, axis=0)
+    base = answered + luck / 100
     weights = np.array([*CONTRASTS.values()])
     of_one_point = weights / (weights**2).sum(axis=1, keepdims=True) / 100
     shifts = [np.zeros(4), *(points * shift for shift in of_one_point for points in POINTS)]
@@ -144,12 +150,14 @@ def main() -> None:
     false, found = [], []
     with tqdm(total=len(kinds) * experiments, unit="experiment", leave=False) as bar:
         for answered, spread, seeds in kinds:
-            rng = np.random.default_rng([round(100 * answered), round(10 * spread), seeds])
+            number = SPREADS.index(spread)
+            rng = np.random.default_rng([round(100 * answered), number, seeds])
             p = np.empty((experiments, 1 + len(CONTRASTS) * len(POINTS), 2, len(CONTRASTS)))
             for place in range(experiments):
                 p[place] = simulate(rng, answered, spread, seeds)
                 bar.update()
-            kind = [f"{answered:.0%}", f"{spread:g} points", f"{seeds}"]
+            own, shared = spread
+            kind = [f"{answered:.0%}", f"{own:g}, shared {shared:g}", f"{seeds}"]
             false.append(kind + false_positives(p))
             found.append(kind + power(p))
     names = [*CONTRASTS]

@@ -75,11 +75,11 @@ def test_simple_effects_are_answered_by_their_names() -> None:
 def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     effects = table(
         effect("LayerNorm (ReLU on)", 0.01, None, seeds=1),
-        effect("ReLU (LayerNorm on)", 0.02, 0.01, seeds=2),
+        effect("ReLU (LayerNorm on)", 0.02, 0.01, seeds=3),
     )
     assert effect_text.answer(effects) == (
         "On test, ReLU (LayerNorm on) raises top-1 by 2.0 percentage points; LayerNorm (ReLU "
-        "on) is not tested: there is only one seed."
+        "on) is not tested: there are fewer than 3 seeds."
     )
 
 
@@ -91,7 +91,7 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 @pytest.mark.parametrize(
     ("seeds", "clusters", "reason"),
     [
-        (1, 9, "there is only one seed"),
+        (2, 9, "there are fewer than 3 seeds"),
         (3, 1, "all points share debates or texts"),
         (3, 9, "the answers do not vary"),
     ],
