@@ -6,9 +6,7 @@ from typing import Any
 import polars as pl
 
 from analysis.statistics.effects import FEWEST_SEEDS, Effect
-
-#: An effect is shown where its p, corrected by Holm's method, is below this.
-LEVEL = 0.05
+from analysis.statistics.study_effects import is_shown
 
 #: Measures whose effects are described and not tested → how a sentence about them begins.
 DESCRIBED = {
@@ -39,7 +37,7 @@ def answer(effects: pl.DataFrame) -> str:
     clauses += [
         f"{effect['effect']} is not tested: {_why_not(effect)}"
         for effect in on_test
-        if effect not in tested
+        if effect["low"] is None
     ]
     return f"On test, {'; '.join(clauses)}."
 
@@ -55,11 +53,6 @@ def sentences(effects: pl.DataFrame) -> list[str]:
         if parts:
             found.append(f"{words} (described): {', '.join(parts)}.")
     return found
-
-
-def is_shown(effect: dict[str, Any]) -> bool:
-    """Whether an effect on test is more than chance explains."""
-    return effect["p_holm"] is not None and effect["p_holm"] < LEVEL
 
 
 def points(effect: dict[str, Any]) -> str:

@@ -1,10 +1,16 @@
 """Estimates the effects of LayerNorm and ReLU in one study: on its answers and on area."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import polars as pl
 
 from analysis.schema import Column, types
 from analysis.statistics.effects import Effect, Labels, holm
-from analysis.statistics.factorial import Design, Factors, design_effects
+from analysis.statistics.factorial import Design, Factors, design_effects, simple_effects
+
+#: An effect on test is shown where its p, corrected by Holm's method, is below this.
+LEVEL = 0.05
 
 WITHOUT_HUBNESS = "_without_hubness"
 
@@ -41,10 +47,35 @@ def study_effects(
     Answers are those in the files of predictions; runs whose file lacks them are left out on
     validation and test. Measures without hubness are of the same runs and points by the pair head
     alone; they are left out where hubness changes nothing. Settings were chosen by validation, so
-    only effects on 'test' are tested, and corrected for one another.
+    only effects on 'test' are tested, and corrected for one another. Where an interaction is shown
+    there, a factor's effect averaged over the other says little, and simple effects are added.
     """
-    counted = with_factors(runs, by_run)
+    designs = dict(_designs(with_factors(runs, by_run), predictions))
+    found = {measure: design_effects(*design) for measure, design in designs.items()}
+    corrected = holm([effect.p for effect in found.get("test", ())])
     rows = []
+    for measure, effects in found.items():
+        p_holm = corrected if measure == "test" else [None] * len(effects)
+        rows += [_row(measure, effect, p) for effect, p in zip(effects, p_holm, strict=True)]
+    if any(row["effect"] == "interaction" and is_shown(row) for row in rows):
+        rows += [
+            _row(measure, effect, None)
+            for measure, design in designs.items()
+            for effect in simple_effects(*design)
+            if effect.name not in {known.name for known in found[measure]}
+        ]
+    return pl.DataFrame(rows, schema=EFFECTS)
+
+
+def is_shown(effect: Mapping[str, Any]) -> bool:
+    """Whether an effect on test, a row of EFFECTS, is more than chance explains."""
+    return effect["p_holm"] is not None and effect["p_holm"] < LEVEL
+
+
+def _designs(
+    counted: pl.DataFrame, predictions: pl.DataFrame
+) -> Iterator[tuple[str, tuple[Design, Labels | None]]]:
+    """Arrange what effects are estimated on, of each measure that there is."""
     for measure in MEASURED:
         of = measure.removesuffix(WITHOUT_HUBNESS)
         if of == "area":
@@ -54,16 +85,10 @@ def study_effects(
         if measure != of and not changed:
             continue
         if of == "area":
-            found = design_effects(_numbers(counted, measure))
-        else:
-            answered = answers(counted, predictions, of, "hit" if measure == of else "head_hit")
-            found = design_effects(answered[0], labels(answered[1])) if answered else ()
-        corrected = holm([effect.p for effect in found]) if measure == "test" else None
-        rows += [
-            _row(measure, effect, corrected[i] if corrected else None)
-            for i, effect in enumerate(found)
-        ]
-    return pl.DataFrame(rows, schema=EFFECTS, orient="row")
+            yield measure, (_numbers(counted, measure), None)
+        elif answered := answers(counted, predictions, of, "hit" if measure == of else "head_hit"):
+            design, points = answered
+            yield measure, (design, labels(points))
 
 
 def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
@@ -116,6 +141,6 @@ def _numbers(counted: pl.DataFrame, measure: str) -> Design:
     return design
 
 
-def _row(measure: str, effect: Effect, p_holm: float | None) -> tuple[object, ...]:
+def _row(measure: str, effect: Effect, p_holm: float | None) -> dict[str, object]:
     values = vars(effect) | {"measure": measure, "effect": effect.name, "p_holm": p_holm}
-    return tuple(values[name] for name in EFFECTS)
+    return {name: values[name] for name in EFFECTS}

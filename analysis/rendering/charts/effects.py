@@ -16,7 +16,7 @@ from analysis.rendering.charts.chart import (
 from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
-from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS
+from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS, is_shown
 
 LEGEND = [
     Key("●", SHOWN, "shown on test"),
@@ -41,7 +41,7 @@ def effects_chart(results: Results) -> Chart:
     for measure in sorted(effect_measures(effects), key=pairs.__getitem__):
         ours = effects.filter(measure=measure)
         estimate, low, high = (100 * ours[name] for name in ("estimate", "low", "high"))
-        shown = [SHOWN if effect_text.is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]
+        shown = [SHOWN if is_shown(row) else NOT_SHOWN for row in ours.to_dicts()]
         dots = trace(
             EFFECT_TITLES[measure],
             numbers(estimate),

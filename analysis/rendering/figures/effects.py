@@ -12,7 +12,7 @@ from analysis.rendering.layout import lay_out_panels, new_figure, write_head
 from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
 from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
-from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS
+from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS, is_shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" 
     ax.axvline(0, color=MUTED, linewidth=1.2)
     for effect in effects.iter_rows(named=True):
         row = names.index(effect["effect"])
-        color = SHOWN if effect_text.is_shown(effect) else NOT_SHOWN
+        color = SHOWN if is_shown(effect) else NOT_SHOWN
         if effect["low"] is not None:
             ax.hlines(row, 100 * effect["low"], 100 * effect["high"], color=color, linewidth=3)
         ax.plot(100 * effect["estimate"], row, "o", color=color, markersize=11)

@@ -83,6 +83,16 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     )
 
 
+def test_simple_effects_beside_an_interaction_are_described() -> None:
+    simple = {"p": 0.001, "low": 0.0, "high": 0.02}
+    effects = table(
+        *of_three(0.2, 0.3, 0.01).to_dicts(), effect("ReLU (LayerNorm on)", 0.01, None, **simple)
+    )
+    assert effect_text.answer(effects) == effect_text.answer(of_three(0.2, 0.3, 0.01))
+    *_, told = effect_text.sentences(effects)
+    assert told == ("ReLU (LayerNorm on) on test: +1.0 [+0.0, +2.0] percentage points, described.")
+
+
 def test_the_answer_does_not_speak_of_validation_or_area() -> None:
     only = table(effect("LayerNorm", 0.5, None, measure="validation", p=0.001))
     assert effect_text.answer(only) == effect_text.answer(table()) == effect_text.NOTHING
@@ -139,8 +149,3 @@ def test_effects_on_other_measures_than_test_are_described_in_a_line_each() -> N
         f"On test by the pair head alone (described): {each}",
         f"Area by the pair head alone (described): {each}",
     ]
-
-
-def test_an_effect_is_shown_below_five_percent_after_holm() -> None:
-    p = [0.0499, 0.05, None]
-    assert [effect_text.is_shown(effect("x", 0.1, value)) for value in p] == [True, False, False]

@@ -12,8 +12,14 @@ from single_study import one_study
 
 from analysis.schema import Log
 from analysis.statistics.effects import holm
-from analysis.statistics.factorial import CELLS, CONTRASTS, design_effects
-from analysis.statistics.study_effects import EFFECTS, labels
+from analysis.statistics.factorial import (
+    CELLS,
+    CONTRASTS,
+    SIMPLE,
+    design_effects,
+    simple_effects,
+)
+from analysis.statistics.study_effects import EFFECTS, is_shown, labels
 
 NEITHER, RELU, LAYERNORM, BOTH = CELLS
 POINTS = 24
@@ -54,6 +60,39 @@ def test_four_cells_give_two_effects_and_an_interaction_with_holms_p_on_test(
         for name in ("estimate", "low", "high", "p", "excluded_beyond", "least_effect", "seeds"):
             assert row[name] == pytest.approx(getattr(effect, name)), name
         assert (row["queries"], row["clusters"]) == (POINTS, POINTS // 2)
+
+
+def test_an_effect_is_shown_below_five_percent_after_holm() -> None:
+    assert [is_shown({"p_holm": p}) for p in (0.049, 0.05, None)] == [True, False, False]
+
+
+def test_where_an_interaction_is_shown_each_factor_is_described_at_each_level_of_the_other(
+    experiment: Callable[..., Log],
+) -> None:
+    draw = random.Random(1)
+    cells = {
+        cell: {
+            seed: [int(draw.random() < 0.2 + 0.6 * all(cell)) for _ in range(POINTS)]
+            for seed in range(4)
+        }
+        for cell in CELLS
+    }
+    ours = found(experiment(cells))
+    assert is_shown(ours["interaction"])
+    assert list(ours) == [*CONTRASTS, *SIMPLE]
+    expected = simple_effects(cells, DEBATES)
+    for effect in expected:
+        row = ours[effect.name]
+        assert row["estimate"] == pytest.approx(effect.estimate)
+        assert row["p_holm"] is None
+
+
+def test_where_no_interaction_is_shown_there_are_no_simple_effects_beside_it(
+    experiment: Callable[..., Log],
+) -> None:
+    ours = found(experiment(drawn(0, 1, 2)))
+    assert not is_shown(ours["interaction"])
+    assert list(ours) == list(CONTRASTS)
 
 
 def test_only_the_effects_on_test_are_corrected(experiment: Callable[..., Log]) -> None:
