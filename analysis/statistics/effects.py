@@ -140,7 +140,8 @@ def _errors(differences: Array, sizes: Labels) -> tuple[Array, Array]:
     `differences`: contrasts summed by cluster, [K, S, G]; `sizes`: queries of each cluster, [G].
 
     Each contrast has a variance over seeds of its own. Seeds may move the runs with LayerNorm
-    together: then they make its effect far less certain than that of ReLU.
+    together: then they make its effect far less certain than that of ReLU. Their degrees of freedom
+    count where no excess is seen as well, since few seeds may happen to agree.
     """
     _, seeds, groups = differences.shape
     queries = sizes.sum()
@@ -155,7 +156,7 @@ def _errors(differences: Array, sizes: Labels) -> tuple[Array, Array]:
     excess = np.maximum(0, of_seeds - of_both)
     variance = of_queries + excess
     by_seeds = (of_seeds**2 + of_both**2 / free) / (seeds - 1)
-    spread = of_queries**2 / free + (excess > 0) * by_seeds
+    spread = of_queries**2 / free + by_seeds
     degrees = np.divide(variance**2, spread, out=np.zeros_like(spread), where=spread > 0)
     # Where parts nearly cancel, Satterthwaite's figure falls towards 0, and intervals without end.
     return np.sqrt(variance), np.maximum(degrees, seeds - 1)

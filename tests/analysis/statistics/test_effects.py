@@ -52,9 +52,7 @@ def by_the_formulas(contrasts, answers, clusters):
         v_i *= sum((r[s, g] - centre[g]) ** 2 for s in seeds for g in groups)
         x = max(0, v_s - v_i)
         v = v_g + x
-        below = v_g**2 / (G - 1)
-        if x > 0:
-            below += (v_s**2 + v_i**2 / (G - 1)) / (S - 1)
+        below = v_g**2 / (G - 1) + (v_s**2 + v_i**2 / (G - 1)) / (S - 1)
         found.append((theta, sqrt(v), max(v**2 / below, S - 1)))
     return found
 
