@@ -209,17 +209,23 @@ def _seconds_of_completed(paths: list[Path], configs: Mapping[str, Config]) -> d
         return {}
     runs = logs.read(paths, events=()).runs.filter(status="completed")
     found = {}
-    for run_id, seconds, logged in runs.select("run_id", "seconds", "config").rows():
+    for run_id, seconds, *logged in runs.select("run_id", "seconds", "config", "decides").rows():
         if run_id in configs:  # a file may be the renamed log of another run
-            _check_flags(run_id, json.loads(logged or "{}"), configs[run_id])
+            flags, decided = (json.loads(text or "{}") for text in logged)
+            _check_flags(run_id, flags, decided, configs[run_id])
             found[run_id] = seconds or 0.0
     return found
 
 
-def _check_flags(run_id: str, logged: Mapping[str, object], config: Config) -> None:
-    """Check that a completed run's flags are `config`, as far as its version had them."""
+def _check_flags(
+    run_id: str, logged: Mapping[str, object], decided: Mapping[str, object], config: Config
+) -> None:
+    """Check that a completed run's flags are `config`, as far as its version had them.
+
+    A flag may also name what 'auto' became there.
+    """
     for flag, value in config.model_dump(mode="json", exclude=NOT_DECIDING).items():
-        if logged.get(flag, value) != value:
+        if value not in (logged.get(flag, value), decided.get(flag)):
             raise commandline.UsageError(
                 f"--{flag}={value}: {run_id} is completed, with --{flag}={logged[flag]}; "
                 "choose another --name"

@@ -29,10 +29,12 @@ config = {
     "relu": variant in ("with_relu", "with_layernorm_relu"),
     "data_dir": flags.get("data_dir"),
     "epochs": int(flags.get("epochs", 1)),
+    "precision": "auto",
 }
+decides = {"precision": "bfloat16"}
 end = {"event": "run_end", "status": "completed", "seconds": 3600.0}
 records = [
-    {"event": "run_start", "config": config, "decides": {}, "seed": int(flags["seed"])},
+    {"event": "run_start", "config": config, "decides": decides, "seed": int(flags["seed"])},
     {"event": "eval", "epoch": 1, "step": 1, "split": "validation", "top1": 0.5, "n": 10},
     end,
 ]
@@ -109,6 +111,11 @@ def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_p
     status, printed, complaint = call(ablation.main, *study, f"{flags} --epochs=5")
     assert (status, printed) == (2, "")
     assert "--epochs=5: mine-with_layernorm_relu-seed0 is completed, with --epochs=3" in complaint
+    _, _, complaint = call(ablation.main, *study, f"{flags} --epochs=3 --precision=float32")
+    assert "--precision=float32" in complaint
+    assert "is completed, with --precision=auto" in complaint
+    named = run(*study, f"{flags} --epochs=3 --precision=bfloat16")
+    assert (named.returncode, named.stdout.count("==")) == (0, 0)
     moved = run(*study, f"{flags} --epochs=3 --data_dir=moved")
     assert (moved.returncode, moved.stdout.count("==")) == (0, 0)
 
