@@ -8,50 +8,69 @@ import pytest
 from pages import JOB, PUBLISHED, README, ROOT, blocks, read_log
 
 from analysis.readers import logs
-from analysis.rendering.effect_text import is_shown, points
+from analysis.rendering.effect_text import points
 from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import configuration_rows
 from analysis.statistics.factorial import design_effects
 from analysis.statistics.results import of_studies
-from analysis.statistics.study_effects import MEASURED, answers, labels, with_factors
+from analysis.statistics.study_effects import MEASURED, answers, is_shown, labels, with_factors
 
 REFERENCE = ROOT / "logs" / "reference"
 
 
+#: Recipe → the seeds of its published runs.
+SEEDS = {"strong": "0 1 2 3 4", "documented": "0 1 2"}
+NUMBERS = {12: "twelve", 16: "sixteen", 20: "twenty"}
+
+
 @pytest.fixture(scope="module")
-def study():
-    """The published study of the default recipe, as the analysis sees it."""
-    (results,) = of_studies(logs.read([REFERENCE / "strong-*.jsonl"]))
-    return results
+def studies():
+    """The published study of each recipe, as the analysis sees it."""
+    read = {recipe: logs.read([REFERENCE / f"{recipe}-*.jsonl"]) for recipe in SEEDS}
+    return {recipe: of_studies(log)[0] for recipe, log in read.items()}
+
+
+@pytest.fixture(scope="module")
+def study(studies):
+    """That of the default recipe."""
+    return studies["strong"]
+
+
+def published(recipe):
+    """The lines of each of a recipe's runs."""
+    return [read_log(path) for path in sorted(REFERENCE.glob(f"{recipe}-*.jsonl"))]
 
 
 @pytest.fixture(scope="module")
 def runs():
-    """The lines of each of its runs."""
-    return [read_log(path) for path in sorted(REFERENCE.glob("strong-*.jsonl"))]
+    """The lines of each run of the default recipe."""
+    return published("strong")
 
 
-def test_the_table_of_results_is_the_one_that_the_published_runs_give(study):
-    assert study.by_configuration["seeds"].to_list() == ["0 1 2 3 4"] * 4
+@pytest.mark.parametrize(("recipe", "seeds"), SEEDS.items())
+def test_the_table_of_results_is_the_one_that_the_published_runs_give(studies, recipe, seeds):
+    study = studies[recipe]
+    assert study.by_configuration["seeds"].to_list() == [seeds] * 4
     assert markdown(configuration_rows(study, whole=False)) in PUBLISHED
 
 
-def test_the_effects_are_those_that_the_published_runs_give(study):
+@pytest.mark.parametrize("recipe", SEEDS)
+def test_the_effects_are_those_that_the_published_runs_give(studies, recipe):
     for name in ("LayerNorm", "ReLU", "interaction"):
-        of_measure = {row["measure"]: row for row in study.effects.filter(effect=name).to_dicts()}
+        effects = studies[recipe].effects.filter(effect=name)
+        of_measure = {row["measure"]: row for row in effects.to_dicts()}
         test = of_measure["test"]
-        intervals = [points(of_measure[measure]) for measure in MEASURED]
+        intervals = [points(of_measure[measure]) for measure in MEASURED if measure in of_measure]
         p = "< 0.001" if test["p_holm"] < 0.001 else f"{test['p_holm']:.3f}"
         excluded = "–" if is_shown(test) else f"{100 * test['excluded_beyond']:.1f}"
         detected = f"{100 * test['least_effect']:.1f}"
-        rows = (
-            [name, *intervals[:3], p, excluded, detected],
-            [f"{name}, without hubness", *intervals[3:], "–", "–", "–"],
-        )
+        rows = [[name, *intervals[:3], p, excluded, detected]]
+        if intervals[3:]:
+            rows.append([f"{name}, without hubness", *intervals[3:], "–", "–", "–"])
         for row in rows:
             cells = " | ".join(row).replace("[", "\\[").replace("]", "\\]")
             assert f"| {cells} |" in PUBLISHED
-        assert f"the {test['queries']:,} of test in {test['clusters']}:" in PUBLISHED
+        assert f"the {test['queries']:,} of test in {test['clusters']}." in PUBLISHED
 
 
 def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_runs(study):
@@ -81,22 +100,8 @@ def test_both_pages_give_the_answer_of_the_published_runs(study):
     ]
     answers = README.split("\n\n")[2], PUBLISHED.split("\n\n")[1]
     for answer in (" ".join(paragraph.split()) for paragraph in answers):
+        answer, *_ = answer.partition("By the recipe")
         assert re.findall(r"[+−][\d.]+ \[.*?\]", answer) == [points(row) for row in told]
-
-
-def at_start(lines, split, metric):
-    """A figure of a run before its first step."""
-    (found,) = (
-        line[metric]
-        for line in lines
-        if line["event"] == "eval" and (line["split"], line["step"]) == (split, 0)
-    )
-    return found
-
-
-def documented():
-    """The lines of the documented recipe's runs of the seed that all four variants have."""
-    return [read_log(path) for path in sorted(REFERENCE.rglob("documented-*-seed0.jsonl"))]
 
 
 def gain(of_runs, figure):
@@ -107,17 +112,38 @@ def gain(of_runs, figure):
     return f"{100 * (mean(sides[True]) - mean(sides[False])):+.1f}".replace("-", "−")
 
 
-def test_both_pages_say_where_layernorms_lead_begins_and_what_the_other_recipe_gives(runs):
-    before = gain(runs, lambda lines: at_start(lines, "test", "top1"))
-    by_head = gain(runs, lambda lines: at_start(lines, "validation", "head_top1")).removeprefix("+")
-    other = gain(documented(), lambda lines: last(lines, event="eval", split="test")["top1"])
-    quarter = gain(runs, lambda lines: last(lines, event="eval", step=22)["head_top1"])
-    assert abs(float(quarter)) < 0.5  # "caught up"
+def evaluated(lines, split, metric, step=0):
+    """A figure of a run at a step, by default before the first."""
+    return last(lines, event="eval", split=split, step=step)[metric]
+
+
+def test_both_pages_say_where_layernorms_lead_begins(runs):
+    before = gain(runs, lambda lines: evaluated(lines, "test", "top1"))
+    by_head = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1"))
+    quarter = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1", step=22))
+    assert abs(float(quarter.replace("−", "-"))) < 0.5  # "caught up"
     for page in (README, PUBLISHED):
         words = " ".join(page.split())
         assert f"The lead is there before the first step ({before} points)" in words
-        assert f"by the pair head alone it starts {by_head} points higher" in words
-        assert f"changes top-1 on test by {other} points, in one seed" in words
+        assert f"by the pair head alone it starts {by_head.removeprefix('+')} points" in words
+
+
+def test_both_pages_say_what_the_other_recipe_gives(studies):
+    on_test = studies["documented"].effects.filter(measure="test").to_dicts()
+    layernorm, relu, _ = on_test
+    runs = published("documented")
+    epoch = gain(runs, lambda lines: evaluated(lines, "test", "top1", step=175))
+    before = gain(runs, lambda lines: evaluated(lines, "test", "top1"))
+    assert not is_shown(layernorm)
+    assert not is_shown(relu)
+    told = (
+        f"from {NUMBERS[len(runs)]} runs: after two epochs no effect of LayerNorm on test is shown "
+        f"({points(layernorm)} points, p = {layernorm['p_holm']:.3f} after Holm); its lead is "
+        f"{before} before the first step and {epoch} after one epoch. No effect of ReLU is shown "
+        f"({points(relu)})."
+    )
+    for page in (README, PUBLISHED):
+        assert told in " ".join(page.split())
 
 
 def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
@@ -168,7 +194,17 @@ def row_of(name, shares):
     return f"{name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
 
 
-def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, runs):
+def ends_of_variants(of_runs):
+    """Variant → its runs' mean figures at the end: top-1 on both splits, then without hubness."""
+    found = {}
+    for lines in of_runs:
+        of_run = found.setdefault(lines[0]["variant"], [])
+        at_end = [last(lines, event="eval", split=split) for split in ("validation", "test")]
+        of_run.append([line[metric] for metric in ("top1", "head_top1") for line in at_end])
+    return {name: [*map(mean, zip(*ends, strict=True))] for name, ends in found.items()}
+
+
+def test_the_results_on_the_first_page_are_those_of_the_published_runs(runs):
     splits = ("validation", "test")
     untrained = (
         mean(last(lines, event="untrained", split=split)["top1"] for lines in runs)
@@ -176,26 +212,19 @@ def test_the_results_on_the_first_page_are_those_of_the_published_runs(study, ru
     )
     assert row_of("neighbour | – | –", untrained) in README
     start = (
-        mean(at_start(lines, split, metric) for lines in runs if lines[0]["config"]["layernorm"])
+        mean(evaluated(lines, split, metric) for lines in runs if lines[0]["config"]["layernorm"])
         for metric in ("top1", "head_top1")
         for split in splits
     )
     assert row_of("| before the first step, with LayerNorm", start) in README
-    ends = [
-        [100 * last(lines, event="eval", split=split)["top1"] for lines in documented()]
-        for split in splits
-    ]
-    ranges = " | ".join(f"{min(found):.1f} to {max(found):.1f}" for found in ends)
-    assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
-    for name in study.by_configuration["configuration"]:
-        ours = [lines for lines in runs if lines[0]["variant"] == name]
-        at_end = [[last(lines, event="eval", split=split) for split in splits] for lines in ours]
-        figures = (
-            mean(line[metric] for line in column)
-            for metric in ("top1", "head_top1")
-            for column in zip(*at_end, strict=True)
-        )
+    for name, figures in ends_of_variants(runs).items():
         assert row_of(f"| `--variant={name}`", figures) in README
+    documented = [figures[:2] for figures in ends_of_variants(published("documented")).values()]
+    ranges = " | ".join(
+        f"{100 * min(found):.1f} to {100 * max(found):.1f}"
+        for found in zip(*documented, strict=True)
+    )
+    assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
 
 
 def test_every_figure_of_the_ball_tree_is_that_of_the_exact_search():
@@ -304,14 +333,18 @@ def test_what_a_number_of_pairs_gains_is_that_of_the_runs(runs):
         assert f"| {n:,} | {' | '.join(ends)} | {len(of_size)} |" in JOB
 
 
-def test_the_cost_is_what_the_published_runs_took(runs):
-    seconds = [lines[-1]["seconds"] for lines in runs]
+@pytest.mark.parametrize(("recipe", "of"), [("strong", "all 20"), ("documented", "11")])
+def test_the_cost_is_what_the_published_runs_took(recipe, of):
+    was_stopped = "documented-with_layernorm_relu-seed1"
+    seconds = [end["seconds"] for *_, end in published(recipe) if end["run_id"] != was_stopped]
     minutes, hours = mean(seconds) / 60, sum(seconds) / 3600
-    cost = f"a run took {minutes:.0f} minutes, all {len(runs)} runs {hours:.1f} hours of one core"
+    cost = f"a run took {minutes:.0f} minutes, {of} runs {hours:.1f} hours of one core"
     assert cost in " ".join(PUBLISHED.split())
+    assert len(seconds) == int(of.removeprefix("all "))
 
 
-def test_the_command_for_the_results_is_that_of_the_published_runs(runs):
-    (flags,) = re.findall(r'make ablation NAME=strong .*\\\n +ARGS="([^"]*)"', PUBLISHED)
-    for lines in runs:
+@pytest.mark.parametrize("recipe", SEEDS)
+def test_the_command_for_the_results_is_that_of_the_published_runs(recipe):
+    (flags,) = re.findall(rf'make ablation NAME={recipe} .*\\\n +ARGS="([^"]*)"', PUBLISHED)
+    for lines in published(recipe):
         assert are_flags_of(flags, lines[0]["config"] | lines[0]["decides"])
