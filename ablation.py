@@ -225,10 +225,11 @@ def _check_flags(
     A flag may also name what 'auto' became there.
     """
     for flag, value in config.model_dump(mode="json", exclude=NOT_DECIDING).items():
-        if value not in (logged.get(flag, value), decided.get(flag)):
+        given = logged.get(flag, value)
+        if value not in (given, decided.get(flag, given)):
             raise commandline.UsageError(
-                f"--{flag}={value}: {run_id} is completed, with --{flag}={logged[flag]}; "
-                "choose another --name"
+                f"--{flag}={value}: {run_id} is completed, with --{flag}={given}; add that to "
+                "--args, or choose another --name"
             )
 
 

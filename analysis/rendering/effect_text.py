@@ -30,15 +30,22 @@ def answer(effects: pl.DataFrame) -> str:
         return NOTHING
     if all(effect["p_holm"] is None for effect in on_test):
         return f"On test, effects are described but not tested: {_why_not(on_test[0])}."
-    clauses = [_finding(effect) for effect in on_test if is_shown(effect)]
+    shown = {effect["effect"]: effect for effect in on_test if is_shown(effect)}
+    interaction = shown.pop("interaction", None)
+    clauses = [_finding(effect) for effect in shown.values()]
     tested = [effect for effect in on_test if effect["p_holm"] is not None]
     if not_shown := [effect["effect"] for effect in tested if not is_shown(effect)]:
         clauses.append(_not_shown(not_shown))
-    clauses += [
-        f"{effect['effect']} is not tested: {_why_not(effect)}"
-        for effect in on_test
-        if effect["low"] is None
-    ]
+    if interaction:
+        clauses[0] = (
+            f"one factor changes what the other does; averaged over the other, {clauses[0]}"
+        )
+    else:
+        clauses += [
+            f"{effect['effect']} is not tested: {_why_not(effect)}"
+            for effect in on_test
+            if effect["low"] is None
+        ]
     return f"On test, {'; '.join(clauses)}."
 
 
@@ -64,9 +71,7 @@ def points(effect: dict[str, Any]) -> str:
 
 
 def _finding(effect: dict[str, Any]) -> str:
-    """Say what an effect that is shown does."""
-    if effect["effect"] == "interaction":
-        return "one factor changes what the other does"
+    """Say what a factor does whose effect is shown."""
     does = "raises" if effect["estimate"] > 0 else "lowers"
     return (
         f"{effect['effect']} {does} top-1 by {100 * abs(effect['estimate']):.1f} percentage points"
@@ -102,7 +107,7 @@ def _sentence(effect: dict[str, Any]) -> str:
 def _why_not(effect: dict[str, Any]) -> str:
     """Say why an effect has no test."""
     if effect["seeds"] < FEWEST_SEEDS:
-        return f"there are fewer than {FEWEST_SEEDS} seeds"
+        return f"the variants share fewer than {FEWEST_SEEDS} seeds"
     one = effect["clusters"] == 1
     return "all points share debates or texts" if one else "the answers do not vary"
 

@@ -4,7 +4,8 @@ An effect is a contrast: a weighted sum over cells (configurations), averaged ov
 queries. Two kinds of luck make it uncertain: other *queries* would have been answered otherwise,
 those of one cluster together, and other *seeds* would have trained other weights. Both variances
 are estimated and added (two-way random effects), that of the seeds without the part which the
-queries explain already. Student's t takes its degrees of freedom from Satterthwaite (1946).
+queries explain already. Student's t takes its degrees of freedom from Satterthwaite (1946), at
+least the seeds less one.
 
 Clusters, paired differences and power are as in Miller, Adding error bars to evals, 2024.
 `tests/benchmarks/bench_effects.py` measures the rates of error and the power.

@@ -1,6 +1,7 @@
 """Estimates the effects of LayerNorm and ReLU in one study: on its answers and on area."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import polars as pl
@@ -27,10 +28,10 @@ EFFECTS = types(
     Column("measure", pl.String, "one of MEASURED"),
     Column("effect", pl.String, "'LayerNorm', 'ReLU', 'interaction', or a simple effect"),
     Column("estimate", pl.Float64, "on minus off"),
-    Column("low", pl.Float64, "end of the 95 % interval; null: described, not tested"),
+    Column("low", pl.Float64, "end of the 95 % interval; null: too few seeds, or nothing varies"),
     Column("high", pl.Float64, "its other end"),
     Column("p", pl.Float64, "two-sided, not corrected"),
-    Column("p_holm", pl.Float64, "Holm's over the effects of measure 'test'; null elsewhere"),
+    Column("p_holm", pl.Float64, "Holm's over the effects tested on 'test'; null: described"),
     Column("excluded_beyond", pl.Float64, "effects of larger size are excluded at 5 %"),
     Column("least_effect", pl.Float64, "the least that 80 % of such experiments would find"),
     Column("seeds", pl.Int64, "seeds that all cells share"),
@@ -51,25 +52,30 @@ def study_effects(
     there, a factor's effect averaged over the other says little, and simple effects are added.
     """
     designs = dict(_designs(with_factors(runs, by_run), predictions))
-    found = {measure: design_effects(*design) for measure, design in designs.items()}
-    corrected = holm([effect.p for effect in found.get("test", ())])
-    rows = []
-    for measure, effects in found.items():
-        p_holm = corrected if measure == "test" else [None] * len(effects)
-        rows += [_row(measure, effect, p) for effect, p in zip(effects, p_holm, strict=True)]
-    if any(row["effect"] == "interaction" and is_shown(row) for row in rows):
-        rows += [
-            _row(measure, effect, None)
-            for measure, design in designs.items()
-            for effect in simple_effects(*design)
-            if effect.name not in {known.name for known in found[measure]}
-        ]
-    return pl.DataFrame(rows, schema=EFFECTS)
+    rows = {
+        measure: [_row(measure, effect) for effect in design_effects(*design)]
+        for measure, design in designs.items()
+    }
+    tested = rows.get("test", [])
+    for row, p_holm in zip(tested, holm([row["p"] for row in tested]), strict=True):
+        row["p_holm"] = p_holm
+    if any(row["effect"] == "interaction" and is_shown(row) for row in tested):
+        for measure, (design, clusters) in designs.items():
+            if "interaction" in (row["effect"] for row in rows[measure]):
+                simple = simple_effects(_of_shared_seeds(design), clusters)
+                rows[measure] += [_row(measure, effect) for effect in simple]
+    return pl.DataFrame([*chain.from_iterable(rows.values())], schema=EFFECTS)
 
 
 def is_shown(effect: Mapping[str, Any]) -> bool:
     """Whether an effect on test, a row of EFFECTS, is more than chance explains."""
     return effect["p_holm"] is not None and effect["p_holm"] < LEVEL
+
+
+def _of_shared_seeds(design: Design) -> Design:
+    """Keep the seeds that all cells share, so that simple effects add up to the interaction."""
+    shared = set.intersection(*map(set, design.values()))
+    return {cell: {seed: runs[seed] for seed in shared} for cell, runs in design.items()}
 
 
 def _designs(
@@ -141,6 +147,7 @@ def _numbers(counted: pl.DataFrame, measure: str) -> Design:
     return design
 
 
-def _row(measure: str, effect: Effect, p_holm: float | None) -> dict[str, object]:
-    values = vars(effect) | {"measure": measure, "effect": effect.name, "p_holm": p_holm}
+def _row(measure: str, effect: Effect) -> dict[str, Any]:
+    """Return the row of EFFECTS of an effect that is described."""
+    values = vars(effect) | {"measure": measure, "effect": effect.name, "p_holm": None}
     return {name: values[name] for name in EFFECTS}

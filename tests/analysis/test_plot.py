@@ -53,7 +53,10 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_error_ana
     answered("law", *["sport"] * 12)
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
-    assert "On test, effects are described but not tested: there are fewer than 3 seeds." in printed
+    assert (
+        "On test, effects are described but not tested: the variants share fewer than 3 seeds."
+        in printed
+    )
     assert "ReLU (LayerNorm on) on test: −92.3 percentage points, described." in printed
     shares = pl.read_csv(out / "error_analysis.csv").filter(pl.col("group") == "sport")
     assert shares.select("configuration", "n", "share").rows() == [

@@ -40,7 +40,7 @@ SIZES = {4: 2, 5: 2, 6: 49, 7: 32, 8: 39, 9: 12, 10: 16, 12: 5, 14: 4, 16: 1, 18
 CLUSTERS = np.repeat(np.arange(sum(SIZES.values())), np.repeat([*SIZES], [*SIZES.values()]))
 
 #: Shares of the latent variance, for the cells neither, ReLU, LayerNorm, both. They were chosen so
-#: that the correlations that `describe` prints are those of the published runs.
+#: that the correlations that `describe` prints are those of version 0.1's runs.
 QUERY, QUERY_AND_CELL = 0.85, 0.007
 QUERY_AND_SEED = np.array([0.1305, 0.1305, 0.083, 0.083])
 REST = 1 - QUERY - QUERY_AND_CELL - QUERY_AND_SEED
@@ -101,7 +101,7 @@ def simulate(
 
 
 def describe(answered: float, experiments: int) -> str:
-    """How simulated answers are related, to be held against the published runs."""
+    """How simulated answers are related, to be held against version 0.1's runs."""
     rng = np.random.default_rng(0)
     apart, together, design, errors = [], [], [], []
     for _ in range(experiments):

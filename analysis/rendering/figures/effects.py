@@ -23,7 +23,7 @@ HEAD = 100
 
 NOTE = (
     "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval. Orange: shown on "
-    "test. Other panels are described."
+    "test. Grey: not shown, or only described."
 )
 
 

@@ -51,12 +51,13 @@ def of_three(layernorm: float, relu: float, interaction: float) -> pl.DataFrame:
         ((0.2, 0.3, 0.4), "no effect of LayerNorm or ReLU is shown, nor an interaction"),
         (
             (0.2, 0.3, 0.01),
-            "one factor changes what the other does; no effect of LayerNorm or ReLU is shown",
+            "one factor changes what the other does; averaged over the other, no effect of "
+            "LayerNorm or ReLU is shown",
         ),
         (
             (0.01, 0.01, 0.01),
-            "LayerNorm raises top-1 by 2.1 percentage points; ReLU lowers top-1 by 1.4 "
-            "percentage points; one factor changes what the other does",
+            "one factor changes what the other does; averaged over the other, LayerNorm raises "
+            "top-1 by 2.1 percentage points; ReLU lowers top-1 by 1.4 percentage points",
         ),
     ],
 )
@@ -79,7 +80,7 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     )
     assert effect_text.answer(effects) == (
         "On test, ReLU (LayerNorm on) raises top-1 by 2.0 percentage points; LayerNorm (ReLU "
-        "on) is not tested: there are fewer than 3 seeds."
+        "on) is not tested: the variants share fewer than 3 seeds."
     )
 
 
@@ -101,7 +102,7 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 @pytest.mark.parametrize(
     ("seeds", "clusters", "reason"),
     [
-        (2, 9, "there are fewer than 3 seeds"),
+        (2, 9, "the variants share fewer than 3 seeds"),
         (3, 1, "all points share debates or texts"),
         (3, 9, "the answers do not vary"),
     ],

@@ -77,14 +77,18 @@ def test_where_an_interaction_is_shown_each_factor_is_described_at_each_level_of
         }
         for cell in CELLS
     }
-    ours = found(experiment(cells))
+    more = cells | {BOTH: cells[BOTH] | {4: [1] * POINTS}}  # a seed that the others lack
+    log = experiment(more)
+    ours = found(log)
     assert is_shown(ours["interaction"])
-    assert list(ours) == [*CONTRASTS, *SIMPLE]
-    expected = simple_effects(cells, DEBATES)
-    for effect in expected:
+    assert list(ours) == list(found(log, "area")) == [*CONTRASTS, *SIMPLE]
+    for effect in simple_effects(cells, DEBATES):
         row = ours[effect.name]
-        assert row["estimate"] == pytest.approx(effect.estimate)
+        told = (row["estimate"], row["low"], row["high"], row["seeds"])
+        assert told == pytest.approx((effect.estimate, effect.low, effect.high, 4))
         assert row["p_holm"] is None
+    off, on = (ours[f"LayerNorm (ReLU {level})"]["estimate"] for level in ("off", "on"))
+    assert ours["interaction"]["estimate"] == pytest.approx(on - off)
 
 
 def test_where_no_interaction_is_shown_there_are_no_simple_effects_beside_it(
