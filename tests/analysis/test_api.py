@@ -20,7 +20,7 @@ REFERENCE = ROOT / "logs" / "reference"
 
 @pytest.fixture(scope="module")
 def log():
-    return analysis.read([REFERENCE])
+    return analysis.read([REFERENCE / "strong-*.jsonl"])
 
 
 @pytest.fixture

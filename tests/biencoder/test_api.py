@@ -38,7 +38,7 @@ def test_every_name_has_an_example_and_all_of_them_run():
 
 def test_the_program_of_the_readme_runs(tmp_path):
     readme = (ROOT / "README.md").read_text("utf-8")
-    (program,) = re.findall(r"^From Python:\n\n((?:(?: {4}.*)?\n)+)", readme, re.MULTILINE)
+    (program,) = re.findall(r"From Python:\n\n((?:(?: {4}.*)?\n)+)", readme, re.MULTILINE)
     program = program.replace("Config(", "Config(max_length=64, ")  # as the tiny encoder can
     exec(textwrap.dedent(program), {})  # noqa: S102 - our own
     assert (tmp_path / "curves.png").stat().st_size
