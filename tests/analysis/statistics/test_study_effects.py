@@ -77,8 +77,8 @@ def test_where_an_interaction_is_shown_each_factor_is_described_at_each_level_of
         }
         for cell in CELLS
     }
-    more = cells | {BOTH: cells[BOTH] | {4: [1] * POINTS}}  # a seed that the others lack
-    log = experiment(more)
+    a_seed_more = {cell: cells[cell] | {4: [int(cell == BOTH)] * POINTS} for cell in (RELU, BOTH)}
+    log = experiment(cells | a_seed_more)
     ours = found(log)
     assert is_shown(ours["interaction"])
     assert list(ours) == list(found(log, "area")) == [*CONTRASTS, *SIMPLE]
