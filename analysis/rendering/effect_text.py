@@ -37,9 +37,8 @@ def answer(effects: pl.DataFrame) -> str:
     if not_shown := [effect["effect"] for effect in tested if not is_shown(effect)]:
         clauses.append(_not_shown(not_shown))
     if interaction:
-        clauses[0] = (
-            f"one factor changes what the other does; averaged over the other, {clauses[0]}"
-        )
+        averaged = f"; averaged over the other, {'; '.join(clauses)}" * bool(clauses)
+        clauses = [f"one factor changes what the other does{averaged}"]
     else:
         clauses += [
             f"{effect['effect']} is not tested: {_why_not(effect)}"

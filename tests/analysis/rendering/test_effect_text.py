@@ -84,6 +84,12 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     )
 
 
+def test_an_interaction_of_factors_that_do_nothing_on_average_is_told_alone() -> None:
+    same = (effect(name, 0.0, None, low=None, high=None) for name in ("LayerNorm", "ReLU"))
+    effects = table(*same, effect("interaction", 0.03, 0.01))
+    assert effect_text.answer(effects) == "On test, one factor changes what the other does."
+
+
 def test_simple_effects_beside_an_interaction_are_described() -> None:
     simple = {"p": 0.001, "low": 0.0, "high": 0.02}
     effects = table(
