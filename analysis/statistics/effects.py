@@ -141,8 +141,8 @@ def _errors(differences: Array, sizes: Labels) -> tuple[Array, Array]:
     `differences`: contrasts summed by cluster, [K, S, G]; `sizes`: queries of each cluster, [G].
 
     Each contrast has a variance over seeds of its own. Seeds may move the runs with LayerNorm
-    together: then they make its effect far less certain than that of ReLU. Their degrees of freedom
-    count where no excess is seen as well, since few seeds may happen to agree.
+    together: then they make its effect far less certain than that of ReLU. The degrees of freedom
+    count the seeds even where they add no variance, since few seeds may happen to agree.
     """
     _, seeds, groups = differences.shape
     queries = sizes.sum()
