@@ -2,7 +2,8 @@
 
 The questions are three, not six pairs: what each factor does, averaged over the other, and whether
 the one depends on the other. Every run takes part in all three answers. Where a cell has no runs,
-simple effects are left: those of a factor at one level of the other. They also explain an interaction.
+simple effects are left: those of a factor at one level of the other. They also explain an
+interaction.
 """
 
 from collections.abc import Mapping
