@@ -85,26 +85,64 @@ def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_
     assert told in WORDS
 
 
-def test_both_pages_give_the_answer_of_the_published_runs(study):
-    def effect(name, measure):
-        (row,) = study.effects.filter(effect=name, measure=measure).to_dicts()
-        return row
+def effect(study, name, measure):
+    (row,) = study.effects.filter(effect=name, measure=measure).to_dicts()
+    return row
 
-    assert is_shown(effect("LayerNorm", "test"))  # "raises"
-    assert not is_shown(effect("ReLU", "test"))  # "no effect of ReLU is shown"
+
+def intervals(text):
+    """The effects with their intervals, in the order in which a text tells them."""
+    return re.findall(r"[+−][\d.]+ \[.*?\]", " ".join(text.split()))
+
+
+#: The first page's answer: a paragraph each on the default recipe and on documented.
+ANSWERS = README.split("\n\n")[3].split("\n- ")
+
+
+def test_no_page_says_of_an_effect_what_the_published_runs_do_not_show(studies):
+    for recipe, sign in (("strong", 1), ("documented", -1)):  # "raises", "lowers"
+        layernorm = effect(studies[recipe], "LayerNorm", "test")
+        assert is_shown(layernorm)
+        assert sign * layernorm["estimate"] > 0
+        assert not is_shown(effect(studies[recipe], "ReLU", "test"))  # "No effect … is shown"
+
+
+def test_the_first_page_gives_the_answer_of_the_published_runs(studies):
+    told = {
+        "strong": [("LayerNorm", "test"), ("LayerNorm", "test_without_hubness"), ("ReLU", "test")],
+        "documented": [("LayerNorm", "test"), ("ReLU", "test")],
+    }
+    for answer, (recipe, effects) in zip(ANSWERS, told.items(), strict=True):
+        study = studies[recipe]
+        assert intervals(answer) == [points(effect(study, *of)) for of in effects]
+        assert f"(from {NUMBERS[len(study.log.runs)]} runs" in " ".join(answer.split())
+
+
+def test_the_first_page_says_how_much_faster_layernorm_converges(study):
+    epochs = {True: [], False: []}
+    for row in study.by_configuration.to_dicts():
+        layernorm = row["configuration"].startswith("with_layernorm")
+        epochs[layernorm].append(f"{row['epochs_to_target']:.1f}")
+    with_, without = (
+        " to ".join(sorted(set(figures))) for figures in (epochs[True], epochs[False])
+    )
+    target = f"{100 * study.by_configuration['target'][0]:.0f} % on validation"
+    told = f"{target} after {with_} epochs instead of {without}."
+    assert told in " ".join(ANSWERS[0].split())
+
+
+def test_the_page_gives_the_answer_of_the_published_runs(study):
     told = [
-        effect("LayerNorm", "test"),
-        effect("LayerNorm", "test_without_hubness"),
-        effect("ReLU", "test"),
-        effect("ReLU", "test_without_hubness"),
-        effect("LayerNorm", "area"),
-        effect("LayerNorm", "area_without_hubness"),
+        ("LayerNorm", "test"),
+        ("LayerNorm", "test_without_hubness"),
+        ("ReLU", "test"),
+        ("ReLU", "test_without_hubness"),
+        ("LayerNorm", "area"),
+        ("LayerNorm", "area_without_hubness"),
     ]
-    answers = README.split("\n\n")[2], PUBLISHED.split("\n\n")[1]
-    for answer in (" ".join(paragraph.split()) for paragraph in answers):
-        assert f"from {NUMBERS[len(study.log.runs)]} runs" in answer
-        answer, *_ = answer.partition("By the recipe")
-        assert re.findall(r"[+−][\d.]+ \[.*?\]", answer) == [points(row) for row in told]
+    answer = PUBLISHED.split("\n\n")[1]
+    assert f"from {NUMBERS[len(study.log.runs)]} runs" in answer
+    assert intervals(answer) == [points(effect(study, *of)) for of in told]
 
 
 def gain(of_runs, figure):
@@ -125,29 +163,27 @@ def test_both_pages_say_where_layernorms_lead_begins(runs):
     by_head = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1"))
     quarter = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1", step=22))
     assert abs(float(quarter.replace("−", "-"))) < 0.5  # "caught up"
-    for page in (README, PUBLISHED):
-        words = " ".join(page.split())
-        assert f"The lead is there before the first step ({before} points)" in words
-        assert f"by the pair head alone it starts {by_head.removeprefix('+')} points" in words
+    assert f"The lead is there before the first step ({before} points)" in WORDS
+    assert f"by the pair head alone it starts {by_head.removeprefix('+')} points" in WORDS
+    told = f"Its runs lead by {before.removeprefix('+')} points before the first step"
+    assert told in " ".join(ANSWERS[0].split())
 
 
 def test_both_pages_say_what_the_other_recipe_gives(studies):
-    on_test = studies["documented"].effects.filter(measure="test").to_dicts()
-    layernorm, relu, _ = on_test
+    layernorm, relu = (effect(studies["documented"], of, "test") for of in ("LayerNorm", "ReLU"))
     runs = published("documented")
-    epoch = gain(runs, lambda lines: evaluated(lines, "test", "top1", step=175))
-    before = gain(runs, lambda lines: evaluated(lines, "test", "top1"))
-    assert is_shown(layernorm)  # "lowers"
-    assert layernorm["estimate"] < 0
-    assert not is_shown(relu)
-    told = (
-        f"from {NUMBERS[len(runs)]} runs: after two epochs LayerNorm lowers top-1 on test "
-        f"({points(layernorm)} points); before the first step the runs with it lead by "
-        f"{before.removeprefix('+')}, after one epoch by {epoch.removeprefix('+')}. No effect "
-        f"of ReLU is shown ({points(relu)})."
+    before, epoch = (
+        gain(runs, lambda lines, step=step: evaluated(lines, "test", "top1", step=step))
+        for step in (0, 175)
     )
-    for page in (README, PUBLISHED):
-        assert told in " ".join(page.split())
+    before, epoch = before.removeprefix("+"), epoch.removeprefix("+")
+    assert (
+        f"from {NUMBERS[len(runs)]} runs: after two epochs LayerNorm lowers top-1 on test "
+        f"({points(layernorm)} points); before the first step the runs with it lead by {before}, "
+        f"after one epoch by {epoch}. No effect of ReLU is shown ({points(relu)})."
+    ) in WORDS
+    told = f"lead by {before} points before the first step, by {epoch} after one epoch."
+    assert told in " ".join(ANSWERS[1].split())
 
 
 def test_the_page_says_what_p_was_with_the_first_three_seeds():
