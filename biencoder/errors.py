@@ -45,7 +45,7 @@ class FileError(RunError):
     def __init__(self, path: Path, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error).split("\n")[0]
         room = "free some space or " if errno_of(error) in (errno.ENOSPC, errno.EDQUOT) else ""
-        super().__init__(f"{path}: cannot be written ({reason}); {room}choose another folder")
+        super().__init__(f"{path}: cannot be written ({reason}); {room}choose another place")
 
 
 class NotFiniteError(RunError):

@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from biencoder.errors import NOT_OFFERED, FileError, errno_of
+from biencoder.errors import NOT_OFFERED, FileError, RunError, errno_of
 from biencoder.runtime import distributed
 
 #: The process' umask, which can be read only by setting it.
@@ -25,14 +26,20 @@ os.umask(UMASK)
 def whole_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write to; after the block it is renamed to `path`.
 
-    Where the block fails, `path` stays as it was and nothing is left beside it.
+    Where the block fails, `path` stays as it was and nothing is left beside it. A link's target
+    is written, and a file that is replaced keeps its permissions.
     Raises `FileError` where the system refuses.
     """
-    if path.is_dir():  # which would come to light only after the work
-        raise FileError(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():  # which would come to light only after the work
+        is_folder = IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        raise FileError(path, is_folder if path.is_dir() else OSError("not a regular file"))
     with _unfinished(path) as unfinished:
         yield unfinished
-        _put(unfinished, path)
+        _permit(unfinished, path.stat().st_mode if path.exists() else None)
+        flush(unfinished)
+        unfinished.replace(path)
+        flush(path.parent)
 
 
 @contextmanager
@@ -44,9 +51,17 @@ def whole_folder(path: Path) -> Iterator[Path]:
         for written in unfinished.rglob("*"):
             _permit(written)
             flush(written)
-        if path.exists():
-            path.rename(unfinished.with_name("replaced"))
-        _put(unfinished, path)
+        flush(unfinished)
+        replaced = unfinished.with_name("replaced")
+        try:
+            if path.exists():
+                path.rename(replaced)
+            unfinished.rename(path)
+        except BaseException:  # a signal, too, or the old folder would be removed with `replaced`
+            if replaced.exists() and not path.exists():
+                replaced.rename(path)
+            raise
+        flush(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -90,6 +105,8 @@ def _unfinished(path: Path) -> Iterator[Path]:
             ".tmp", f".{path.name}.", path.parent, ignore_cleanup_errors=True
         ) as folder:
             yield Path(folder) / path.name
+    except RunError:  # of another file
+        raise
     except Exception as error:
         is_refusal = isinstance(error, OSError | SafetensorError) or errno_of(error)
         if is_refusal and not _is_of_another_file(error, path):
@@ -106,15 +123,8 @@ def _is_of_another_file(error: Exception, path: Path) -> bool:
     return not is_unfinished and Path(name) not in (path, *path.parents)
 
 
-def _put(unfinished: Path, path: Path) -> None:
-    _permit(unfinished)
-    flush(unfinished)
-    unfinished.replace(path)
-    flush(path.parent)
-
-
-def _permit(path: Path) -> None:
-    """Let others read a file as the umask says: safetensors writes for the owner alone."""
+def _permit(path: Path, mode: int | None = None) -> None:
+    """Give a file this mode, by default as the umask says: safetensors writes for the owner alone."""
     if path.is_file():
         with contextlib.suppress(OSError):  # a file system that keeps no permissions
-            path.chmod(0o666 & ~UMASK)
+            path.chmod(0o666 & ~UMASK if mode is None else stat.S_IMODE(mode))

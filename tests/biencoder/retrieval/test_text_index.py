@@ -189,7 +189,7 @@ def test_an_index_that_cannot_get_its_graph_is_searched_without(
     index = ensure(tmp_path / "index", embed)
     monkeypatch.undo()
     assert len(index.rows) == 4
-    assert "(Read-only file system); choose another folder; 4 texts" in capsys.readouterr().err
+    assert "(Read-only file system); choose another place; 4 texts" in capsys.readouterr().err
 
 
 def test_an_index_with_a_graph_is_searched_exactly_where_faiss_is_not(tmp_path, embed, monkeypatch):

@@ -43,6 +43,26 @@ def test_a_folder_in_the_place_of_a_file_is_named_before_the_work(tmp_path):
         pytest.fail("worked in vain")
 
 
+def test_a_device_or_pipe_in_the_place_of_a_file_is_left_alone(tmp_path):
+    pipe = tmp_path / "answers"
+    os.mkfifo(pipe)
+    with pytest.raises(FileError, match=r"\(not a regular file\); choose"), whole_file(pipe):
+        pytest.fail("worked in vain")
+    assert pipe.is_fifo()
+
+
+def test_a_file_that_is_replaced_keeps_its_permissions_and_the_links_to_it(tmp_path):
+    path, link = tmp_path / "answers", tmp_path / "link"
+    path.write_text("old")
+    path.chmod(0o600)
+    link.symlink_to(path)
+    with whole_file(link) as unfinished:
+        unfinished.write_text("new")
+    assert link.is_symlink()
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_a_file_that_cannot_be_read_is_not_taken_for_the_one_that_is_written(tmp_path):
     refusal = PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "texts"))
     with pytest.raises(PermissionError, match="texts"), whole_file(tmp_path / "answers.jsonl"):
@@ -64,6 +84,29 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):
         (unfinished / "old").write_text("")
     with pytest.raises(FileError, match=r"cannot be written \(full\); free some space"):
         fill_halfway(whole_folder(path), lambda unfinished: (unfinished / "new").write_text(""))
+    assert names(path) == ["old"]
+    assert names(tmp_path) == ["model"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("step", ["fsync", "rename"])
+def test_a_folder_whose_replacement_is_stopped_at_any_step_is_still_there(
+    tmp_path, monkeypatch, error, step
+):
+    path = tmp_path / "model"
+    with whole_folder(path) as unfinished:
+        (unfinished / "old").write_text("")
+
+    def stop(*_):
+        if step == "fsync" or not path.exists():  # the old folder is out of the way
+            monkeypatch.undo()
+            raise error
+        return rename(*_)
+
+    rename = os.rename
+    monkeypatch.setattr(f"os.{step}", stop)
+    with pytest.raises((FileError, KeyboardInterrupt)), whole_folder(path) as unfinished:
+        (unfinished / "new").write_text("")
     assert names(path) == ["old"]
     assert names(tmp_path) == ["model"]
 
@@ -112,7 +155,7 @@ def test_a_planted_link_is_not_written_through(tmp_path, monkeypatch, whole):
     [
         (OSError(28, "No space left"), r"model: cannot be written \(No space left\); free some"),
         (Exception("No space left on device (os error 28)"), "model: cannot be written .*free"),
-        (OSError(13, "Permission denied"), r"\(Permission denied\); choose another folder"),
+        (OSError(13, "Permission denied"), r"\(Permission denied\); choose another place"),
     ],
 )
 def test_whatever_the_system_refuses_is_one_line_with_advice(tmp_path, error, line):
@@ -131,6 +174,12 @@ def test_a_file_system_that_does_not_synchronise_folders_is_written_to(tmp_path,
     assert names(tmp_path / "model") == ["file"]
     assert flush(tmp_path / "model" / "file")
     assert not flush(tmp_path)
+
+
+def test_an_error_that_names_another_file_passes_as_it_is(tmp_path):
+    inner = FileError(tmp_path / "index", OSError(28, "full"))
+    with pytest.raises(FileError, match="^[^(]*index: "), whole_file(tmp_path / "answers.jsonl"):
+        raise inner
 
 
 def test_a_fault_of_the_writer_is_not_blamed_on_the_disk(tmp_path):
