@@ -124,7 +124,7 @@ def _is_of_another_file(error: Exception, path: Path) -> bool:
 
 
 def _permit(path: Path, mode: int | None = None) -> None:
-    """Give a file this mode, by default as the umask says: safetensors writes for the owner alone."""
+    """Give a file a mode, by default the umask's: safetensors writes for the owner alone."""
     if path.is_file():
         with contextlib.suppress(OSError):  # a file system that keeps no permissions
             path.chmod(0o666 & ~UMASK if mode is None else stat.S_IMODE(mode))
