@@ -73,8 +73,8 @@ check: $(READY) ## lint, format and types, as CI runs them
 # ARGS as a variable of the shell, so that quotes in it stay as they are.
 ablation: export ABLATION_ARGS = $(value ARGS)
 ablation: $(READY) ## train the four configurations, go on where it was: RECIPE=documented SEEDS="0 1 2" JOBS=2
-	@$(BIN)/python ablation.py --seeds="$(SEEDS)" --jobs=$(JOBS) --args="$$ABLATION_ARGS" \
-		$(if $(NAME),--name="$(NAME)") $(if $(RECIPE),--recipe="$(RECIPE)")
+	@$(BIN)/python ablation.py --seeds="$(SEEDS)" --jobs=$(JOBS) \
+		$(if $(ABLATION_ARGS),--args="$$ABLATION_ARGS") $(if $(NAME),--name="$(NAME)") $(if $(RECIPE),--recipe="$(RECIPE)")
 
 plot: $(READY) ## compare every run in logs/: pictures in logs/plots, a summary here
 	$(BIN)/python -m analysis.plot logs/

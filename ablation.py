@@ -11,6 +11,7 @@ are passed over, and an interrupted one is taken up again.
 import commandline  # first: it says in one line what is not installed
 
 # isort: split
+import functools
 import hashlib
 import json
 import os
@@ -33,6 +34,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from analysis.errors import AnalysisError
 from analysis.readers import logs
 from biencoder.config import NOT_DECIDING, Config
+from biencoder.errors import RunError
 from biencoder.variants import VARIANTS
 
 #: Seconds between two looks at the runs that are going on.
@@ -40,11 +42,14 @@ PAUSE = 0.2
 
 TRAIN = [sys.executable, str(Path(__file__).with_name("train.py"))]
 
+#: Flags that change a run's result, though its identity has digests in their place.
+NAMES_OF_CONTENT = {"encoder", "layers", "init_from"}
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Options(BaseModel):
-    """Train the four variants with every seed, so many runs at a time, then print the summary and
+    """Train the four variants with every seed, `--jobs` runs at a time, then print the summary and
     the effects of the study. Started again, it goes on where it was.
     """
 
@@ -52,12 +57,18 @@ class Options(BaseModel):
 
     name: str | None = Field(
         None,
-        pattern=r"^[\w.-]*$",
+        pattern=r"^[A-Za-z0-9_.-]*$",
+        examples=["strong", "mine-2.1"],
         description="Beginning of the runs' names: letters, digits, '.', '-' and '_'; unset: made "
         "of the recipe and of what args holds.",
     )
     recipe: str | None = Field(None, description="The recipe of train; unset: its default.")
-    seeds: str = Field("0 1 2", pattern=r"^ *\d+( +\d+)* *$", description="Numbers, with spaces.")
+    seeds: str = Field(
+        "0 1 2",
+        pattern=r"^ *\d+( +\d+)* *$",
+        examples=["'0 1 2'"],
+        description="Whole numbers with spaces between.",
+    )
     jobs: int = Field(
         1, ge=1, description="Runs at a time; several share the CPU's cores between them."
     )
@@ -76,7 +87,7 @@ class Job(NamedTuple):
 class Queue:
     """The runs of a study: waiting, going on, and how long those that are over took."""
 
-    jobs: int  # so many at a time
+    jobs: int  # runs at a time
     count: int  # of all runs of the study
     waiting: list[Job]
     seconds: list[float]
@@ -87,9 +98,10 @@ class Queue:
 
         A signal, to this process or to one of the runs, ends them all, each with a checkpoint.
         """
-        failed = []
+        failed: list[str] = []
+        received: list[int] = []  # only noted, so that none arrives between a run's start and ours
         former = {
-            number: signal.signal(number, lambda number, _: sys.exit(128 + number))
+            number: signal.signal(number, lambda number, _: received.append(number))
             for number in SIGNALS
             if signal.getsignal(number) != signal.SIG_IGN  # which stays, as SIGHUP's under nohup
         }
@@ -98,14 +110,16 @@ class Queue:
                 while self.waiting and len(self.running) < self.jobs:
                     self.start(self.waiting.pop(0))
                 time.sleep(PAUSE)
+                if received:
+                    return 128 + received[0], failed
                 for process in [p for p in self.running if p.poll() is not None]:
-                    (job, started), status = self.running.pop(process), process.returncode
+                    (job, started), status = self.running.pop(process), _status(process.returncode)
                     if status == 0:
                         self.seconds.append(time.monotonic() - started)
                     elif status == 1:
                         failed.append(job.name)
                     else:
-                        return (status if status > 0 else 128 - status), failed
+                        return status, failed
             return int(bool(failed)), failed
         finally:
             for number in former:
@@ -135,7 +149,7 @@ class Queue:
             start_new_session=True,  # a terminal's Ctrl-C reaches this process alone
         )
         if several:
-            threading.Thread(target=_show, args=(process, job.name), daemon=True).start()
+            threading.Thread(target=_show, args=(process, job.name)).start()
         self.running[process] = (job, time.monotonic())
 
     def end(self) -> str:
@@ -180,15 +194,27 @@ def ablation(options: Options) -> int:
     out = log_dir / "plots" / every[0].run_id.removesuffix(f"-{every[0].name}")
     command = [sys.executable, "-m", "analysis.summary", *found, f"--out={out}"]
     summarised = subprocess.run(command)  # noqa: S603  # our own command
-    return status or summarised.returncode
+    return status or _status(summarised.returncode)
+
+
+def _status(returncode: int) -> int:
+    """Exit status of a process, 128 + the signal that ended it."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 def _jobs(options: Options) -> Iterator[Job]:
-    """Yield all runs of the study, seed after seed, so that each whole set can be compared."""
+    """Yield all runs of the study, seed after seed, so that each whole set can be compared.
+
+    Raises `UsageError`.
+    """
     try:
         passed_on = shlex.split(options.args or "")
     except ValueError as error:
         raise commandline.UsageError(f"--args={options.args}: {error}") from None
+    given = {word.partition("=")[0].lstrip("-").replace("-", "_") for word in passed_on}
+    for flag in ("variant", "seed", "run_id"):
+        if flag in given:
+            raise commandline.UsageError(f"--args: --{flag} is what ablation sets; leave it out")
     recipe = [f"--recipe={options.recipe}"] if options.recipe else []
     digest = hashlib.sha256("\0".join(passed_on).encode()).hexdigest()[:6] if passed_on else ""
     made = "-".join(filter(None, ("ablation", options.recipe, digest)))
@@ -222,9 +248,10 @@ def _check_flags(
 ) -> None:
     """Check that a completed run's flags are `config`, as far as its version had them.
 
-    A flag may also name what 'auto' became there.
+    A flag may also name what 'auto' became there, and a corpus may have moved.
     """
-    for flag, value in config.model_dump(mode="json", exclude=NOT_DECIDING).items():
+    flags = config.model_dump(mode="json", exclude=NOT_DECIDING - NAMES_OF_CONTENT)
+    for flag, value in flags.items():
         given = logged.get(flag, value)
         if value not in (given, decided.get(flag, given)):
             raise commandline.UsageError(
@@ -232,10 +259,28 @@ def _check_flags(
                 "--args, or choose another --name"
             )
 
+    place = config.data_dir
+    is_named_alike = logged.get("data_dir") == (place and str(place))
+    if not is_named_alike and (place is None or place.exists()):
+        if decided.get("corpus") not in (None, _digest(place, config.columns)):
+            raise commandline.UsageError(
+                f"--data_dir={place}: {run_id} is completed, on another corpus; choose another "
+                "--name"
+            )
+
+
+@functools.cache
+def _digest(data_dir: Path | None, columns: str | None) -> str:
+    from biencoder.data import corpus  # not at once: pandas takes a second
+
+    return corpus.load(data_dir, "keep", columns).digest
+
 
 def main() -> None:
     """Run `python ablation.py`."""
-    commandline.main(ablation, Options, prog="ablation", failures=(AnalysisError,))
+    commandline.main(
+        ablation, Options, prog="python ablation.py", failures=(AnalysisError, RunError)
+    )
 
 
 if __name__ == "__main__":

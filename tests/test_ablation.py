@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,10 @@ config = {
     "relu": variant in ("with_relu", "with_layernorm_relu"),
     "data_dir": flags.get("data_dir"),
     "epochs": int(flags.get("epochs", 1)),
+    "layers": None,
     "precision": "auto",
 }
-decides = {"precision": "bfloat16"}
+decides = {"precision": "bfloat16", "corpus": "digest of the sample corpus"}
 end = {"event": "run_end", "status": "completed", "seconds": 3600.0}
 records = [
     {"event": "run_start", "config": config, "decides": decides, "seed": int(flags["seed"])},
@@ -116,6 +118,13 @@ def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_p
     assert "is completed, with --precision=auto" in complaint
     named = run(*study, f"{flags} --epochs=3 --precision=bfloat16")
     assert (named.returncode, named.stdout.count("==")) == (0, 0)
+    _, _, complaint = call(ablation.main, *study, f"{flags} --epochs=3 --layers=2")
+    assert (
+        "--layers=2: mine-with_layernorm_relu-seed0 is completed, with --layers=None" in complaint
+    )
+    (other := tmp_path / "other.csv").write_text("claim,rebuttal,split\nSo.,No.,train\n")
+    _, _, complaint = call(ablation.main, *study, f"{flags} --epochs=3 --data_dir={other}")
+    assert "other.csv: mine-with_layernorm_relu-seed0 is completed, on another corpus" in complaint
     moved = run(*study, f"{flags} --epochs=3 --data_dir=moved")
     assert (moved.returncode, moved.stdout.count("==")) == (0, 0)
 
@@ -156,6 +165,22 @@ def test_a_run_that_fails_is_named_and_the_others_go_on(
     assert "6 runs of 3 configurations" in ended.stdout
 
 
+def test_a_signal_while_a_run_is_being_started_ends_that_run_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    class Signalled(subprocess.Popen):  # type: ignore[type-arg]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__([sys.executable, "-c", "import time; time.sleep(60)"])
+            started.append(self)
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", Signalled)
+    assert ablation.Queue(1, 1, [ablation.Job("a", "a", [])], []).run() == (143, [])
+    assert [process.returncode for process in started] == [-signal.SIGTERM]
+
+
 def test_a_run_that_was_stopped_ends_all(
     run: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
@@ -169,10 +194,13 @@ def test_a_run_that_was_stopped_ends_all(
     [
         ("--args=--layernrom=False", "--layernrom: no such flag; did you mean --layernorm?"),
         ("--args=--run_id='x", "No closing quotation"),
-        ("--args=--seed=3", "--seed is given twice"),
+        ("--args=--seed=3", "--args: --seed is what ablation sets; leave it out"),
+        ("--args=--run-id=x", "--args: --run_id is what ablation sets"),
+        ("--args=--help=x", "--help: no such flag (python"),
         ("--recipe=stong", "--recipe=stong: must be"),
         ("--jobs=0", "--jobs=0: must be greater than or equal to 1"),
-        ("--seeds=one", "--seeds=one does not fit"),
+        ("--seeds=0,1", "--seeds=0,1 does not fit: write it as '0 1 2'"),
+        ("--epochs=3", "--epochs: no such flag (python"),
     ],
 )
 def test_a_wrong_flag_is_named_before_anything_runs(
