@@ -200,7 +200,13 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
     if not any(map(len, (training, validation, test))):
         why = reasons(dict(Counter(found.rows["reason"])))
         raise CorpusError(f"{data_dir}: holds no pair" + (f"; passed over: {why}" if why else ""))
-    absent = {s.name: found.absent[s.name] for s in (training, validation, test) if not len(s)}
+    absent = {
+        split.name: f"{data_dir}: {split.name} holds no pair; passed over: {reasons(split.dropped)}"
+        if split.dropped
+        else found.absent[split.name]
+        for split in (training, validation, test)
+        if not len(split)
+    }
     digest = _digest(training, validation, test)
     if leaked_pairs == "drop" and len(training):
         training = _without_leaked_pairs(training, validation, test)
@@ -216,8 +222,8 @@ def check_complete(data: Corpus) -> None:
     """Check that each split has a pair, as training needs. Raises `CorpusError`."""
     if data.absent:
         raise CorpusError(
-            f"{'; '.join(data.absent.values())}; training takes all three splits, and biencoder "
-            "evaluate those that there are"
+            f"{'; '.join(dict.fromkeys(data.absent.values()))}; training takes all three splits, "
+            "and biencoder evaluate those that there are"
         )
 
 

@@ -19,7 +19,7 @@ from biencoder.errors import CorpusError
 
 Key = tuple[str, str, str, int]
 
-_FILE_NAME = re.compile(r"(pro|con|-)([0-9]+)(?:(a)-point|(b)-counter)\.txt")
+_FILE_NAME = re.compile(r"(pro|con|-)([0-9]{1,18})(?:(a)-point|(b)-counter)\.txt")
 
 #: What a person takes for the name of an argument.
 _LIKE_AN_ARGUMENT = re.compile(

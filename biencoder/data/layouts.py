@@ -20,6 +20,8 @@ def read(data_dir: Path | None, columns_flag: str | None = None) -> RawPairs:
 
     `columns_flag` is `--columns`. Raises `CorpusError` naming the path at fault.
     """
+    if data_dir is None and columns_flag:
+        raise CorpusError("--columns is for tables, and the sample corpus is none; name a table")
     root = SAMPLE if data_dir is None else data_dir
     chosen = columns.choice(columns_flag)
     if root.is_file():

@@ -1,8 +1,9 @@
-"""Reads texts to search: a table with a `text` column, a folder of .txt files, or a corpus.
+"""Reads texts to search or to ask: a table, a folder of .txt files, or a corpus.
 
-A table is CSV, TSV, JSONL or Parquet; its column `id`, or `_id`, names the texts, else they are
-numbered from 1. Of a corpus all counters and points are read, those of leaked pairs, too: what must
-not be trained on may well be an answer.
+A table is CSV, TSV, JSONL or Parquet and has the texts in a column `text`, or in one that is named
+like a point. Its column `id`, or `_id`, names them, else they are numbered from 1. Of a corpus all
+counters and points are read, those of leaked pairs, too: what must not be trained on may well be an
+answer.
 """
 
 import hashlib
@@ -10,17 +11,18 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from biencoder.data import corpus, layouts
 from biencoder.data.counts import counted
-from biencoder.data.tables import formats
-from biencoder.data.tables.columns import has_pairs, normalised
+from biencoder.data.tables import formats, pairs
+from biencoder.data.tables.columns import POINT, has_pairs, normalised
 from biencoder.data.tables.table import Table
 from biencoder.data.texts import has_content, read_text
 from biencoder.errors import CorpusError
 from biencoder.runtime.console import note
 
-#: The columns that are read; `_id` is an id, too.
+#: The column of texts, before those named like a point, and that of names; `_id` is one, too.
 TEXT, ID = "text", "id"
 
 
@@ -70,7 +72,7 @@ def load(source: Path | None, columns: str | None = None) -> Texts:
 
 
 def table(path: Path) -> Texts:
-    """Read the column `text` of a table, and its names. Raises `CorpusError`."""
+    """Read the texts of a table, and their names. Raises `CorpusError`."""
     return _of_table(formats.read(path))
 
 
@@ -85,13 +87,18 @@ def json_lines(text: str, name: str) -> Texts:
 def _of_table(found: Table) -> Texts:
     """Take text and name of each row; rows without a text are left out, and keep their number."""
     names = [normalised(name) for name in found.names]
-    places = {name: names.index(name) for name in (TEXT, ID) if name in names}
+    of_text = [place for place, name in enumerate(names) if name == TEXT]
+    of_text = of_text or [place for place, name in enumerate(names) if name in POINT]
+    if len(of_text) > 1:
+        several = " and ".join(repr(found.names[place]) for place in of_text)
+        raise CorpusError(f"{found.path}: {several} could each be the text; rename all but one")
+    of_name = names.index(ID) if ID in names else None
     ids, texts = [], []
-    for number, (_, cells) in enumerate(found.rows if TEXT in places else (), start=1):
-        text = cells[places[TEXT]]
+    for number, (line, cells) in enumerate(found.rows if of_text else (), start=1):
+        text = cells[of_text[0]]
         if isinstance(text, str) and has_content(text):
-            name = cells[places[ID]] if ID in places else None
-            ids.append(str(number if name is None else name))
+            name = None if of_name is None else _name(found, line, cells, of_name)
+            ids.append(name or str(number))
             texts.append(text.strip())
     if not texts:
         raise CorpusError(
@@ -101,6 +108,13 @@ def _of_table(found: Table) -> Texts:
     if left_out := len(found.rows) - len(texts):
         note(f"{found.path}: left out {counted(left_out, 'row')} without a text")
     return Texts(ids, texts)
+
+
+def _name(found: Table, line: int, cells: list[Any], place: int) -> str | None:
+    try:
+        return pairs.text(cells[place])
+    except pairs.NoText as kind:
+        raise found.fault(f"a {kind} where a text or a number is expected", line, place) from None
 
 
 def _of_pairs(source: Path | None, columns: str | None) -> Texts:

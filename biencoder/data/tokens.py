@@ -20,15 +20,16 @@ Group = tuple[Tensor, Tensor | None]
 #: any text length; what is in work should also fit into its caches.
 GROUP_TOKENS = 1_024
 
-#: The same on a GPU: large groups keep it busy. A token's graph takes 0.6 MB in an encoder of
-#: BERT-base's size in bfloat16, so that a group stays below half of the memory.
+#: The same on a GPU, the largest that fits: large groups keep it busy.
 GROUP_TOKENS_OF_GPUS = (32_768, 16_384, 8_192)
+
+#: GPU memory that there must be per token of a group: three times what a token's graph takes in an
+#: encoder of BERT-base's size in bfloat16.
 BYTES_A_TOKEN = 2_000_000
 
 #: Characters that a token stands for at most, generously. What follows `max_length` times as many
 #: is cut off before tokenising, which would otherwise take minutes for a book.
 LONGEST_TOKEN = 100
-
 
 #: A tokenizer to which more than this share of the tokens is unknown does not fit the corpus.
 MOST_UNKNOWN = 0.05

@@ -42,7 +42,7 @@ def rows(data: Corpus) -> pl.DataFrame:
         ]
     )
     told = [name for name in COLUMNS if (table[name] != NOT_TOLD).any()]
-    number = "number" if table["number"].dtype.is_integer() else "id"
+    number = _number(data)
     return table.select(
         "split",
         *(pl.col(name).replace(NOT_TOLD, None).alias(COLUMNS[name]) for name in told),
@@ -50,6 +50,12 @@ def rows(data: Corpus) -> pl.DataFrame:
         "point",
         "counter",
     )
+
+
+def _number(data: Corpus) -> str:
+    """What tells the pairs of a debate apart: a number, or an id, which is text."""
+    kinds = (split.pairs["number"] for split in data.splits if len(split))
+    return "number" if all(map(pd.api.types.is_integer_dtype, kinds)) else "id"
 
 
 def _csv(data: Corpus, to: Path, separator: str = ",") -> None:
@@ -67,7 +73,7 @@ def _parquet(data: Corpus, to: Path) -> None:
 
 def _beir(data: Corpus, to: Path) -> None:
     """Each point is a query and a document, each counter a document, by the name of its pair."""
-    queries, documents = [], []
+    queries, documents, number = [], [], _number(data)
     with whole_folder(to) as folder:
         (folder / "qrels").mkdir()
         for split in data.splits:
@@ -76,7 +82,7 @@ def _beir(data: Corpus, to: Path) -> None:
                 point, counter = (
                     quote(f"{split.name}/{name}/{role}") for role in ("point", "counter")
                 )
-                told = {COLUMNS.get(key, key): pair[key] for key in (*COLUMNS, "number")}
+                told = {COLUMNS[key]: pair[key] for key in COLUMNS} | {number: pair["number"]}
                 metadata = {key: value for key, value in told.items() if value != NOT_TOLD}
                 queries.append({"_id": point, "text": pair["point"], "metadata": metadata})
                 documents += [

@@ -23,7 +23,7 @@ QUERY_MISSING = "query missing"
 DOCUMENT_MISSING = "document missing"
 
 #: What a query's metadata may tell.
-METADATA = ("domain", "debate", "stance", "number")
+METADATA = ("domain", "debate", "stance", "number", "id")
 
 Texts = dict[str, tuple[str | None, dict[str, Any]]]
 
@@ -43,7 +43,7 @@ def read(folder: Path) -> RawPairs:
         for row in _rows(formats.read(path), name, queries, documents)
     ]
     numbered = all("number" in metadata for _, metadata in queries.values())
-    frame, _ = pairs.to_frame(rows, folder, numbered=numbered)
+    frame, _ = pairs.to_frame(rows, numbered=numbered)
     absent = splits.absent(next(iter(judged.values())))
     return RawPairs(frame, absent=absent, notes=(_note(rows, len(queries), len(documents)),))
 
@@ -130,17 +130,21 @@ def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterato
         resolved += query in queries and document in documents
         if query not in queries or document not in documents:
             reason = reason or (QUERY_MISSING if query not in queries else DOCUMENT_MISSING)
-        domain, debate, stance, own_number = (pairs.text(about.get(key)) for key in METADATA)
+        domain, debate, stance, own_number, own_id = (
+            pairs.text(about.get(key)) for key in METADATA
+        )
         yield Row(
             split,
             domain or NOT_TOLD,
             debate or NOT_TOLD,
             (stance or NOT_TOLD).lower(),
-            own_number or query,
+            own_number or own_id or query,
             point,
             counter,
             reason or why_none(point, counter),
         )
+    if not table.rows:
+        raise table.fault("holds no judgement")
     if 2 * resolved < len(table.rows) or not resolved:
         raise table.fault(
             f"{resolved} of {counted(len(table.rows), 'judgement')} have their query and document; "

@@ -44,6 +44,9 @@ OTHERS = {
     "label": ("label", "relation", "score"),
 }
 
+#: What `--columns` may name a column for; `_` is none of them.
+ROLES = ("point", "counter", *OTHERS, "_")
+
 #: Names of negatives that others have chosen; training mines its own.
 NEGATIVES = ("neg", "negative", "negatives", "negative_passages")
 
@@ -63,12 +66,19 @@ class Choice:
 
 
 def choice(flag: str | None) -> Choice:
-    """Read `--columns`, whose syntax `config` has checked."""
+    """Read `--columns`. Raises `CorpusError` for what `config` refuses at the command line."""
     entries = [entry.strip() for entry in flag.split(",")] if flag else []
     if entries and "=" not in entries[0]:
         return Choice(names=tuple("" if entry == "_" else entry for entry in entries))
-    pairs = [entry.split("=", 1) for entry in entries]
-    return Choice(roles=tuple((role.strip(), name.strip()) for role, name in pairs))
+    roles = []
+    for entry in entries:
+        role, _, name = map(str.strip, entry.partition("="))
+        if role not in ROLES or not name:
+            raise CorpusError(
+                f"--columns: {entry!r} is not role=NAME; the roles are {', '.join(ROLES)}"
+            )
+        roles.append((role, name))
+    return Choice(roles=tuple(roles))
 
 
 def normalised(name: str) -> str:
@@ -104,14 +114,16 @@ def find(table: Table, chosen: Choice) -> dict[str, int]:
 
 
 def has_pairs(table: Table) -> bool:
-    """Test whether a table's names say point and counter.
+    """Test whether a table's names say point and counter, and no column is called text.
 
-    Raises `CorpusError` where that is not certain and no column is called text.
+    Raises `CorpusError` where that is not certain.
     """
+    if "text" in map(normalised, table.names):
+        return False
     try:
         return bool(find(table, Choice()))
     except CorpusError:
-        if _say_pairs(table.names) and "text" not in map(normalised, table.names):
+        if _say_pairs(table.names):
             raise
         return False
 
@@ -154,7 +166,9 @@ def _one(table: Table, names: dict[int, str], role: str, synonyms: Sequence[str]
     hits = [place for place, name in names.items() if name in synonyms]
     if len(hits) > 1:
         several = " and ".join(repr(table.names[place]) for place in hits)
-        raise table.fault(f"{several} could each be the {role}; say which: --columns={role}=NAME")
+        is_one_name = len({table.names[place] for place in hits}) == 1
+        what = "rename one of them" if is_one_name else f"say which: --columns={role}=NAME"
+        raise table.fault(f"{several} could each be the {role}; {what}")
     return {role: hits[0]} if hits else {}
 
 

@@ -68,9 +68,10 @@ def _read(
         numbered = numbered and "number" in found
         rows += pairs.read(table, found, split)
         notes |= dict.fromkeys(_notes(table, found))
-    frame, made = pairs.to_frame(rows, place, numbered=numbered)
+    frame, made = pairs.to_frame(rows, numbered=numbered)
     if made:
         notes[made] = None
+        absent = dict.fromkeys(SPLITS, f"{place}: {made}")
     return RawPairs(frame, absent=absent, notes=tuple(notes))
 
 

@@ -76,7 +76,7 @@ def _decoded(path: Path, data: bytes) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        hint = "UTF-16; convert it: iconv -f UTF-16 -t UTF-8" if wide else "convert it with iconv"
+        hint = "it looks like UTF-16: iconv -f UTF-16 -t UTF-8" if wide else "convert it with iconv"
         raise CorpusError(
             f"{path}, line {line}: not UTF-8 at byte {error.start} of the file; {hint}"
         ) from None

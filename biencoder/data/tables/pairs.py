@@ -5,7 +5,6 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -20,6 +19,9 @@ DUPLICATE = "duplicate"
 
 #: What a cell may hold to be read as a text.
 Scalar = str | int | float | None
+
+#: How a list of texts or of objects is written by Python, as pandas does in a CSV file.
+_PYTHON_LIST = re.compile(r"""\[\s*['"{].*(['"}]|None|nan)\s*\]""", re.DOTALL)
 
 _INTEGER = re.compile(r"(\d{1,18})(?:\.0+)?")
 
@@ -79,12 +81,12 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
     return found or None
 
 
-def to_frame(rows: Iterable[Row], place: Path, *, numbered: bool) -> tuple[pl.DataFrame, str]:
+def to_frame(rows: Iterable[Row], *, numbered: bool) -> tuple[pl.DataFrame, str]:
     """Make `RawPairs.rows` of rows: without duplicates, with splits and with names of their own.
 
     Returns the frame and a sentence on the splits that were made, '' where none were. Of pairs that
     are `numbered` a duplicate has the same number, debate, stance and domain, too: whole debates
-    may be filed in several places. Raises `CorpusError` naming `place` where no splits can be made.
+    may be filed in several places.
     """
     found = _without_duplicates(rows, numbered)
     is_pair = [row.reason is None for row in found]
@@ -95,7 +97,6 @@ def to_frame(rows: Iterable[Row], place: Path, *, numbered: bool) -> tuple[pl.Da
             [row.title for row in pairs],
             [row.point or "" for row in pairs],
             [row.counter or "" for row in pairs],
-            place,
         )
         pairs = [row._replace(split=name) for row, name in zip(pairs, names, strict=True)]
     numbers = _numbers(pairs, numbered)
@@ -186,12 +187,14 @@ class _TableRow(NamedTuple):
         return counters
 
     def _list(self, cell: str) -> Any:
-        """Read a list that is written in a cell; a text that only looks like one stays as it is."""
+        """Read a list that is written in a cell; a text that only looks like one, such as a list
+        of numbers, stays as it is.
+        """
         try:
             read = json.loads(cell)
-            return read if all(isinstance(e, str) or _has_text(e) for e in read) else cell
-        except ValueError:
-            if re.fullmatch(r"""\[\s*(['"]).*(['"])\s*\]""", cell, re.DOTALL):
+            return read if not read or any(isinstance(e, str | dict) for e in read) else cell
+        except (ValueError, RecursionError):
+            if _PYTHON_LIST.fullmatch(cell):
                 raise self._fault(
                     "counter", 'not a JSON list; write one row per counter, or ["…", "…"]'
                 ) from None

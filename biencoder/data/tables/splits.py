@@ -14,7 +14,6 @@ from biencoder.data.groups import connected
 from biencoder.data.raw_pairs import FILE_NAMES, NOT_TOLD, SPLITS
 from biencoder.data.tables import formats
 from biencoder.data.texts import text_hash, text_key
-from biencoder.errors import CorpusError
 
 #: Shares of validation and of test where splits are made; the rest is training.
 SHARE = 0.1
@@ -40,13 +39,13 @@ def absent(example: Path) -> dict[str, str]:
 
 
 def made(
-    titles: Sequence[str], points: Sequence[str], counters: Sequence[str], place: Path
+    titles: Sequence[str], points: Sequence[str], counters: Sequence[str]
 ) -> tuple[list[str], str]:
     """Share pairs out, 80 / 10 / 10, by debate, or by groups connected through equal texts.
 
     Returns the split of each pair and a sentence that says what was done. What decides is a hash of
     the texts: neither the order of the rows nor a run's seed, so that runs of all seeds compare.
-    Raises `CorpusError` naming `place` where the pairs hang together too much to be shared out.
+    All pairs stand in training where they hang together too much to be shared out.
     """
     keys = [*map(text_key, points)], [*map(text_key, counters)]
     texts = np.split(pd.factorize(np.array([*keys[0], *keys[1]], dtype=object))[0], 2)
@@ -65,8 +64,8 @@ def made(
                 f"no split is given: made {how} ({counted(int(groups.max()) + 1, 'group')}), "
                 f"{shares} pairs of training / validation / test"
             )
-    raise CorpusError(
-        f"{place}: {counted(len(titles), 'pair')} in {counted(int(groups.max()) + 1, 'group')} of "
+    return [SPLITS[0]] * len(titles), (
+        f"{counted(len(titles), 'pair')} in {counted(int(groups.max()) + 1, 'group')} of "
         "equal texts cannot be shared out to training, validation and test; add a column 'split'"
     )
 

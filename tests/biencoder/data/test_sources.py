@@ -43,6 +43,29 @@ def test_the_ids_of_a_beir_corpus_are_read(tmp_path):
     assert sources.load(path).ids == ["7"]
 
 
+def test_a_name_is_written_as_in_every_other_table(tmp_path):
+    table = pl.DataFrame({"id": [12.0, None, 7.0], "text": ["One.", "Two.", "Three."]})
+    assert sources.load(write(tmp_path / "texts.parquet", table)).ids == ["12", "2", "7"]
+
+
+def test_a_column_of_texts_goes_before_names_of_pairs(tmp_path):
+    table = pl.DataFrame({"text": ["One."], "post": ["Two."], "comment": ["Three."]})
+    assert sources.load(write(tmp_path / "texts.csv", table)).texts == ["One."]
+
+
+def test_texts_may_stand_in_a_column_that_is_named_like_a_point(tmp_path):
+    path = write(tmp_path / "texts.csv", pl.DataFrame({"n": [1], "Claim": ["One."]}))
+    assert sources.table(path).texts == ["One."]
+    doubled = pl.DataFrame({"claim": ["One."], "argument": ["Two."]})
+    with pytest.raises(CorpusError, match="'claim' and 'argument' could each be the text"):
+        sources.table(write(tmp_path / "doubled.csv", doubled))
+
+
+def test_pairs_that_make_no_three_splits_can_be_searched(tmp_path):
+    pairs = pl.DataFrame({"claim": 9 * ["One."], "rebuttal": [f"No {n}." for n in range(9)]})
+    assert len(sources.load(write(tmp_path / "pairs.csv", pairs))) == 18
+
+
 def test_a_folder_of_texts_is_read_in_order_without_hidden_files(tmp_path):
     for name in ("b.txt", "a/c.txt", ".hidden/d.txt", "e.md"):
         path = tmp_path / name

@@ -48,10 +48,11 @@ def test_what_is_written_reads_as_the_same_pairs(tmp_path, strange, layout, name
         assert pairs_of(again) == pairs_of(data)
 
 
+@pytest.mark.parametrize("letter", ["q", ""])
 @pytest.mark.parametrize("layout", [layout for layout in PLACES if layout != "folder_tree"])
-def test_ids_and_splits_that_were_made_are_kept(tmp_path, layout):
+def test_ids_and_splits_that_were_made_are_kept(tmp_path, layout, letter):
     path = tmp_path / "own.csv"
-    rows = "".join(f"q{number // 2},p{number // 2},c{number}\n" for number in range(20))
+    rows = "".join(f"{letter}{number // 2},p{number // 2},c{number}\n" for number in range(20))
     path.write_text("id,argument,counter\n" + rows)
     data = load(path, "keep")
     name = PLACES[layout][0]

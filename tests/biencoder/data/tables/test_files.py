@@ -34,6 +34,13 @@ def test_a_split_without_a_file_is_missed_by_the_name_it_would_have(write_file, 
     assert absent["validation"] == f"{path.parent}: no dev.csv.gz"
 
 
+def test_pairs_that_cannot_be_shared_out_are_read_and_the_splits_without_one_say_why(write_file):
+    rows = "".join(f"p,c{number}\n" for number in range(9))
+    found = files.read_file(path := write_file("a.csv", HEADER + rows), Choice())
+    assert splits_of(found) == 9 * ["training"]
+    assert found.absent["test"].startswith(f"{path}: 9 pairs in 1 group of equal texts cannot")
+
+
 def test_the_parts_of_a_file_are_one_and_must_all_be_there(write_file):
     path = write_file("train-00000-of-00002.csv", HEADER + "p,c\n")
     with pytest.raises(CorpusError, match="one of 2 parts, of which 1 are there"):

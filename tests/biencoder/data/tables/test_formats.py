@@ -47,7 +47,7 @@ def test_a_zipped_file_reads_as_the_file_itself(write_file, name, content):
         ("a.csv", ",,,\n", "the file is empty"),
         ("a.tsv", "\t\u00a0\n", "the file is empty"),
         ("a.csv", b"point,counter\nx,caf\xe9\n", r"line 2: not UTF-8 at byte 19 .* iconv"),
-        ("a.csv", "p,c\n".encode("utf-16"), "line 1: .*UTF-16; convert it"),
+        ("a.csv", "p,c\n".encode("utf-16"), "line 1: .*looks like UTF-16: iconv"),
         ("a.csv", "version https://git-lfs.github.com/spec/v1\n", "run git lfs pull"),
         ("a.csv.gz", b"no gzip", "a truncated or damaged gzip file"),
         (

@@ -9,7 +9,6 @@ from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
 NAMES = ("point", "counter")
-PLACE = Path("a.csv")
 
 
 def read(rows, names=NAMES, split="test"):
@@ -35,9 +34,16 @@ def test_such_words_are_no_gap_elsewhere():
 
 
 def test_a_list_gives_a_pair_each():
-    cells = [["a", " b "], [{"text": "a", "title": "t"}], '["a", "b"]', "[a]", []]
+    cells = [["a", " b "], [{"text": "a", "title": "t"}], '["a", "b"]', "[a]", [], "[1, 2]"]
     counters = [[row.counter for row in read([["p", cell]])] for cell in cells]
-    assert counters == [["a", "b"], ["a"], ["a", "b"], ["[a]"], [None]]
+    assert counters == [["a", "b"], ["a"], ["a", "b"], ["[a]"], [None], ["[1, 2]"]]
+
+
+def test_a_list_in_a_cell_of_text_is_read_as_one_of_json_lines():
+    assert reasons([["p", '["a", null]']]) == reasons([["p", ["a", None]]])
+    assert [row.counter for row in read([["p", '[{"text": "a"}]']])] == ["a"]
+    deep = 100_000 * "["
+    assert [row.counter for row in read([["p", deep]])] == [deep]
 
 
 def test_numbers_are_written_without_a_point():
@@ -68,6 +74,9 @@ def test_what_others_have_judged_to_be_no_counter_is_none():
         (["p", [17, 4], ""], "id", "column 'counter': a int where a text or an object"),
         (["p", [{"title": "t"}], ""], "id", "column 'counter': a dict where"),
         (["p", "['a', 'b']", ""], "id", "column 'counter': not a JSON list"),
+        (["p", "['a', None]", ""], "id", "column 'counter': not a JSON list"),
+        (["p", "[{'docid': '0', 'text': 'a'}]", ""], "id", "not a JSON list"),
+        (["p", '[{"title": "a"}]', ""], "id", "a dict where a text or an object with 'text'"),
     ],
 )
 def test_a_cell_that_cannot_be_read_rightly_is_named(row, names, message):
@@ -85,24 +94,24 @@ def test_a_table_most_of_whose_points_are_missing_has_merged_cells():
 
 
 def test_the_first_of_equal_rows_stays():
-    frame, _ = pairs.to_frame(read([["p", "c"], ["p ", "c"], ["p", "d"]]), PLACE, numbered=False)
+    frame, _ = pairs.to_frame(read([["p", "c"], ["p ", "c"], ["p", "d"]]), numbered=False)
     assert frame["reason"].to_list() == [None, "duplicate", None]
 
 
 def test_equal_pairs_of_several_debates_stay_where_pairs_are_numbered():
     rows = [["p", "c", "x", "1"], ["p", "c", "y", "1"], ["p", "c", "y", "1.0"]]
     found = read(rows, (*NAMES, "debate", "number"))
-    frame, _ = pairs.to_frame(found[:2], PLACE, numbered=True)
+    frame, _ = pairs.to_frame(found[:2], numbered=True)
     assert frame["number"].to_list() == [1, 1]
     assert frame["reason"].to_list() == [None, None]
 
 
 def test_every_pair_has_a_name_of_its_own():
     rows = [["p", "c", "7"], ["p", "d", "7"], ["q", "c", ""], ["r", "c", "7.2"], ["s", "c", "7"]]
-    frame, _ = pairs.to_frame(read(rows, (*NAMES, "id")), PLACE, numbered=False)
+    frame, _ = pairs.to_frame(read(rows, (*NAMES, "id")), numbered=False)
     assert frame["number"].to_list() == ["7", "7.2", "row 3", "7.2.2", "7.3"]
 
 
 def test_pairs_without_ids_are_counted():
-    frame, _ = pairs.to_frame(read([["p", "c"], ["p", ""], ["q", "c"]]), PLACE, numbered=False)
+    frame, _ = pairs.to_frame(read([["p", "c"], ["p", ""], ["q", "c"]]), numbered=False)
     assert frame["number"].to_list() == [1, None, 2]
