@@ -41,6 +41,13 @@ except ModuleNotFoundError as missing:
 
 Options = TypeVar("Options", bound=BaseModel)
 
+#: What pydantic expects → the same for a person at a command line.
+PLAIN = {
+    "boolean, unable to interpret input": "True or False",
+    "integer, unable to parse string as an integer": "a whole number",
+    "number, unable to parse string as a number": "a number",
+}
+
 SWITCH_WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
 
@@ -66,15 +73,26 @@ def main(
     `failures`, whose message is printed as one line.
     """
     arguments = sys.argv[1:] if argv is None else argv
+
+    def run() -> int | None:
+        if {"--help", "-h"} & {argument.partition("=")[0] for argument in arguments}:
+            print(help_text(options, prog, positional))
+            return 0
+        return job(parse(options, arguments, positional))
+
+    _exit_with_status_of(run, prog, failures)
+
+
+def _exit_with_status_of(
+    run: Callable[[], int | None], prog: str, failures: tuple[type[Exception], ...]
+) -> NoReturn:
+    """See `main`: whatever `run` prints or raises ends in a status and at most one line."""
     _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal of few characters
     try:
-        if "--help" in arguments or "-h" in arguments:
-            print(help_text(options, prog, positional))
-            sys.exit(0)
-        status = job(parse(options, arguments, positional))
+        status = run()
         sys.stdout.flush()
         sys.exit(status)
     except UsageError as error:
@@ -136,9 +154,13 @@ def commands(
         f"usage: {prog} {'|'.join(jobs)} [--flag=value …]; {prog} COMMAND --help lists the flags"
     )
     name = arguments[0] if arguments else "--help"
-    if name in ("--help", "-h"):
+
+    def show_usage() -> int:
         print(usage)
-        sys.exit(0 if arguments else 2)
+        return 0 if arguments else 2
+
+    if name in ("--help", "-h"):
+        _exit_with_status_of(show_usage, prog, failures)
     if name not in jobs:
         _complain(prog, f"{name!r}: no such command{closest(name, jobs)} ({usage})")
         sys.exit(2)
@@ -194,7 +216,7 @@ def help_text(options: type[BaseModel], prog: str, positional: str | None = None
 
 def closest(word: str, candidates: Iterable[str]) -> str:
     """'; did you mean X?' for the candidate nearest in spelling to `word`, '' where none is."""
-    match = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.5)
+    match = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.7)
     return f"; did you mean {match[0]}?" if match else ""
 
 
@@ -219,20 +241,23 @@ def _checked_tokens(
         spelled, has_value, value = token.partition("=")
         name = spelled[2:].replace("-", "_")
         if spelled == "--" or not spelled.startswith("--"):
-            hint = closest(spelled.strip("-"), flags)
+            hint = closest("--" + spelled.strip("-"), [f"--{flag}" for flag in flags])
             raise UsageError(f"{token!r} is not a flag: flags are written --name=value{hint}")
         if name in spelled_off:
             if has_value:
-                raise UsageError(f"{spelled} takes no value: write --{spelled_off[name]}={value}")
+                switch = spelled_off[name]
+                raise UsageError(f"{spelled} takes no value: write --{switch}=True or False")
             name, value = spelled_off[name], "False"
         elif (gone := name.removeprefix("no").removeprefix("_")) in removed or name in removed:
             gone = name if name in removed else gone
             raise UsageError(f"--{gone} was removed: {removed[gone]}")
         elif name not in flags:
-            known = [f"--{flag}" for flag in (*flags, *spelled_off, "help")]
+            known = [f"--{flag}" for flag in (*flags, *spelled_off, "help") if flag != name]
             raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")
         elif not has_value:
             value = _following_value(rest, spelled, is_switch=name in switches)
+        if not value:
+            raise UsageError(f"--{name} is empty: write a value, or leave the flag out")
         if name in seen:
             raise UsageError(f"--{name} is given twice: keep one of them")
         seen.add(name)
@@ -264,9 +289,11 @@ def _one_line(error: ErrorDetails, fields: dict[str, FieldInfo]) -> str:
     given = error["input"]
     hint = closest(str(given), SWITCH_WORDS if _is_switch(fields[name]) else _choices(fields[name]))
     if error["type"] == "string_pattern_mismatch":
-        return f"--{name}={given} does not fit: {fields[name].description}"
+        examples = " or ".join(fields[name].examples or ())
+        return f"--{name}={given} does not fit: write it as {examples}"
     reason = error["msg"].replace("Input should be", "must be")
-    reason = reason.replace("a valid boolean, unable to interpret input", "True or False")
+    for kind, plain in PLAIN.items():
+        reason = reason.replace(f"a valid {kind}", plain)
     return f"--{name}={given}: {reason[0].lower()}{reason[1:]}{hint}"
 
 

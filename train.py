@@ -29,7 +29,7 @@ def train(config: Config) -> int:
 
             return run.train(config, interruption).status
     except Interrupted as signalled:
-        print(f"train: {signalled} before the run began", file=sys.stderr)
+        print(f"train: {signalled}", file=sys.stderr)
         return signalled.status
 
 

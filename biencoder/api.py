@@ -51,7 +51,7 @@ def train(config: Config) -> Result:
         with Interruption().handled() as interruption:
             ended = run.train(config, interruption)
     except Interrupted as signalled:
-        raise KeyboardInterrupt(f"{signalled} before the run began") from None
+        raise KeyboardInterrupt(str(signalled)) from None
     if ended.status:
         raise KeyboardInterrupt(f"run {ended.run_id} was interrupted")
     folder = config.checkpoint_dir / ended.run_id

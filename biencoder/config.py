@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pydantic
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from biencoder.recipes import NEGATIVES, RECIPES
 from biencoder.variants import ALIASES, VARIANTS, canonical_name
@@ -18,15 +18,6 @@ Field: Any = pydantic.Field
 #: What a run may be called: a name that stays in its folder and prints as it is.
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 
-
-def _not_empty(value: Any, info: ValidationInfo) -> Any:
-    """Refuse an empty path, which would mean the current folder."""
-    if value == "":
-        raise ValueError(f"--{info.field_name} is empty: write a path, or leave the flag out")
-    return value
-
-
-NonEmptyPath = Annotated[Path, BeforeValidator(_not_empty)]
 
 #: See `data.tables.columns`.
 _ROLE = r"(point|counter|split|debate|stance|domain|number|id|label|_)=[^,=]+"
@@ -78,13 +69,14 @@ class Config(BaseModel):
         description="A named set of flags. strong: their defaults, what has shown to pay; "
         f"documented, the experiment's own objective: {_spelled(RECIPES['documented'])}.",
     )
-    data_dir: NonEmptyPath | None = Field(
+    data_dir: Path | None = Field(
         None,
         description="Pairs to learn from: a table (CSV, TSV, JSONL, Parquet), a folder with one a "
         "split, BEIR's layout, or a folder tree; unset: the sample corpus.",
     )
     columns: Columns | None = Field(
         None,
+        examples=["point=NAME,counter=NAME", "point,counter,_"],
         description="Which column of a table is what, where its name does not say: "
         "point=NAME,counter=NAME, also split, debate, stance, domain, number, id, label, and "
         "_=NAME for one to leave out. For a file without a header: the names of its columns, in "
@@ -92,7 +84,6 @@ class Config(BaseModel):
     )
     encoder: str = Field(
         "all-MiniLM-L6-v2",
-        min_length=1,
         description="The packaged all-MiniLM-L6-v2, a local model folder, or a hub name such as "
         "bert-base-uncased.",
     )
@@ -168,8 +159,8 @@ class Config(BaseModel):
     )
     hubness_weight: Ratio = Field(
         STRONG["hubness_weight"],
-        description="How much it counts against a candidate that it suits other texts of the "
-        "split, 0 to 1; 0: the pair head alone ranks the ten nearest.",
+        description="How much it counts against a candidate that other texts of the split answer "
+        "it well, 0 to 1; 0: the pair head alone ranks the ten nearest.",
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Decides initial heads, data order and negatives."
@@ -210,6 +201,7 @@ class Config(BaseModel):
     checkpoint_every: str = Field(
         "1epoch",
         pattern=r"^[1-9][0-9]{0,8}(epoch|step)s?$",
+        examples=["2epochs", "500steps"],
         description="How often a checkpoint to resume from is written, in epochs or steps: "
         "2epochs, 500steps.",
     )
@@ -217,13 +209,12 @@ class Config(BaseModel):
         "stop", description="What to do at a step whose loss or gradient is not finite."
     )
 
-    log_dir: NonEmptyPath = Field(Path("logs"), description="Folder of the run log.")
-    checkpoint_dir: NonEmptyPath = Field(
-        Path("checkpoints"), description="Folder of the saved models."
-    )
+    log_dir: Path = Field(Path("logs"), description="Folder of the run log.")
+    checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
     run_id: str | None = Field(
         None,
         pattern=RUN_ID,
+        examples=["mine-2.1"],
         description="Name of the run's files: letters, digits, '.', '_', '-'; unset: time, "
         "variant and seed.",
     )
@@ -299,8 +290,7 @@ class Config(BaseModel):
             flag = next((f for f in flags if f in given), "negatives")
             raise ValueError(
                 f"--{flag}={getattr(self, flag)} without --triplet_weight: no negative would be "
-                "mined; add --triplet_weight=1 or --recipe=documented, or take "
-                "--negatives=only_random"
+                "mined; add --triplet_weight=1, or take --negatives=only_random"
             )
         return self
 

@@ -1,10 +1,11 @@
 """The command `biencoder convert`: writes a corpus in another layout."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from biencoder.config import Columns, Config, NonEmptyPath
+from biencoder.config import Columns, Config
 from commandline import UsageError
 
 #: Layouts recognised by a file's suffix.
@@ -13,11 +14,11 @@ TABLES = ("csv", "tsv", "jsonl", "parquet")
 #: The flags of `convert`, as a dictionary since `from` is a word of Python.
 _CONVERT: dict[str, Any] = {
     "from": (
-        NonEmptyPath | None,
+        Path | None,
         Field(None, description="What --data_dir of train takes; unset: the sample corpus."),
     ),
     "to": (
-        NonEmptyPath,
+        Path,
         Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
     ),
     "layout": (
