@@ -6,7 +6,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from biencoder.runtime.distributed import is_main_process, main_process_only
+from biencoder.runtime.main_process import is_main_process, main_process_only
 
 #: Seconds between two lines of progress where there is no terminal, as in a cluster's job log.
 SECONDS_A_LINE = 30

@@ -5,15 +5,15 @@ them call a collective at the same point. The main process, rank 0, alone writes
 prints. A program started by itself is a world of size 1, for which everything here is free.
 """
 
-import functools
+import contextlib
 import os
 import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,10 +23,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from biencoder.arrays import Ints
 from biencoder.errors import RunError
+from biencoder.runtime.main_process import is_main_process
 from biencoder.runtime.signals import waiting
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 #: Seconds to wait for word of why another process has ended, once talking to it has failed.
 PATIENCE = 5
@@ -68,9 +66,10 @@ def joined(device: torch.device) -> Iterator[None]:
         with name_failed_process():
             yield
     except Exception as error:
-        if not _store.check([_FAILURE]):
-            lines = str(error).splitlines() or [type(error).__name__]
-            _store.set(_FAILURE, f"{_name(number)} failed: {lines[0]}")
+        with contextlib.suppress(RuntimeError):  # the store is gone with its process
+            if not _store.check([_FAILURE]):
+                lines = str(error).splitlines() or [type(error).__name__]
+                _store.set(_FAILURE, f"{_name(number)} failed: {lines[0]}")
         raise
     finally:
         dist.destroy_process_group()
@@ -91,21 +90,6 @@ def name_failed_process() -> Iterator[None]:
 def world_size() -> int:
     """The number of processes that share the run."""
     return dist.get_world_size() if dist.is_initialized() else 1
-
-
-def is_main_process() -> bool:
-    """Whether this process is rank 0, the one that writes and prints."""
-    return rank() == 0
-
-
-def main_process_only(write: Callable[P, R]) -> Callable[P, R | None]:
-    """Make a writer do nothing on the other processes."""
-
-    @functools.wraps(write)
-    def write_once(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        return write(*args, **kwargs) if is_main_process() else None
-
-    return write_once
 
 
 def shard(total: int) -> Ints:
@@ -236,14 +220,17 @@ def _name(number: int) -> str:
 def _culprit() -> str | None:
     """Find the process whose end the others noticed: a sentence, or None where none is known."""
     deadline = time.monotonic() + PATIENCE
-    while _store and time.monotonic() < deadline:
-        if _store.check([_FAILURE]):
-            return _store.get(_FAILURE).decode()
-        for number in range(world_size()):
-            host, process_id = _store.get(_name(number)).decode().split()
-            if host == socket.gethostname() and not _is_alive(int(process_id)):
-                return f"{_name(number)} was killed, or ran out of memory"
-        time.sleep(0.1)
+    try:
+        while _store and time.monotonic() < deadline:
+            if _store.check([_FAILURE]):
+                return _store.get(_FAILURE).decode()
+            for number in range(world_size()):
+                host, process_id = _store.get(_name(number)).decode().split()
+                if host == socket.gethostname() and not _is_alive(int(process_id)):
+                    return f"{_name(number)} was killed, or ran out of memory"
+            time.sleep(0.1)
+    except RuntimeError:  # of the store, which the first process holds
+        return f"{_name(0)}, which connects the others, or its machine is gone"
     return None
 
 
@@ -252,6 +239,6 @@ def _is_alive(process_id: int) -> bool:
         os.kill(process_id, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
-        return True
+    except PermissionError:  # another user's
+        pass
     return True

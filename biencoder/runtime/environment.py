@@ -76,7 +76,7 @@ def free_memory(device: torch.device) -> int:
         # What was read from files and is not in use goes as soon as others need the room.
         taken = int((CGROUP / "memory.current").read_text()) - int(kinds["inactive_file"])
         free = min(free, int(allowed) - taken)
-    return free // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return free // distributed.whole_number("LOCAL_WORLD_SIZE", 1, least=1)
 
 
 def peak_memory(device: torch.device) -> int:

@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from biencoder.errors import NOT_OFFERED, FileError, RunError, errno_of
-from biencoder.runtime import distributed
+from biencoder.runtime.main_process import main_process_only
 
 #: The process' umask, which can be read only by setting it.
 UMASK = os.umask(0o077)
@@ -85,11 +86,16 @@ def flush(path: Path) -> bool:
     return True
 
 
-@distributed.main_process_only
-def clear_unfinished(folder: Path, pattern: str) -> None:
-    """Remove what a killed process left: temporary folders like `pattern`, as `.NAME.*.tmp`."""
+@main_process_only
+def clear_unfinished(folder: Path, pattern: str, *, min_age: float = 0) -> None:
+    """Remove what a killed process left: temporary folders like `pattern`, as `.NAME.*.tmp`.
+
+    Where other processes may be writing, give a `min_age` in seconds that no writing takes.
+    """
     for left in list(folder.glob(pattern)):
-        shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime >= min_age:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager

@@ -29,7 +29,8 @@ from biencoder.config import Config
 from biencoder.errors import CheckpointError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
-from biencoder.runtime import distributed, environment
+from biencoder.runtime import environment
+from biencoder.runtime.main_process import main_process_only
 from biencoder.storage.atomic import whole_file, whole_folder, write_json
 from biencoder.storage.identity import identity
 from biencoder.storage.progress import Progress, State
@@ -51,7 +52,7 @@ def folder(run_dir: Path, progress: Progress) -> Path:
     return run_dir / name
 
 
-@distributed.main_process_only
+@main_process_only
 def save(
     folder: Path,
     model: BiEncoder,
@@ -138,7 +139,7 @@ def find(reference: str, checkpoint_dir: Path) -> Path:
             return folder / best
     raise CheckpointError(
         f"{reference}: no checkpoint there, nor in {checkpoint_dir / reference}; name a run id "
-        f"below {checkpoint_dir} or a folder that holds {INDEX} or {MODEL}"
+        f"below {checkpoint_dir}, or a folder that holds {INDEX} or {MODEL} with {STATE}"
     )
 
 
@@ -249,7 +250,7 @@ def index_digest(folder: Path, config: Config) -> str:
     return identity(files | {name: getattr(config, name) for name in uses})
 
 
-@distributed.main_process_only
+@main_process_only
 def drop_training_state(run_dir: Path) -> None:
     """Remove what only training needs once it is done; the best and the last weights stay."""
     index = read_index(run_dir)

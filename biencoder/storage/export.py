@@ -12,7 +12,7 @@ from torch import nn
 
 from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder
 from biencoder.model.encoder import pooler_layer
-from biencoder.runtime import distributed
+from biencoder.runtime.main_process import main_process_only
 from biencoder.storage import checkpoint, rescore
 from biencoder.storage.atomic import whole_folder, write_json
 from biencoder.storage.model_card import model_card
@@ -21,7 +21,7 @@ FOLDER = "sentence-transformers"
 PAIR_HEAD = "pair_head.safetensors"
 
 
-@distributed.main_process_only
+@main_process_only
 def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str, int]) -> None:
     """Write `<run_dir>/sentence-transformers/`; `SentenceTransformer(path).encode` gives `sim`.
 

@@ -51,8 +51,8 @@ def model_card(state: State, points: Mapping[str, int]) -> str:
         for split, share in progress.best.top1.items()
     )
     hubness = (
-        f"What a candidate's own ten nearest texts score with it counts against it, its hubness: "
-        f"{config.hubness_weight:g} of their log-sum-exp.\n"
+        f"How well a candidate's own ten nearest texts answer it counts against it, its hubness: "
+        f"{config.hubness_weight:g} of the log-sum-exp of their log-odds.\n"
         if config.hubness_weight
         else ""
     )

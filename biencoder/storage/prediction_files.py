@@ -7,11 +7,11 @@ from urllib.parse import quote
 import numpy as np
 import polars as pl
 
-from biencoder.runtime import distributed
+from biencoder.runtime.main_process import main_process_only
 from biencoder.storage.atomic import whole_file
 
 
-@distributed.main_process_only
+@main_process_only
 def write_parquet(tables: list[pl.DataFrame], path: Path) -> str:
     """Write the tables of several splits as one parquet file; returns its SHA-256."""
     with whole_file(path) as unfinished:
@@ -35,7 +35,6 @@ def write_trec(predictions: pl.DataFrame, run_id: str, folder: Path) -> None:
         for place, candidate in enumerate(order):
             name = quote(row["candidates"][candidate])
             run.append(f"{query} Q0 {name} {place + 1} {10 - place} {run_id}\n")
-    folder.mkdir(parents=True, exist_ok=True)
     for suffix, lines in (("run", run), ("qrels", qrels)):
         with whole_file(folder / f"{split}.{suffix}") as unfinished:
             unfinished.write_text("".join(lines), "utf-8")

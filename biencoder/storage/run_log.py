@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 from biencoder.config import RUN_ID
 from biencoder.errors import NOT_OFFERED, RunError
-from biencoder.runtime import distributed
 from biencoder.runtime.console import say
+from biencoder.runtime.main_process import is_main_process
 from biencoder.storage import events
 from biencoder.storage.atomic import flush
 from biencoder.storage.events import SCHEMA, Event
@@ -42,7 +42,7 @@ class RunLog:
         #: Whether the file system keeps other processes from writing the same log.
         self.is_locked = True
         self._descriptor: int | None = None
-        if distributed.is_main_process():
+        if is_main_process():
             self._descriptor = self._open(resumed)
 
     def _open(self, resumed: bool) -> int:
@@ -111,7 +111,7 @@ class RunLog:
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror})") from None
         if written < len(lines):
-            self._drop_torn_line(descriptor)
+            os.ftruncate(descriptor, os.fstat(descriptor).st_size - written)
             raise RunError(f"{self.path}: cannot be written (the disk is full)")
 
     def synchronise(self) -> bool:
@@ -164,7 +164,7 @@ class RunLog:
 
 
 def new_run_id(variant: str, seed: int) -> str:
-    """Make a unique readable name: UTC time, canonical variant, seed, six random digits."""
+    """Make a unique readable name: UTC time, canonical variant, seed, six hexadecimal digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}_{secrets.token_hex(3)}"
 
 
@@ -190,13 +190,18 @@ def find_run(
     for path in logs:
         if not path.is_file() or not re.fullmatch(RUN_ID, path.stem):
             continue  # '...jsonl' would be the run '..', with checkpoints outside their folder
-        start, end = _first_and_last_record(path)
+        try:
+            start, end = _first_and_last_record(path)
+        except OSError as error:
+            if run_id:
+                raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+            continue  # another user's
         former = FormerRun(path.stem, _is_completed(end), start)
         decided = start.get("decides")
-        if not isinstance(decided, dict):
+        if not (isinstance(decided, dict) and isinstance(start.get("config"), dict)):
             continue  # not a log of this schema
         # A free field may differ where the former run, too, left it to be chosen.
-        chosen = {name for name in free if start.get("config", {}).get(name) == "auto"}
+        chosen = {name for name in free if start["config"].get(name) == "auto"}
         differs = [n for n in decides if n not in chosen and decided.get(n) != decides[n]]
         if not differs and (run_id or not former.completed):
             found.append((str(start.get("time")), path.stem, former))

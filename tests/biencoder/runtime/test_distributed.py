@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 from forking import Forking
 from safetensors.torch import load_file
 
 from biencoder.errors import RunError
 from biencoder.runtime import distributed
+from biencoder.runtime.main_process import is_main_process
 
 ROOT = Path(__file__).parents[3]
 TORCHRUN = (
@@ -161,13 +163,13 @@ def test_one_log_tells_of_both(together):
 BREAKING = """
 import os, signal
 from biencoder.training import objective
-step, calls = objective.triplet_step, []
+step, calls = objective.triplet_losses, []
 def act(*args):
     calls.append(1)
     if rank == 1 and len(calls) == 3:
         {act}
     return step(*args)
-objective.triplet_step = act
+objective.triplet_losses = act
 """
 
 
@@ -218,7 +220,7 @@ def test_a_module_that_not_all_parameters_serve_is_trained_too(jobs, flags, tmp_
 
 def test_a_process_alone_shares_with_nobody():
     assert distributed.world_size() == 1
-    assert distributed.is_main_process()
+    assert is_main_process()
     assert distributed.shard(5).tolist() == [0, 1, 2, 3, 4]
     assert distributed.all_reduce_max(3) == 3
     assert distributed.broadcast(b"x") == b"x"
@@ -230,6 +232,17 @@ def test_a_process_alone_shares_with_nobody():
 def test_a_fault_of_ones_own_is_not_blamed_on_others():
     with pytest.raises(RuntimeError, match="mine"), distributed.name_failed_process():
         raise RuntimeError("mine")
+
+
+def test_the_end_of_the_process_that_connects_the_others_is_named(monkeypatch):
+    class Gone:
+        def check(self, names):
+            raise dist.DistNetworkError("Broken pipe")
+
+    monkeypatch.setattr(distributed, "_store", Gone())
+    line = "process 0, which connects the others, or its machine is gone"
+    with pytest.raises(RunError, match=line), distributed.name_failed_process():
+        raise RuntimeError("a collective failed")
 
 
 @pytest.mark.parametrize(

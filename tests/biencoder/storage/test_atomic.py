@@ -1,6 +1,7 @@
 import errno
 import os
 import stat
+import time
 
 import pytest
 import torch
@@ -132,6 +133,14 @@ def test_what_a_killed_process_left_behind_is_cleared_away(tmp_path):
     clear_unfinished(tmp_path, "**/.model.*.tmp")
     assert names(tmp_path) == [".other.x7.tmp", "run"]
     assert names(tmp_path / "run") == []
+
+
+def test_what_another_process_may_still_be_writing_is_left_alone(tmp_path):
+    for name, age in (("old", 7200), ("new", 60)):
+        (left := tmp_path / f".model.{name}.tmp").mkdir()
+        os.utime(left, (time.time() - age,) * 2)
+    clear_unfinished(tmp_path, ".model.*.tmp", min_age=3600)
+    assert names(tmp_path) == [".model.new.tmp"]
 
 
 @pytest.mark.parametrize("whole", [whole_file, whole_folder])

@@ -3,6 +3,7 @@ import json
 import math
 import os
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import ConfigDict
@@ -186,6 +187,28 @@ def test_the_newest_unfinished_run_that_the_same_things_decide_is_found(tmp_path
     assert find_run(tmp_path, MINE, "f") is None
     assert find_run(tmp_path, MINE | {"lr": 0.3}, None) is None
     assert find_run(tmp_path / "absent", MINE, None) is None
+
+
+def test_another_users_log_stops_nobody_and_ones_own_is_named(tmp_path, monkeypatch):
+    run_of(tmp_path, "a", MINE)
+    run_of(tmp_path, "b", MINE)
+
+    def refuse(path, *args, **kwargs):
+        if path.name == "b.jsonl":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **kwargs)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    assert find_run(tmp_path, MINE, None)[:2] == ("a", False)
+    with pytest.raises(RunError, match=r"b.jsonl: cannot be read \(Permission denied\)"):
+        find_run(tmp_path, MINE, "b")
+
+
+def test_a_log_without_its_config_is_passed_over(tmp_path):
+    start = {"event": "run_start", "decides": MINE, "config": None}
+    (tmp_path / "a.jsonl").write_text(json.dumps(start) + "\n")
+    assert find_run(tmp_path, MINE, None, ("lr",)) is None
 
 
 @pytest.mark.parametrize("name", ["..", ".", "-a", "a b", "a\n"])
