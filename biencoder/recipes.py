@@ -37,9 +37,8 @@ RECIPES: dict[str, dict[str, Any]] = {
         "listwise_weight": 0.0,
         "hubness_weight": 0.0,
     },
-    # What pays beside it: pairs of one debate in a batch, a pair head trained to rank them, longer
-    # texts, falling rates, weights between the pretrained and the trained ones, and that a text
-    # which answers another one better is no answer.
+    # What pays instead: in-batch and listwise losses over batches of one debate, longer texts, a
+    # linear schedule, weights averaged with the pretrained ones, and a penalty for hubness.
     "strong": {
         "max_length": 256,
         "epochs": 1,

@@ -44,8 +44,8 @@ def pair_loss(logits: Tensor, is_counter: bool) -> Tensor:
 def in_batch_loss(anchors: Tensor, candidates: Tensor, positives: Tensor, masked: Tensor) -> Tensor:
     """Mean cross-entropy of every anchor's positive among all texts of the batch → a scalar.
 
-    `anchors` [B, S] are the points' embeddings, `candidates` [D, S] those of the batch's distinct
-    texts, `positives` [B] the counters' rows of them. `masked` [B, D] says which are no wrong
+    `anchors` [B, S] are the points' embeddings, `candidates` [C, S] those of the batch's distinct
+    texts, `positives` [B] the counters' rows of them. `masked` [B, C] says which are no wrong
     answers: the point itself and its further counters. The logits are cosines over `TEMPERATURE`.
     Henderson et al., Efficient Natural Language Response Suggestion for Smart Reply, 2017, eq. 4,
     which uses the responses of the other pairs alone.
@@ -58,7 +58,7 @@ def in_batch_loss(anchors: Tensor, candidates: Tensor, positives: Tensor, masked
 def listwise_loss(scores: Tensor, positives: Tensor, masked: Tensor) -> Tensor:
     """Mean cross-entropy of every point's counter by the pair head's scores → a scalar.
 
-    `scores` [B, D] are log-odds of the batch's distinct texts, the rest is as for `in_batch_loss`.
+    `scores` [B, C] are log-odds of the batch's distinct texts, the rest is as for `in_batch_loss`.
     The head is then trained to rank, which is what it is used for. Cao et al., Learning to Rank:
     From Pairwise Approach to Listwise Approach, 2007, with one relevant text.
     """

@@ -12,6 +12,7 @@ from biencoder.model.biencoder import BiEncoder
 from biencoder.model.initialization import start_from_pretrained
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
+from biencoder.runtime.main_process import is_main_process, main_process_only
 from biencoder.storage import checkpoint, events, identity, pooled_vectors
 from biencoder.storage.atomic import clear_unfinished, flush
 from biencoder.storage.progress import Progress
@@ -19,13 +20,13 @@ from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.margin import euclidean_margin
 from biencoder.training.messages import describe
-from biencoder.training.state import TrainingState, take_up
+from biencoder.training.state import TrainingState, restore_newest
 
 
 def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | None, str]:
     """Choose (the run to resume or None, the run id), as the main process finds them."""
     former = None
-    if distributed.is_main_process() and config.resume == "auto":
+    if is_main_process() and config.resume == "auto":
         # What auto chose at the start is kept; what was asked for by name must be the same again.
         free = ("precision",) if config.precision == "auto" else ()
         former = find_run(config.log_dir, decides, config.run_id, free)
@@ -34,7 +35,7 @@ def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | Non
     return chosen[0] and FormerRun(*chosen[0]), chosen[1]
 
 
-@distributed.main_process_only
+@main_process_only
 def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
     """Check the output folders. Raises `RunError`: not writable, or of another run."""
     environment.check_writable(config.log_dir, config.checkpoint_dir)
@@ -92,7 +93,7 @@ def resume(
     run_dir = config.checkpoint_dir / log.run_id
     for own in (".*.tmp", "epoch-*/.*.tmp"):  # an index below may be another process' work
         clear_unfinished(run_dir, own)
-    name, damaged = take_up(state, run_dir)
+    name, damaged = restore_newest(state, run_dir)
     progress = state.progress
     for bad in damaged:
         log.warn(Progress(), f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
@@ -114,7 +115,7 @@ def warn_of_file_systems(config: Config, progress: Progress, log: RunLog) -> Non
         message = f"the file system of {config.log_dir} offers no locks (flock)"
         log.warn(progress, message, "went on; start no second process with this run_id")
     for folder in (config.log_dir, config.checkpoint_dir):
-        if distributed.is_main_process() and not flush(folder):
+        if is_main_process() and not flush(folder):
             message = f"the file system of {folder} cannot synchronise folders to disk (fsync)"
             log.warn(progress, message, "went on; a power cut may cost the newest files")
 
@@ -132,7 +133,8 @@ def prepare(
     """
     model = state.model
     kept = config.checkpoint_dir / pooled_vectors.NAME
-    clear_unfinished(config.checkpoint_dir, f".{kept.name}.*.tmp")
+    # Other runs share the folder.
+    clear_unfinished(config.checkpoint_dir, f".{kept.name}.*.tmp", min_age=3600)
     known = pooled_vectors.read(kept, vectors_key, evaluator.device)
     if known:
         say(f"taking the untrained encoder's vectors from {kept}, where an earlier run kept them")

@@ -83,11 +83,11 @@ class Objective(nn.Module):
         sim, h = self.model.project(pooled)
         triplet = positive = negative = in_batch = listwise = sim.new_zeros(())
         if self.triplet_weight:
-            triplet, positive, negative = triplet_step(
+            triplet, positive, negative = triplet_losses(
                 self.model, sim[batch.triplets], h[batch.triplets], self.margin
             )
         if self.in_batch_weight or self.listwise_weight:
-            in_batch, listwise = self.among_texts(sim, h, batch)
+            in_batch, listwise = self.batch_losses(sim, h, batch)
         total = (
             self.triplet_weight * (triplet + positive + negative)
             + self.in_batch_weight * in_batch
@@ -95,7 +95,7 @@ class Objective(nn.Module):
         )
         return Loss(total, triplet, positive, negative, in_batch, listwise)
 
-    def among_texts(self, sim: Tensor, h: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    def batch_losses(self, sim: Tensor, h: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
         """Compute the in-batch and the listwise loss, each 0 without weight.
 
         `sim` [D, S] and `h` [D, H] are the vectors of the texts that this process encoded; the
@@ -123,14 +123,15 @@ class Objective(nn.Module):
         """
         together = max(1, FEATURES // (len(sim_c) * self.model.head.in_features))
         points = (side.unsqueeze(1).split(together) for side in (sim_p, h_p))
-        again = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
+        recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
         scores = [
-            again(self.model.pair_score, *some, sim_c, h_c) for some in zip(*points, strict=True)
+            recomputed(self.model.pair_score, *some, sim_c, h_c)
+            for some in zip(*points, strict=True)
         ]
         return torch.cat(scores)
 
 
-def triplet_step(
+def triplet_losses(
     model: BiEncoder, sim: Tensor, h: Tensor, margin: float
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute the documented objective's parts for B triplets (point, counter, negative).

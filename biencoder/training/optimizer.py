@@ -29,7 +29,7 @@ def average(encoder: nn.Module, pretrained: Sequence[Tensor], share: float) -> N
         trained.lerp_(start, share)
 
 
-def set_rates(optimizer: torch.optim.Optimizer, config: Config, done: float) -> None:
+def set_learning_rates(optimizer: torch.optim.Optimizer, config: Config, done: float) -> None:
     """Set the learning rates of the next step, after a share `done` of the run's steps."""
     factor = 1 - done if config.lr_schedule == "linear" else 1.0
     for group, rate in zip(optimizer.param_groups, (config.lr, config.head_lr), strict=True):

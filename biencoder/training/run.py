@@ -17,6 +17,7 @@ from biencoder.model.biencoder import build
 from biencoder.retrieval import final_evaluation
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
+from biencoder.runtime.main_process import is_main_process
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import checkpoint, events, identity, pooled_vectors, prediction_files
 from biencoder.storage.export import export
@@ -63,7 +64,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
         config.encoder, config.pooling, config.max_length, config.layers
     )
     first_stage = None
-    if config.init_from and distributed.is_main_process():  # which gives the others its weights
+    if config.init_from is not None and is_main_process():  # which gives the others its weights
         first_stage = checkpoint.find(config.init_from, config.checkpoint_dir)
     decides = identity.decides(
         config,
@@ -182,7 +183,7 @@ def finish(
         config.log_dir / f"{log.run_id}.predictions.parquet",
     )
     with interruption.held():
-        if state.progress.best.epoch != epoch and distributed.is_main_process():
+        if state.progress.best.epoch != epoch and is_main_process():
             checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
         points = {split.name: len(split) for split in data.splits}
         export(model, tokenizer, config.checkpoint_dir / log.run_id, points)

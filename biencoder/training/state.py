@@ -11,6 +11,7 @@ from torch import Tensor
 from biencoder.arrays import Ints
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
+from biencoder.runtime.main_process import is_main_process
 from biencoder.storage import checkpoint
 from biencoder.storage.progress import Progress
 
@@ -49,7 +50,7 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
+def restore_newest(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
     """Restore the newest undamaged checkpoint on every process; the main process reads it.
 
     Returns its name, None where the run has to begin anew, and the names of damaged ones, which
@@ -58,7 +59,7 @@ def take_up(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]
     folder: Path | None = None
     damaged: list[str] = []
     tensors: dict[str, Tensor] = {}
-    if distributed.is_main_process():
+    if is_main_process():
         folder, damaged = checkpoint.newest(run_dir)
     if folder is not None:
         state.progress = checkpoint.read_state(folder).progress

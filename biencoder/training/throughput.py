@@ -70,10 +70,10 @@ class Throughput:
 
 
 def operations(encoder: Any, lengths: Ints) -> float:
-    """Count the operations that training needs on texts of the given lengths.
+    """Count the FLOPs that training needs on texts of the given lengths.
 
-    They are 6 a parameter and token, embeddings left out, and 12 · L a hidden unit, layer and token
-    for attention. Padding, and what is computed twice to save memory, are not counted.
+    They are 6 per parameter and token, embeddings left out, plus 12 · L · hidden size · layers per
+    token for attention. Padding, and what is computed twice to save memory, are not counted.
     """
     embeddings = [m for m in encoder.modules() if isinstance(m, torch.nn.Embedding)]
     looked_up = sum(module.weight.numel() for module in embeddings)
@@ -83,7 +83,7 @@ def operations(encoder: Any, lengths: Ints) -> float:
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Measure a matrix product's operations a second, the best of three, within a second."""
+    """Measure the FLOP/s of a matrix product, the best of three, within a second."""
     on_cpu = device.type == "cpu"
     size, times = (1024, 1) if on_cpu else (4096, 10)
     random = torch.Generator(device).manual_seed(0)  # training's own numbers stay as they are

@@ -29,7 +29,7 @@ from biencoder.training.gradient_cache import cached_gradients
 from biencoder.training.messages import progress_note
 from biencoder.training.negatives import hard_ratio_at, mine
 from biencoder.training.objective import Gradients, Objective, backward, plain_gradients
-from biencoder.training.optimizer import average, set_rates
+from biencoder.training.optimizer import average, set_learning_rates
 from biencoder.training.state import TrainingState
 from biencoder.training.throughput import Rates, Throughput
 
@@ -123,7 +123,8 @@ class Trainer:
             with self.interruption.held():
                 is_best = top1 is not None and progress.best.update(epoch, top1)
                 progress.stage = "evaluated"
-                if is_best or self.checkpoint_is_due(epoch):
+                # Unless evaluated, it was saved at the end of the epoch as it is.
+                if is_best or (top1 is not None and self.checkpoint_is_due(epoch)):
                     self.save(is_best)
         if progress.stage == "evaluated" and not is_last:
             if config.triplet_weight and epoch % config.mine_every == 0:
@@ -216,9 +217,8 @@ class Trainer:
                         ends_epoch and self.checkpoint_is_due(step // self.steps_per_epoch)
                     )
                     is_checked = config.on_nan == "skip" or is_logged or is_saved or step in within
-                    if not is_checked and not self.interruption.pending:
-                        optimizer.step()
-                    elif self.all_finite(step):  # synchronises with the device
+                    is_checked = is_checked or self.interruption.pending
+                    if not is_checked or self.all_finite(step):  # synchronises with the device
                         optimizer.step()
                     if ends_epoch and config.pretrained_share:
                         average(model.encoder, self.pretrained, config.pretrained_share)
@@ -248,7 +248,9 @@ class Trainer:
         model, optimizer = self.state.model, self.state.optimizer
         step = self.state.progress.step
         optimizer.zero_grad(set_to_none=True)
-        set_rates(optimizer, self.config, step / (self.config.epochs * self.steps_per_epoch))
+        set_learning_rates(
+            optimizer, self.config, step / (self.config.epochs * self.steps_per_epoch)
+        )
         loss = backward(gradients, batch, pairs)
         norm = get_total_norm(p.grad for p in model.parameters() if p.grad is not None)
         return loss, norm

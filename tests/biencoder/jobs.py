@@ -54,7 +54,7 @@ def untrained_of(config):
 def interrupted_run(config, monkeypatch):
     """Start a run and let a signal end it in its first epoch."""
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "set_rates", _interrupt)
+        patch.setattr(trainer, "set_learning_rates", _interrupt)
         assert train(config) == 143
 
 

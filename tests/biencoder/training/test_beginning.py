@@ -45,7 +45,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
             raise Interrupted(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "set_rates", interrupt_at)
+        patch.setattr(trainer, "set_learning_rates", interrupt_at)
         assert train(config) == 143
     run_dir = config.checkpoint_dir / "run"
     last = run_dir / checkpoint.read_index(run_dir)["last"]

@@ -1,4 +1,5 @@
 import signal
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,9 @@ def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
     mined = [line["epoch"] for line in lines if line["event"] == "mine"]
     assert sorted(set(evaluated)) == [0, 3, 5]
     assert mined == [0, 2, 4]
+    saved = Counter(line["epoch"] for line in lines if line["event"] == "checkpoint")
+    # After training, and once more where it is evaluated.
+    assert saved == {0: 1, 1: 1, 2: 1, 3: 2, 4: 1, 5: 2}
 
 
 def test_within_the_first_epoch_validation_can_be_evaluated_several_times(settings):
@@ -135,14 +139,14 @@ def poison_step(monkeypatch):
     """A function that makes the loss of one step, counted from 1, not a number."""
 
     def poison(number, value=float("nan")):
-        step, calls = objective.triplet_step, []
+        step, calls = objective.triplet_losses, []
 
         def poisoned(*args):
             triplet, *others = step(*args)
             calls.append(triplet)
             return (triplet * value if len(calls) == number else triplet, *others)
 
-        monkeypatch.setattr(objective, "triplet_step", poisoned)
+        monkeypatch.setattr(objective, "triplet_losses", poisoned)
 
     return poison
 
@@ -183,7 +187,7 @@ def test_a_signal_saves_no_weights_after_a_loss_that_is_not_finite(
         if len(steps) == 5:
             raise Interrupted(signal.SIGTERM)
 
-    monkeypatch.setattr(trainer, "set_rates", interrupt_at_the_fifth)
+    monkeypatch.setattr(trainer, "set_learning_rates", interrupt_at_the_fifth)
     config = Config(**settings)
     with pytest.raises(RunError, match="not finite at step 3"):
         train(config)
