@@ -93,7 +93,13 @@ def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
 def main() -> None:
     """Run the console script `plot`, or `python -m analysis.plot`."""
     draw_by_agg()
-    commandline.main(_draw, Options, prog="plot", failures=(AnalysisError,), positional="paths")
+    commandline.main(
+        _draw,
+        Options,
+        prog="python -m analysis.plot",
+        failures=(AnalysisError,),
+        positional="paths",
+    )
 
 
 if __name__ == "__main__":

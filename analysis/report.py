@@ -63,7 +63,13 @@ def _watch(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.report`."""
-    commandline.main(_report, Options, prog="report", failures=(AnalysisError,), positional="paths")
+    commandline.main(
+        _report,
+        Options,
+        prog="python -m analysis.report",
+        failures=(AnalysisError,),
+        positional="paths",
+    )
 
 
 if __name__ == "__main__":

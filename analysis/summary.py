@@ -44,7 +44,11 @@ def _summarise(options: Options) -> None:
 def main() -> None:
     """Run `python -m analysis.summary`."""
     commandline.main(
-        _summarise, Options, prog="summary", failures=(AnalysisError,), positional="paths"
+        _summarise,
+        Options,
+        prog="python -m analysis.summary",
+        failures=(AnalysisError,),
+        positional="paths",
     )
 
 

@@ -30,7 +30,11 @@ def _print(options: Options) -> None:
 def main() -> None:
     """Run `python -m analysis.to_legacy`."""
     commandline.main(
-        _print, Options, prog="to_legacy", failures=(AnalysisError,), positional="paths"
+        _print,
+        Options,
+        prog="python -m analysis.to_legacy",
+        failures=(AnalysisError,),
+        positional="paths",
     )
 
 

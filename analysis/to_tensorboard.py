@@ -72,7 +72,11 @@ def _names(study: Study) -> list[str]:
 def main() -> None:
     """Run `python -m analysis.to_tensorboard`."""
     commandline.main(
-        _convert, Options, prog="to_tensorboard", failures=(AnalysisError,), positional="paths"
+        _convert,
+        Options,
+        prog="python -m analysis.to_tensorboard",
+        failures=(AnalysisError,),
+        positional="paths",
     )
 
 

@@ -8,6 +8,7 @@ python -m biencoder retrieve --checkpoint=RUN_ID --index=texts.index --queries=q
 python -m biencoder convert --from=arguana-counterargs --to=pairs.csv
 """
 
+import io
 import json
 import sys
 import textwrap
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 import commandline
-from biencoder.config import Columns, Config, DeviceName, NonEmptyPath
+from biencoder.config import Columns, Config, DeviceName
 from biencoder.convert import ConvertOptions, convert
 from biencoder.errors import RunError, shortage_named
 from biencoder.runtime.signals import Interrupted, Interruption
@@ -42,15 +43,13 @@ class ModelOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     checkpoint: str = Field(description="Run id below --checkpoint_dir, or a checkpoint's folder.")
-    checkpoint_dir: NonEmptyPath = Field(
-        Path("checkpoints"), description="Folder of the saved models."
-    )
+    checkpoint_dir: Path = Field(Path("checkpoints"), description="Folder of the saved models.")
 
 
 class EvaluateOptions(ModelOptions):
     """Score a saved model, without training, in all eight candidate pools."""
 
-    data_dir: NonEmptyPath | None = Field(
+    data_dir: Path | None = Field(
         None, description="Corpus to score on; unset: the one that the model was trained on."
     )
     columns: Columns | None = TRAIN["columns"]
@@ -62,16 +61,16 @@ class EvaluateOptions(ModelOptions):
         description="Also write TREC run and qrels files, to <log_dir>/<run_id>.trec/, in a folder "
         "named by the digest of the corpus.",
     )
-    log_dir: NonEmptyPath = Field(Path("logs"), description="Folder for the TREC files.")
+    log_dir: Path = Field(Path("logs"), description="Folder for the TREC files.")
     device: DeviceName = TRAIN["device"]
 
 
 class IndexOptions(ModelOptions):
     """Embed the texts of a corpus once, so that they can be searched often."""
 
-    corpus: NonEmptyPath | None = CORPUS
+    corpus: Path | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
-    out: NonEmptyPath | None = Field(
+    out: Path | None = Field(
         None,
         description="Folder of the index; unset: where retrieve looks for it, beside the "
         "checkpoint, or in the user's cache if that is read-only.",
@@ -89,19 +88,20 @@ class RetrieveOptions(ModelOptions):
     text: str | None = Field(
         None, description="The point to counter; unset: standard input, all of it as one text."
     )
-    queries: NonEmptyPath | None = Field(
+    queries: Path | None = Field(
         None,
-        description="Many points: a table with a column text, and perhaps id, or '-' for lines of "
-        "JSON on standard input. Each is answered by a line of JSON, in order.",
+        description="Many points: a table with a column text, or one named like a point, and "
+        "perhaps id, or '-' for lines of JSON on standard input. Each is answered by a line of "
+        "JSON, in order.",
     )
     top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
-    corpus: NonEmptyPath | None = CORPUS
+    corpus: Path | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
-    index: NonEmptyPath | None = Field(
+    index: Path | None = Field(
         None, description="Folder of an index by `biencoder index`; with it no corpus is needed."
     )
-    out: NonEmptyPath | None = Field(
-        None, description="File for the answers, a line of JSON each; unset: standard output."
+    out: Path | None = Field(
+        None, description="New file for the answers, a line of JSON each; unset: standard output."
     )
     device: DeviceName = TRAIN["device"]
 
@@ -142,6 +142,8 @@ def index(options: IndexOptions) -> None:
 
 def retrieve(options: RetrieveOptions) -> None:
     """The `retrieve` command."""
+    if options.out is not None and options.out.exists():
+        raise UsageError(f"--out={options.out}: exists already; remove it, or write elsewhere")
     asked = _questions(options)
     if options.out is None:
         for line in _answers(options, asked):
@@ -205,11 +207,11 @@ def _standard_input(what: str) -> str:
     if sys.stdin and sys.stdin.isatty():
         print(f"{what}; Ctrl-D ends it:", file=sys.stderr)
     try:
-        text = sys.stdin.read() if sys.stdin else ""  # None: closed by the shell
-        text.encode()
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(encoding="utf-8-sig")  # whatever the locale says
+        return sys.stdin.read() if sys.stdin else ""  # None: closed by the shell
     except UnicodeError:
         raise UsageError("standard input is not UTF-8") from None
-    return text
 
 
 def _command(job: Callable[[Any], None]) -> Callable[[Any], int]:

@@ -17,7 +17,7 @@ from biencoder.runtime.console import progress
 
 @dataclass(frozen=True)
 class Embeddings:
-    """One row a text: `sim` [T, 128] for distances, `h` [T, H] for the pair head, float32."""
+    """One row a text: `sim` [T, S] for distances, `h` [T, H] for the pair head, float32."""
 
     sim: Tensor
     h: Tensor

@@ -23,7 +23,7 @@ class ExactSearch:
     """Compares every query with every candidate, first in float32, then the nearest in float64.
 
     With q and c centred, |q − c|² = |q|² + |c|² − 2 q·c. In float32 that is off by less than
-    `slack` · (|q|² + |c|²), so that, with norms smaller by that much, it is never above the truth.
+    `slack` · (|q|² + |c|²); scaling both squared norms by 1 − slack makes it a lower bound.
     Where too many candidates are about equally far for these bounds to tell them apart, all are
     compared in float64. `order` [C] lists the candidates in the order of ties.
     """
@@ -36,7 +36,7 @@ class ExactSearch:
         centred = (candidates.double() - self.centre).float()
         self.slack = 2 * (candidates.shape[1] + 16) * torch.finfo(torch.float32).eps
         self.norms = centred.square().sum(1)
-        #: (−2 c, |c|²) · (q, 1): one product, without a pass over the result to add the norms.
+        #: (−2 c, (1 − slack) |c|²) · (q, 1): one product, without a pass to add the norms.
         lowered = (1 - self.slack) * self.norms
         self.extended = torch.cat([-2 * centred, lowered[:, None]], 1)
         self.bounds = centred.new_empty(0)

@@ -20,7 +20,7 @@ from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch, Pairs
 from biencoder.retrieval.neighbors import ROUND, find, gather_numpy_rows
 from biencoder.retrieval.ranking import Ranking
-from biencoder.retrieval.scoring import K, Scorer, hubness_within, pair_scores
+from biencoder.retrieval.scoring import K, Scorer, hubness_of, pair_scores
 from biencoder.runtime import distributed
 
 GROUPS = ("same", "oppo", "theme", "portal")
@@ -198,7 +198,7 @@ def _scored(
     points, texts = split.point_ids[distinct // width], split.candidate_ids[distinct % width]
     scores = pair_scores(embeddings, embeddings, model, points, texts)
     log_odds = np.where(stacked >= 0, scores[position.reshape(key.shape)], np.float32("-inf"))
-    hubness = hubness_within(embeddings, model, heed)[split.candidate_ids[stacked]]
+    hubness = hubness_of(embeddings, model, heed)[split.candidate_ids[stacked]]
     return {
         pool: Ranking(*of_pool)
         for pool, *of_pool in zip(candidates, stacked, log_odds, hubness, strict=True)

@@ -10,7 +10,7 @@ from biencoder.arrays import Ints
 from biencoder.data.corpus import Split
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.neighbors import nearest
-from biencoder.retrieval.scoring import K, Scorer, hubness_within, pair_scores
+from biencoder.retrieval.scoring import K, Scorer, hubness_of, pair_scores
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def rank(
     texts = pool[candidates[query, place]]
     log_odds = np.full(candidates.shape, -np.inf, dtype=np.float32)
     log_odds[query, place] = pair_scores(embeddings, embeddings, model, points[query], texts)
-    return Ranking(candidates, log_odds, hubness_within(embeddings, model, heed)[pool[candidates]])
+    return Ranking(candidates, log_odds, hubness_of(embeddings, model, heed)[pool[candidates]])
 
 
 def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dict[str, float]:

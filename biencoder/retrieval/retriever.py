@@ -152,7 +152,8 @@ class Retriever:
             return TextIndex.open(self.index_folder, self._digest, texts, self.device)
         except IndexFolderError as error:
             raise IndexFolderError(
-                f"{error}; biencoder index --out={self.index_folder} makes one there"
+                f"{error}; make one by biencoder index, with the same --checkpoint and --corpus "
+                "and --out=NEW_FOLDER"
             ) from None
 
     def make_index(self, out: Path | None = None) -> TextIndex:

@@ -48,31 +48,22 @@ def pair_scores(
     return distributed.all_gather_rows(torch.cat(scores), rows, len(queries)).cpu().numpy()
 
 
-def hubness(
-    texts: Embeddings, near: Ints, others: Embeddings, model: Scorer
-) -> npt.NDArray[np.float32]:
-    """Compute what counts against each of T texts as an answer, [T], in log-odds.
-
-    It is `hubness_weight` times the log-sum-exp of the log-odds of the text's own answers: a text
-    that is a better match for another one, as a counter is for its own point, is hardly the counter
-    to this one. With a weight of 1 it would be an inverted softmax (Smith et al., 2017,
-    arXiv:1702.03859). `near` [T, K] are rows of `others`, the texts nearest to each; −1: none.
-    """
-    text, place = np.nonzero(near >= 0)
-    scores = np.full(near.shape, -np.inf, dtype=np.float32)
-    scores[text, place] = pair_scores(texts, others, model, text, near[text, place])
-    matched = np.logaddexp.reduce(scores, axis=1)
-    return np.where(np.isfinite(matched), model.hubness_weight * matched, np.float32(0))
-
-
-def hubness_within(
+def hubness_of(
     texts: Embeddings, model: Scorer, heed: Callable[[], None] = lambda: None
 ) -> npt.NDArray[np.float32]:
-    """Compute the hubness of T distinct texts among each other, [T]; `heed` is as for `nearest`.
+    """Compute what counts against each of T distinct texts as an answer, [T], in log-odds.
 
-    A split's pools share it, though the smaller ones hold but a part of the split's texts.
+    It is `hubness_weight` times the log-sum-exp of the head's log-odds with the text as the point
+    and its K nearest others as candidates: a text that is well answered by another one, as a point
+    is by its counter, is hardly the counter to a third. That is akin to an inverted softmax (Smith
+    et al., 2017, arXiv:1702.03859), whose sum has the text as the answer. A split's pools share it,
+    though the smaller ones hold but a part of the split's texts. `heed` is as for `nearest`.
     """
     if not model.hubness_weight:
         return np.zeros(len(texts.sim), dtype=np.float32)
     near, _ = nearest(texts.sim, texts.sim, K, np.equal, heed=heed)
-    return hubness(texts, near, texts, model)
+    text, place = np.nonzero(near >= 0)
+    scores = np.full(near.shape, -np.inf, dtype=np.float32)
+    scores[text, place] = pair_scores(texts, texts, model, text, near[text, place])
+    matched = np.logaddexp.reduce(scores, axis=1)
+    return np.where(np.isfinite(matched), model.hubness_weight * matched, np.float32(0))

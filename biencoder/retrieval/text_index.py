@@ -22,7 +22,7 @@ from biencoder.retrieval import graph
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.exact_search import ExactSearch
 from biencoder.retrieval.neighbors import ROUND, Search, find
-from biencoder.retrieval.scoring import K, Scorer, hubness_within
+from biencoder.retrieval.scoring import K, Scorer, hubness_of
 from biencoder.runtime.console import note, progress
 from biencoder.storage import index_files
 from biencoder.storage.atomic import whole_file, whole_folder
@@ -199,7 +199,7 @@ def _vectors(folder: Path, device: torch.device) -> Embeddings:
 def _hubness(vectors: Embeddings, scorer: Scorer) -> npt.NDArray[np.float32]:
     """Compute the hubness of T distinct texts among each other, [T], once for all questions."""
     with progress("comparing", len(vectors.sim), "text") as bar:
-        return hubness_within(vectors, scorer, lambda: bar.update(min(ROUND, bar.total - bar.n)))
+        return hubness_of(vectors, scorer, lambda: bar.update(min(ROUND, bar.total - bar.n)))
 
 
 def _hashes(texts: Sequence[str]) -> np.ndarray:

@@ -68,7 +68,7 @@ def test_importing_it_does_not_import_torch():
 def test_a_signal_ends_training_as_an_exception_and_the_same_call_goes_on(monkeypatch):
     config = Config(run_id="stopped", max_length=24)
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "set_rates", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(trainer, "set_learning_rates", lambda *_: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt, match="run stopped was interrupted"):
             train(config)
     with monkeypatch.context() as patch:

@@ -152,8 +152,9 @@ def test_an_index_that_does_not_fit_is_refused(ask, table, tmp_path):
     assert ask(*asked, f"--corpus={table}") == (
         1,
         "",
-        f"biencoder retrieve: {place}: made from other texts; biencoder index "
-        f"--out={place} makes one there\n",
+        f"biencoder retrieve: {place}: made from other texts; "
+        "make one by biencoder index, with the same --checkpoint and --corpus and "
+        "--out=NEW_FOLDER\n",
     )
     fields = (place / "index.json").read_text()
     (place / "index.json").write_text(fields.replace('"model": "', '"model": "0'))
@@ -186,6 +187,20 @@ def test_many_questions_are_answered_by_a_line_each_in_order_as_alone(ask, table
         for name in ("probability", "distance"):
             expected = [getattr(hit, name) for hit in hits]
             assert [hit[name] for hit in line["answers"]] == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_file_that_exists_is_not_written_over(ask, table):
+    before = table.read_text()
+    _, printed, said = ask(f"--queries={table}", f"--out={table}")
+    assert f"--out={table}: exists already; remove it, or write elsewhere" in said
+    assert (table.read_text(), printed) == (before, "")
+
+
+def test_standard_input_is_utf8_whatever_the_locale_says(ask, table, monkeypatch):
+    typed = io.BytesIO('\ufeff{"text": "Straße?"}\n'.encode())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(typed, encoding="latin-1"))
+    printed = ask("--queries=-", f"--corpus={table}", "--top=1")[1]
+    assert json.loads(printed)["text"] == "Straße?"
 
 
 def test_questions_are_read_from_standard_input(ask, table, monkeypatch):

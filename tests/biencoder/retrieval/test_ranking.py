@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from biencoder.data.texts import text_hash
 from biencoder.retrieval.embedding import Embeddings
 from biencoder.retrieval.ranking import K, Ranking, metrics, rank
-from biencoder.retrieval.scoring import hubness_within
+from biencoder.retrieval.scoring import hubness_of
 
 
 def plain_loop(split, embeddings, head):
@@ -120,7 +120,7 @@ def test_every_candidate_has_the_hubness_of_its_text(model):
     embeddings = Embeddings(torch.randn(17, 128), torch.randn(17, 6))
     bi_encoder, heeded = model(hubness_weight=0.7), []
     ranking = rank(split, embeddings, bi_encoder, heed=lambda: heeded.append(True))
-    expected = hubness_within(embeddings, bi_encoder)[split.candidate_ids[ranking.candidates]]
+    expected = hubness_of(embeddings, bi_encoder)[split.candidate_ids[ranking.candidates]]
     np.testing.assert_array_equal(ranking.hubness, expected)
     assert len(heeded) == 2  # after each of the two searches
 

@@ -18,7 +18,7 @@ from biencoder.retrieval.embedding import Embeddings, embed
 from biencoder.retrieval.pools import retrieve
 from biencoder.retrieval.ranking import metrics
 from biencoder.retrieval.retriever import Retriever
-from biencoder.retrieval.scoring import hubness_within
+from biencoder.retrieval.scoring import hubness_of
 
 
 @pytest.fixture(scope="module", params=["mean", "cls", "pooler"])
@@ -107,7 +107,7 @@ def test_answers_are_those_of_a_plain_computation(saved, table, weight, monkeypa
     scores = saved.model.pair_score(
         found.sim[0], found.h[0], found.sim[1 + near], found.h[1 + near]
     )
-    hubness = hubness_within(Embeddings(found.sim[1:], found.h[1:]), saved.model)
+    hubness = hubness_of(Embeddings(found.sim[1:], found.h[1:]), saved.model)
     scores -= torch.from_numpy(hubness)[near]
     best_first = near[scores.argsort(descending=True)][:4]
     hits, again = replace(saved, source=table).retrieve(2 * [question], 4)

@@ -4,7 +4,7 @@ import torch
 from handmade import NearIsBetter
 
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.scoring import hubness_within, pair_scores
+from biencoder.retrieval.scoring import hubness_of, pair_scores
 
 
 def embeddings(count):
@@ -32,13 +32,13 @@ def test_hubness_is_the_weighted_log_sum_exp_over_the_ten_nearest_other_texts(mo
             texts.sim[[text]], texts.h[[text]], texts.sim[near], texts.h[near]
         )
         expected.append(0.7 * scores.logsumexp(0).item())
-    assert hubness_within(texts, bi_encoder) == pytest.approx(expected, abs=1e-5)
+    assert hubness_of(texts, bi_encoder) == pytest.approx(expected, abs=1e-5)
 
 
 def test_without_a_weight_nothing_is_searched_and_nothing_counts(monkeypatch):
     monkeypatch.delattr("biencoder.retrieval.scoring.nearest")
-    assert hubness_within(embeddings(5), NearIsBetter(hubness_weight=0.0)).tolist() == 5 * [0]
+    assert hubness_of(embeddings(5), NearIsBetter(hubness_weight=0.0)).tolist() == 5 * [0]
 
 
 def test_a_text_without_others_has_no_hubness():
-    assert hubness_within(embeddings(1), NearIsBetter(hubness_weight=0.7)).tolist() == [0]
+    assert hubness_of(embeddings(1), NearIsBetter(hubness_weight=0.7)).tolist() == [0]

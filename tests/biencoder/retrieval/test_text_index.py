@@ -13,7 +13,7 @@ from biencoder.data.texts import text_hash, text_key
 from biencoder.errors import FileError, IndexFolderError, NotFiniteError
 from biencoder.retrieval import graph, text_index
 from biencoder.retrieval.embedding import Embeddings
-from biencoder.retrieval.scoring import hubness_within
+from biencoder.retrieval.scoring import hubness_of
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.storage.index_files import GRAPH, MANIFEST, SIM
 
@@ -66,7 +66,7 @@ def test_an_index_holds_each_distinct_text_once_with_its_first_name(tmp_path, em
 def test_an_index_holds_the_hubness_of_its_texts_among_each_other(tmp_path, embed, weight):
     scorer = NearIsBetter(hubness_weight=weight)
     index = ensure(tmp_path / "index", embed, scorer=scorer)
-    expected = hubness_within(embedding_of(index.rows["text"]), scorer)
+    expected = hubness_of(embedding_of(index.rows["text"]), scorer)
     np.testing.assert_allclose(index.hubness, expected, rtol=1e-6)
     assert index.hubness.any() == bool(weight)
 
