@@ -70,7 +70,7 @@ def _draw(options: Options) -> None:
 def _not_drawn(results: Results) -> Iterator[str]:
     """Say what the pictures of a study have no room for."""
     for what, pictures, drawn, of in (
-        ("runs", "runs-*", MOST_RUNS, results.by_run.height),
+        ("runs", "runs-*", MOST_RUNS, results.by_run["last_epoch"].count()),
         ("configurations", "*", results.drawn.height, results.by_configuration.height),
     ):
         if of > drawn:
@@ -79,15 +79,15 @@ def _not_drawn(results: Results) -> Iterator[str]:
 
 
 def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
-    """Name what lies in the folder from an earlier call, which may have had other studies."""
-    former = [path.parent for path in folder.glob("*/curves.png")]
-    former += [path for path in folder.glob("*.csv") if path.stem in ("effects", "error_analysis")]
-    now = {*written, *(path.parent for path in written)}
-    yield from (
-        f"{path}: from an earlier call, left as it was"
-        for path in sorted(former)
-        if path not in now
-    )
+    """Name what lies in the folder from an earlier call, which may have had other runs."""
+    pictures = {*folder.glob("*/*.png"), *folder.glob("*/*.svg")} - {*written}
+    tables = {folder / f"{name}.csv" for name in ("effects", "error_analysis")} - {*written}
+    for place in sorted({path.parent for path in pictures}):
+        names = sorted(path.name for path in pictures if path.parent == place)
+        more = f" and {len(names) - 3} more" * (len(names) > 3)
+        yield f"{place}: {', '.join(names[:3])}{more} from an earlier call, left as they were"
+    for path in sorted(filter(Path.exists, tables)):
+        yield f"{path}: from an earlier call, left as it was"
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ from analysis.readers.discovery import find_logs
 from analysis.readers.files import contents
 from analysis.readers.merging import legacy_names, rename_apart, without_copies
 from analysis.readers.unfinished import locked_files, with_state
-from analysis.schema import Log
+from analysis.schema import PREDICTIONS, Log
 
 _BATCH = 24 * 1024 * 1024  # bytes of legacy text that are parsed together
 _WORKERS = min(4, os.cpu_count() or 1)  # each holds one batch
@@ -38,7 +38,8 @@ def read(
 ) -> Log:
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
-    `events` limits METRICS to these events ('step', 'mine', 'eval', 'untrained', 'pools'). With the
+    `events` limits METRICS to these events ('step', 'mine', 'eval', 'untrained', 'pools'); without
+    'pools' no predictions are read. With the
     `cache` of an earlier call with the same arguments, only what is new is read. Notes name the
     files that were passed over, and runs that have the same name in several files.
 
@@ -82,8 +83,10 @@ def read(
     if runs.is_empty():
         raise AnalysisError(f"{', '.join(map(str, paths))}: no run can be read: {_fault(logs)}")
     metrics = pl.concat([log.metrics for log in logs])
-    read_file = cache.answers if cache else predictions.read_file
-    answers, passed_over = predictions.read(runs, metrics, read_file)
+    answers, passed_over = pl.DataFrame(schema=PREDICTIONS), list[str]()
+    if events is None or "pools" in events:  # by which predictions are checked
+        read_file = cache.answers if cache else predictions.read_file
+        answers, passed_over = predictions.read(runs, metrics, read_file)
     return Log(
         runs=runs,
         metrics=metrics,

@@ -220,7 +220,8 @@ def _noted(log: Log) -> str:
     """List the notes of the readers, broken lines of no study, and the warnings in the logs."""
     other = log.rejected.join(log.runs, on="source", how="anti", maintain_order="left")
     warned = [
-        f"{row['run_id']}, epoch {row['epoch']}: {row['message']}; {row['action']}"
+        f"{row['run_id']}, epoch {'–' if row['epoch'] is None else row['epoch']}: "
+        + "; ".join(filter(None, (row["message"], row["action"])))
         for row in log.warnings.iter_rows(named=True)
     ]
     return bullets([*log.notes, *notes.of_rejected(other), *warned] or ["Nothing."])

@@ -19,13 +19,13 @@ def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every
     between two pages.
     """
     if progress.is_empty():
-        return section("No run is going on", "", now, every)
+        return section("No run in progress", "", now, every)
     rows = [_row(run, now) for run in progress.to_dicts()]
     marks: list[Marks] = [{"variant": variant or OTHER} for variant in progress["variant"]]
     cells = [list(rows[0]), *(list(row.values()) for row in rows)]
     body = table(cells, name="going-on-runs", marks=marks)
     body += chart(going_on_chart(progress, metrics), "going-on")
-    return section(f"{counted(progress.height, 'run')} going on", body, now, every)
+    return section(f"{counted(progress.height, 'run')} in progress", body, now, every)
 
 
 def section(heading: str, body: str, now: datetime, every: int) -> str:

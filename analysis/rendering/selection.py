@@ -45,7 +45,7 @@ def crowd(results: Results) -> str:
 
 def untrained_note(results: Results, of: str = "") -> str:
     """Say in a note what the dashed line is; nothing where no run logged the untrained encoder."""
-    if results.untrained.is_empty():
+    if not results.untrained:
         return ""
     ranked = ", without hubness" * results.ranks_by_hubness
     return f" Thin dashes: the untrained encoder's nearest neighbour{of}{ranked}."
@@ -68,11 +68,12 @@ def top1_range(results: Results, split: str) -> tuple[float, float]:
 
     Training has a scale of its own: what it learns by heart would dwarf the other two.
     """
-    together = pl.col("split").is_in([split] if split == "training" else SPLITS[1:])
-    bands = results.bands.filter(together).join(results.drawn, on="configuration", how="semi")
-    untrained = results.untrained.filter(together)["value"]
-    drawn = pl.concat([bands["value"], bands["low"], bands["high"], untrained]).drop_nulls()
-    ends = drawn.to_list() or [0.0, 1.0]
+    together = [split] if split == "training" else SPLITS[1:]
+    bands = results.bands.filter(pl.col("split").is_in(together))
+    bands = bands.join(results.drawn, on="configuration", how="semi")
+    ends = pl.concat([bands["value"], bands["low"], bands["high"]]).drop_nulls().to_list()
+    ends += [share for name, share in results.untrained.items() if name in together]
+    ends = ends or [0.0, 1.0]
     return 0.95 * min(ends), min(1.02, 1.03 * max(ends) + 0.001)
 
 

@@ -23,11 +23,12 @@ MOST_SHOWN = 8
 
 
 def screen(every: Sequence[Results], end: Sequence[str]) -> str:
-    """Write the first study, as many others as fit on a screen, and then the lines `end`."""
+    """Write the study of the newest run, as many others as fit on a screen, and the lines `end`."""
+    newest = sorted(every, key=lambda r: str(r.study.log.runs["started"].max()), reverse=True)
     last = _wrapped(end)
     room = LINES - len(last) - 2  # for a line that says how many more there are
     shown: list[str] = []
-    for number, results in enumerate(every):
+    for number, results in enumerate(newest):
         lines = study_lines(results)
         if shown and len(lines) > room:
             more = counted(len(every) - number, "more study", "more studies")
@@ -81,8 +82,8 @@ def check_lines(table: pl.DataFrame) -> list[str]:
     grouped = table.group_by("note", maintain_order=True).agg("run_id", "text")
     lines = []
     for note, runs, texts in grouped.rows():
-        others = len(set(runs)) - 1
-        more = f" (and {counted(others, 'more run')}: {WHERE_ALL})" if others else ""
+        others = len(texts) - 1
+        more = f" (and {counted(others, 'more finding')}: {WHERE_ALL})" if others else ""
         lines.append(f"{note}: {printable(runs[0])}: {printable(texts[0])}{more}")
     return lines
 

@@ -26,7 +26,7 @@ def divergence(metrics: pl.DataFrame) -> pl.DataFrame:
             figure=loss,
             text=pl.format(
                 "the mean loss of epoch {} is {}, in the first epoch it was {}",
-                "epoch",
+                pl.col("epoch") + 1,  # a step carries the epochs completed
                 loss.round(3),
                 pl.col("first").round(3),
             ),
@@ -44,7 +44,7 @@ def not_finite(metrics: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             note=pl.lit("not finite"),
             text=pl.format(
-                "{} is NaN or infinite {} times, first in epoch {}", "metric", "figure", "epoch"
+                "{} is NaN or infinite {} times, first after epoch {}", "metric", "figure", "epoch"
             ),
         )
     )

@@ -27,8 +27,8 @@ class Measure(NamedTuple):
 MEASURES = {
     "last_validation": Measure("validation", True, "v at the last evaluation"),
     "last_test": Measure("test", True, "test top-1 at the last evaluation"),
-    "best_validation": Measure("best", True, "the highest v"),
-    "best_epoch": Measure("at epoch", False, "the epoch of the highest v, the first on ties"),
+    "best_validation": Measure("best", True, "the highest v at the end of an epoch"),
+    "best_epoch": Measure("at epoch", False, "the epoch of that, the first on ties"),
     "test_at_best": Measure(
         "test there",
         True,
@@ -97,7 +97,8 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
             best_epoch=pl.col("epoch").filter(at_best).first(),
             test_at_best=pl.col("test").filter(at_best).first(),
             last_validation=v_known.last(),
-            last_test=pl.col("test").drop_nulls().last(),
+            # Of the same evaluation: a run may be stopped between the two splits.
+            last_test=pl.col("test").filter(v.is_not_null()).last(),
             stability=pl.when(v_known.len() >= 3).then(v_known.tail(tail).std()),
             gap=(pl.col("training") - v).filter(at_best).first(),
             **{f"n_{split}": pl.col(f"n_{split}").drop_nulls().last() for split in SPLITS},
@@ -161,7 +162,7 @@ def _at_shared_epochs(curves: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFra
 
 def _areas(curves: pl.DataFrame) -> pl.DataFrame:
     """Compute the mean height of each run's curve on validation: run_id, area."""
-    v, epoch = pl.col("validation"), pl.col("epoch").cast(pl.Float64)
+    v, epoch = pl.col("validation"), pl.col("epoch")
     width = epoch.last() - epoch.first()
     height = ((v + v.shift()) / 2 * epoch.diff()).sum() / width
     return curves.group_by("run_id").agg(area=pl.when(width > 0).then(height))
@@ -169,7 +170,7 @@ def _areas(curves: pl.DataFrame) -> pl.DataFrame:
 
 def _epochs_to(target: float | None, curves: pl.DataFrame) -> pl.DataFrame:
     """Find where each run first has a share on validation: run_id, target, epochs_to_target."""
-    v, epoch = pl.col("validation"), pl.col("epoch").cast(pl.Float64)
+    v, epoch = pl.col("validation"), pl.col("epoch")
     reached = v >= pl.lit(target, pl.Float64) - 1e-9
     # On the straight line from the evaluation before to the first that reaches it.
     part = (pl.col("target") - v.shift()) / (v - v.shift())

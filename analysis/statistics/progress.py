@@ -46,7 +46,7 @@ def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:
     """Compute the columns of one run that are measured; `plan` has its epochs and their length."""
     epochs, length, batch_size = plan["epochs"], plan["length"], plan["batch_size"]
     logged = metrics.filter(event="step")
-    found: dict[str, Any] = {"step": logged["step"].max() or 0}
+    found: dict[str, Any] = {"step": logged.select(pl.col("step").last()).item() or 0}
     for name, metric in (("loss", "loss"), ("rate", "triplets_per_second")):
         found[name] = logged.filter(metric=metric)["value"].tail(LAST).mean()
     validated = metrics.filter(event="eval", split="validation", metric="top1")

@@ -70,9 +70,11 @@ class Results:
         return bands(self.curves, self.by_run)
 
     @cached_property
-    def untrained(self) -> pl.DataFrame:
-        """Top-1 of the untrained encoder: rows of METRICS that have a value."""
-        return self.log.metrics.filter(event="untrained", metric="top1").drop_nulls("value")
+    def untrained(self) -> dict[str, float]:
+        """Top-1 of the untrained encoder by split, the mean over runs; {} where none is logged."""
+        found = self.log.metrics.filter(event="untrained", metric="top1").drop_nulls("value")
+        means = found.group_by("split", maintain_order=True).agg(pl.col("value").mean())
+        return dict(means.rows())
 
     @cached_property
     def ranks_by_hubness(self) -> bool:

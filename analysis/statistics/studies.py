@@ -41,6 +41,7 @@ SCHEMA_OF_FORMAT = {name: number for number, name in FORMAT_OF_SCHEMA.items()}
 NAMES = ("recipe", "negatives")
 
 LEGACY = "legacy logs"
+NO_START = "unknown (no run_start)"
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +166,9 @@ def _deciding(run: dict[str, Any]) -> dict[str, Any]:
     """Return what decides the result of one row of RUNS, the corpus first."""
     if run["format"] == "legacy":
         return {"corpus": _Content(None, LEGACY)}
-    config = json.loads(run["config"] or "{}")
+    config = json.loads(run["config"] or "null")
+    if config is None:  # its first line is lost, so that it compares with no other
+        return {"corpus": _Content(None, NO_START), "run_id": run["run_id"]}
     told = json.loads(run["decides"] or "{}")
     words = {field: _words(config, names) for field, names in WORDS.items()}
     content = {field: _Content(_text(told.get(field)), words[field]) for field in WORDS}

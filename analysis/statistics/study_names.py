@@ -37,16 +37,18 @@ LONGEST_NAME = 48
 def study_names(every: list[Settings]) -> list[str]:
     """Name studies by their corpus, and by what tells them from the first study that is like them.
 
-    Like a study are those of its corpus and, where there are several, of its schema and its recipe,
-    which the name then has. After them come the values that few studies share, since they tell a
-    study from most others. A setting that would make a name too long is left out.
+    Like a study are those of its corpus and, where there are several, of its schema and its recipe.
+    The name then has the recipe, and the schema unless it is the newest. After them come the values
+    that few studies share, since they tell a study from most others. A setting that would make a
+    name too long is left out.
     """
     found: list[str] = []
     for settings in every:
         of_corpus = _alike("corpus", settings, every)
         of_schema = _alike("schema", settings, of_corpus)
         of_recipe = _alike("recipe", settings, of_schema)
-        telling = ["schema"] * (len(of_schema) < len(of_corpus))
+        newest = max(other.get("schema") or "" for other in of_corpus)
+        telling = ["schema"] * ((settings.get("schema") or "") != newest)
         telling += ["recipe"] * (len(of_recipe) < len(of_schema))
         fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
         first = {f: (of_schema if f in BESIDE_RECIPES else of_recipe)[0].get(f) for f in fields}

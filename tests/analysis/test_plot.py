@@ -54,8 +54,8 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_error_ana
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     assert (
-        "On test, effects are described but not tested: the variants share fewer than 3 seeds."
-        in printed
+        "On test, effects are described but not tested: the predictions of all variants share "
+        "fewer than 3 seeds." in " ".join(printed.split())
     )
     assert "ReLU (LayerNorm on) on test: −92.3 percentage points, described." in printed
     shares = pl.read_csv(out / "error_analysis.csv").filter(pl.col("group") == "sport")
@@ -76,8 +76,19 @@ def test_what_an_earlier_call_wrote_of_other_studies_is_named(
     assert "earlier call" not in run_command(tmp_path, out)
     read_runs({"config": {"data_dir": "x"}}, {"config": {"data_dir": "x"}, "seed": 1})
     printed = " ".join(run_command(tmp_path, out).split())
-    for path in (out / "sample-corpus", out / "effects.csv"):
-        assert f"{path}: from an earlier call, left as it was" in printed
+    assert f"{out / 'sample-corpus'}: convergence.png, convergence.svg, curves.png and" in printed
+    assert f"{out / 'effects.csv'}: from an earlier call, left as it was" in printed
+
+
+def test_a_picture_of_an_earlier_call_among_new_ones_is_named(
+    read_runs: Callable[..., Log], tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    read_runs({}, {"relu": True})
+    run_command(tmp_path, out)
+    (out / "sample-corpus" / "runs-2.png").touch()
+    printed = " ".join(run_command(tmp_path, out).split())
+    assert f"{out / 'sample-corpus'}: runs-2.png from an earlier call, left as they were" in printed
 
 
 def test_one_run_alone_has_no_table_of_effects(

@@ -46,7 +46,7 @@ def test_watching_waits_for_a_log_writes_pages_and_ends_with_a_whole_one(
         wait_for("No run yet", page, process)
         file.writelines(lines[:12])
         file.flush()
-        wait_for("1 run going on" if LOCKS.exists() else "No run is going on", page, process)
+        wait_for("1 run in progress" if LOCKS.exists() else "No run in progress", page, process)
         file.writelines(lines[12:])
         file.flush()
         wait_for("<td>completed</td>", page, process)

@@ -45,8 +45,8 @@ def test_a_page_follows_a_run_from_its_start_to_its_end(lines: list[str], tmp_pa
     assert "10 of 40" in pages[0]
     assert "2 of 2" in pages[1]
     assert "25.0" in pages[2]
-    assert all("1 run going on" in page for page in pages[:3])
-    assert "No run is going on" in pages[3]
+    assert all("1 run in progress" in page for page in pages[:3])
+    assert "No run in progress" in pages[3]
     assert "<td>completed</td>" in pages[3]
 
 
@@ -112,9 +112,9 @@ def test_a_run_that_stops_without_a_word_is_no_longer_going_on(
 ) -> None:
     path, watcher = tmp_path / "live.jsonl", watching.Watcher([str(tmp_path)])
     path.write_text("".join(lines[:12]))
-    assert "1 run going on" in body(watcher.page())
+    assert "1 run in progress" in body(watcher.page())
     monkeypatch.setattr(logs, "locked_files", set)
-    assert "No run is going on" in body(watcher.page())
+    assert "No run in progress" in body(watcher.page())
 
 
 def test_the_last_page_is_a_whole_report_that_refreshes_itself_no_more(
@@ -149,7 +149,7 @@ def test_a_folder_without_a_log_is_waited_for_and_what_does_not_exist_is_an_erro
     assert 'id="follow"' in waiting
     assert watcher.page() is None
     path.write_text("".join(lines[:12]))
-    assert "1 run going on" in body(watcher.page())
+    assert "1 run in progress" in body(watcher.page())
     with pytest.raises(AnalysisError, match="no such file or folder"):
         watching.Watcher([str(tmp_path / "lgos")]).page()
 

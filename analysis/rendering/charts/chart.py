@@ -125,11 +125,13 @@ def legend(looks: Mapping[str, Style], variant_of: Mapping[str, str]) -> list[Ke
     ]
 
 
-def upright(shares: pl.Series) -> dict[str, Any]:
+def upright(share: float | None) -> dict[str, Any]:
     """Return the property shapes of a layout: an upright line where the untrained encoder is."""
+    if share is None:
+        return {}
     look = {"color": MUTED, "dash": "dash", "width": 1.5}
-    line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "line": look}
-    return {"shapes": [{**line, "x0": share, "x1": share} for share in numbers(shares.unique())]}
+    place = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "x0": share, "x1": share}
+    return {"shapes": [place | {"line": look}]}
 
 
 def percent(share: float | None) -> str:

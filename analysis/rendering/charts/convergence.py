@@ -30,7 +30,6 @@ LETTERS = 34
 
 def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one panel per measure, one row per configuration: mean, 95 % interval, runs as dots."""
-    untrained = results.untrained.filter(split="test")["value"]
     rows: dict[str, Any] = {
         "type": "category",
         "categoryarray": [label(name, LETTERS) for name in looks],
@@ -40,7 +39,7 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     panels = []
     for measure, title in measure_titles(results.by_run).items():
         x = {"tickformat": ".3~p"} if MEASURES[measure].percent else {"rangemode": "tozero"}
-        line = upright(untrained) if measure == "last_test" else {}
+        line = upright(results.untrained.get("test")) if measure == "last_test" else {}
         traces = list(_marks(results, measure, looks))
         panels.append(Panel(title, traces, layout(x, rows, **line), height))
     areas = results.drawn.select("configuration", "area").rows()

@@ -60,19 +60,18 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
 
 def _untrained(results: Results, split: str) -> Iterator[Trace]:
     """Yield the untrained encoder as a level line."""
-    values = results.untrained.filter(split=split)["value"].unique(maintain_order=True)
+    if split not in results.untrained:
+        return
     end = results.bands.select(pl.col("epoch").max()).item() or 1.0
-    for value in values:
-        look: dict[str, Any] = {"color": MUTED, "dash": "dash", "width": 1.5}
-        over = "%{fullData.name}: %{y:.1%}<extra></extra>"
-        yield trace(
-            "untrained encoder",
-            [0, end],
-            [round(value, 5)] * 2,
-            mode="lines",
-            line=look,
-            hovertemplate=over,
-        )
+    look: dict[str, Any] = {"color": MUTED, "dash": "dash", "width": 1.5}
+    yield trace(
+        "untrained encoder",
+        [0, end],
+        [round(results.untrained[split], 5)] * 2,
+        mode="lines",
+        line=look,
+        hovertemplate="%{fullData.name}: %{y:.1%}<extra></extra>",
+    )
 
 
 def _several(results: Results) -> pl.DataFrame:

@@ -27,10 +27,9 @@ from analysis.statistics.results import Results
 def error_analysis_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one row per group of points, a mark with its 95 % interval a configuration."""
     variant_of, split = variants(results.drawn), results.shown_errors["split"][0]
-    untrained = results.untrained.filter(split=split)["value"]
     panels = []
     for title, ours in answer_panels(results).items():
-        line = {} if title == WRONG else upright(untrained)
+        line = {} if title == WRONG else upright(results.untrained.get(split))
         panels.append(_panel(ours, title, looks, variant_of, line))
     every = large_groups(results).filter(aspect="all points")
     said = ", ".join(f"{n} {100 * s:.1f} %" for n, s in every["configuration", "share"].rows())

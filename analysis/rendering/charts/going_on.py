@@ -21,7 +21,7 @@ def going_on_chart(progress: pl.DataFrame, metrics: pl.DataFrame) -> Chart:
     losses = metrics.filter(event="step", metric="loss").drop_nulls(["epoch", "value"])
     traces = []
     for run in progress.to_dicts():
-        loss = losses.filter(run_id=run["run_id"])
+        loss = losses.filter(run_id=run["run_id"]).sort("epoch")  # a resumed run logs some twice
         loss = loss.gather_every(max(1, -(-loss.height // POINTS)))
         number = VARIANTS.index(run["variant"]) if run["variant"] in VARIANTS else -1
         traces.append(

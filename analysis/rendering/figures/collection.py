@@ -29,7 +29,7 @@ def figures(results: Results, smooth: int = 1) -> "dict[str, Figure]":
         if results.curves.height:
             found["curves"] = curves_figure(results, looks, smooth)
             found["convergence"] = convergence_figure(results, looks)
-        if results.losses.height:
+        if results.losses.join(results.drawn, on="configuration", how="semi").height:
             found["loss"] = loss_figure(results, looks)
         if large_groups(results).height:
             found["error_analysis"] = error_analysis_figure(results, looks)

@@ -26,8 +26,8 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
     for ax, (measure, title) in zip(panels, titles.items(), strict=True):
         plot_measure(ours, results.by_run, measure, looks, ax)
         ax.set_title(title, loc="left")
-    for value in results.untrained.filter(split="test")["value"].unique():
-        panels[-1].axvline(value, **UNTRAINED)  # of the test figure
+    if "test" in results.untrained:
+        panels[-1].axvline(results.untrained["test"], **UNTRAINED)  # of the test figure
     note = (
         "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
         "validation curve." + untrained_note(results)

@@ -32,11 +32,10 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
     header = 0.85 + 0.3 * legend_rows(ours["configuration"].to_list())
     figure = new_figure(header + 4.4)
     panels = lay_out_panels(figure, 1, len(SPLITS), header=header, title=0.4)
-    starts = results.untrained.unique(["split", "value"], maintain_order=True)
     for ax, split in zip(panels, SPLITS, strict=True):
         plot_curves(lines.filter(split=split), looks, ax, smooth)
-        for value in starts.filter(split=split)["value"]:
-            ax.axhline(value, **UNTRAINED)
+        if split in results.untrained:
+            ax.axhline(results.untrained[split], **UNTRAINED)
         sizes = ours[f"n_{split}"].drop_nulls().to_list()
         ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")
         ax.set_ylim(top1_range(results, split))

@@ -28,7 +28,7 @@ def error_analysis_figure(results: Results, looks: dict[str, Style]) -> "Figure"
     """
     drawn = answer_panels(results)
     split = results.shown_errors["split"][0]
-    untrained = results.untrained.filter(split=split)["value"].unique().to_list()
+    untrained = [results.untrained[split]] if split in results.untrained else []
     top1 = [*untrained, *(end for title in drawn if title != WRONG for end in drawn[title]["high"])]
     names = pl.concat(drawn.values())["configuration"].unique().to_list()
     heights = [part["group"].n_unique() for part in drawn.values()]

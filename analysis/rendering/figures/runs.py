@@ -45,16 +45,15 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
         for ax, run in zip(panels, page.iter_rows(named=True), strict=False):
             curve = results.curves.filter(run_id=run["run_id"])
             plot_run(curve, looks[run["configuration"]], ax, smooth)
-            untrained = results.untrained.filter(run_id=run["run_id"], split="validation")
-            for value in untrained["value"]:
-                ax.axhline(value, label="untrained", **UNTRAINED)
+            if "validation" in results.untrained:
+                ax.axhline(results.untrained["validation"], label="untrained", **UNTRAINED)
             ax.set_ylim(0, min(1.02, 1.1 * highest))
             _title_of_run(ax, run, 114 // columns)
         for ax in panels[page.height :]:
             ax.remove()
-        note = "Star and upright line: the highest validation top-1, the first on ties."
+        note = "Star and upright line: the best epoch by validation top-1, the first on ties."
         alone = ", without hubness" * results.ranks_by_hubness
-        note += f" Untrained: on validation{alone}." * (not results.untrained.is_empty())
+        note += f" Untrained: on validation{alone}." * bool(results.untrained)
         note += smoothing_note(smooth)
         write_head(figure, f"{results.study.name}: single runs", note, panels[:1])
         yield figure

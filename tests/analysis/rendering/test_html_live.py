@@ -21,7 +21,7 @@ def test_a_run_is_a_row_with_epoch_loss_speed_and_the_time_to_go(read: Callable[
         *("1.067", "30.0", "100.0"),
     ]
     assert "".join(f"<td>{cell}</td>" for cell in cells) in written
-    assert "<h2>1 run going on</h2>" in written
+    assert "<h2>1 run in progress</h2>" in written
     assert 'data-variant="with_layernorm"' in written
     assert 'id="follow" value="5" checked' in written
     assert 'id="going-on"' in written
@@ -30,7 +30,7 @@ def test_a_run_is_a_row_with_epoch_loss_speed_and_the_time_to_go(read: Callable[
 def test_without_runs_it_says_so_and_goes_on_refreshing(read: Callable[..., Log]) -> None:
     log = read({})
     written = live(Log(log.runs.clear(), log.metrics, log.rejected, log.warnings))
-    assert "<h2>No run is going on</h2>" in written
+    assert "<h2>No run in progress</h2>" in written
     assert 'id="follow"' in written
     assert "<table" not in written
 

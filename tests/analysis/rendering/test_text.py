@@ -55,7 +55,7 @@ def test_equal_findings_of_many_runs_are_one_line_without_control_characters() -
     found = pl.DataFrame(rows, schema=CURVE_CHECKS, orient="row")
     assert text.check_lines(found) == [
         "missing split: a\ufffd: x was never evaluated "
-        "(and 2 more runs: python -m analysis.report shows all)",
+        "(and 3 more findings: python -m analysis.report shows all)",
         "plateau: a: stands",
     ]
 
@@ -77,8 +77,9 @@ def test_control_characters_of_a_setting_do_not_reach_the_terminal() -> None:
 @pytest.fixture
 def results(experiment: Callable[..., Log]) -> Results:
     """Those of four variants, one of whose three seeds failed, with tests and with many notes."""
+    off_on = (False, True)
     cells = {
-        (ln, relu): {s: [s, ln, relu, 1] for s in range(3)} for ln in (0, 1) for relu in (0, 1)
+        (ln, relu): {s: [s, ln, relu, 1] for s in range(3)} for ln in off_on for relu in off_on
     }
     falling = {split: [0.9 - 0.1 * epoch for epoch in range(9)] for split in SPLITS}
     log = experiment(cells, top1=falling)

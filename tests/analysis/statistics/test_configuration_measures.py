@@ -36,6 +36,14 @@ def test_a_single_run_has_wilsons_interval_and_none_for_epochs(read: Callable[..
     assert row["epochs_to_target_low"] is None
 
 
+def test_no_interval_of_epochs_goes_below_zero(read: Callable[..., Log]) -> None:
+    slow = {split: [0.0, 0.1, 0.1, 0.4] for split in ("training", "validation", "test")}
+    fast = {split: [0.4, 0.4, 0.4, 0.4] for split in ("training", "validation", "test")}
+    log = read({"top1": slow}, {"top1": fast, "seed": 1})
+    row = one_row(one_study(log).by_configuration)
+    assert row["epochs_to_target_low"] == 0
+
+
 def test_a_target_that_some_runs_do_not_reach_has_no_mean_over_the_others(
     read: Callable[..., Log],
 ) -> None:

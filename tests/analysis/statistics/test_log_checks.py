@@ -5,14 +5,14 @@ from checked_runs import RISING, evaluations, logged, notes, only
 def test_divergence_is_a_loss_that_grows_beyond_the_first_epochs() -> None:
     note = only(notes(evaluations(), logged("step", "loss", 2.0, 1.0, 3.2, 9.0)))
     assert (note["note"], note["epoch"], note["figure"]) == ("divergence", 2, 3.2)
-    assert note["text"] == "the mean loss of epoch 2 is 3.2, in the first epoch it was 2.0"
+    assert note["text"] == "the mean loss of epoch 3 is 3.2, in the first epoch it was 2.0"
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_is_counted_with_its_first_epoch(value: float | None) -> None:
     note = only(notes(evaluations(), logged("step", "triplet_loss", 1.0, value, 1.0, value)))
     assert (note["note"], note["epoch"], note["figure"]) == ("not finite", 1, 2)
-    assert note["text"] == "triplet_loss is NaN or infinite 2 times, first in epoch 1"
+    assert note["text"] == "triplet_loss is NaN or infinite 2 times, first after epoch 1"
 
 
 def test_a_schedule_that_stands_though_it_has_a_step_is_noted() -> None:

@@ -25,6 +25,15 @@ def test_the_figures_of_a_run_are_those_computed_by_hand(read: Callable[..., Log
     assert (row["n_training"], row["n_validation"], row["n_test"]) == (40, 16, 20)
 
 
+def test_a_run_stopped_between_two_splits_has_no_test_figure_of_an_earlier_epoch(
+    read: Callable[..., Log],
+) -> None:
+    log = read({})
+    last = (pl.col("epoch") == pl.col("epoch").max()) & (pl.col("split") == "test")
+    row = one_row(one_study(replace(log, metrics=log.metrics.filter(~last))).by_run)
+    assert (row["last_validation"], row["last_test"]) == (0.4, None)
+
+
 def test_an_evaluation_within_the_first_epoch_is_neither_the_best_nor_the_last(
     read: Callable[..., Log],
 ) -> None:

@@ -66,10 +66,16 @@ def test_each_study_has_its_own_runs_metrics_lines_warnings_and_predictions_only
 def test_legacy_logs_and_those_of_two_schemas_are_three_studies_the_newest_first() -> None:
     runs = [{"format": "legacy"}, old(lr=1), decided(lr=1), {"format": "legacy"}, old(lr=1)]
     assert split(*runs) == {
-        "sample corpus · schema 2": ["r2"],
+        "sample corpus": ["r2"],
         "sample corpus · schema 1": ["r1", "r4"],
         LEGACY: ["r0", "r3"],
     }
+
+
+def test_logs_without_their_first_line_compare_with_no_other() -> None:
+    torn = {"format": "jsonl", "config": None}
+    assert list(split(decided(lr=1), torn, torn).values()) == [["r0"], ["r1"], ["r2"]]
+    assert named(decided(lr=1), torn)[1] == "unknown (no run_start)"
 
 
 def test_a_log_of_schema_2_that_does_not_say_what_decides_is_not_of_schema_1() -> None:

@@ -84,7 +84,10 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     assert len({place.y0 for place in places}) == 2
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
-    answer = "on test, effects are described but not tested: the variants share fewer than 3 seeds."
+    answer = (
+        "on test, effects are described but not tested: the predictions of all variants share "
+        "fewer than 3 seeds."
+    )
     assert answer in " ".join(texts(figure).split())
 
 
