@@ -234,6 +234,7 @@ def test_vectors_that_cannot_be_kept_are_warned_of_and_what_a_killed_run_left_is
     in_its_place.mkdir(parents=True)
     left = config.checkpoint_dir / f".{pooled_vectors.NAME}.abcdefgh.tmp"
     left.mkdir()
+    os.utime(left, (0, 0))
     assert train(config) == 0
     (warning,) = warnings_of(config)
     assert warning["message"].startswith(f"{in_its_place}: cannot be written")
