@@ -85,9 +85,9 @@ def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
     for place in sorted({path.parent for path in pictures}):
         names = sorted(path.name for path in pictures if path.parent == place)
         more = f" and {len(names) - 3} more" * (len(names) > 3)
-        yield f"{place}: {', '.join(names[:3])}{more} from an earlier call, left as they were"
+        yield f"{place}: {', '.join(names[:3])}{more} from an earlier call, left unchanged"
     for path in sorted(filter(Path.exists, tables)):
-        yield f"{path}: from an earlier call, left as it was"
+        yield f"{path}: from an earlier call, left unchanged"
 
 
 def main() -> None:

@@ -39,9 +39,9 @@ def read(
     """Read every log under `paths`: files, folders (walked) and glob patterns.
 
     `events` limits METRICS to these events ('step', 'mine', 'eval', 'untrained', 'pools'); without
-    'pools' no predictions are read. With the
-    `cache` of an earlier call with the same arguments, only what is new is read. Notes name the
-    files that were passed over, and runs that have the same name in several files.
+    'pools' no predictions are read. With the `cache` of an earlier call with the same arguments,
+    only what is new is read. Notes name the files that were passed over, and runs that have the
+    same name in several files.
 
     Raises `AnalysisError` where a path does not exist or cannot be read, and where no log is found
     or no run can be read.

@@ -77,7 +77,7 @@ def test_what_an_earlier_call_wrote_of_other_studies_is_named(
     read_runs({"config": {"data_dir": "x"}}, {"config": {"data_dir": "x"}, "seed": 1})
     printed = " ".join(run_command(tmp_path, out).split())
     assert f"{out / 'sample-corpus'}: convergence.png, convergence.svg, curves.png and" in printed
-    assert f"{out / 'effects.csv'}: from an earlier call, left as it was" in printed
+    assert f"{out / 'effects.csv'}: from an earlier call, left unchanged" in printed
 
 
 def test_a_picture_of_an_earlier_call_among_new_ones_is_named(
@@ -88,7 +88,7 @@ def test_a_picture_of_an_earlier_call_among_new_ones_is_named(
     run_command(tmp_path, out)
     (out / "sample-corpus" / "runs-2.png").touch()
     printed = " ".join(run_command(tmp_path, out).split())
-    assert f"{out / 'sample-corpus'}: runs-2.png from an earlier call, left as they were" in printed
+    assert f"{out / 'sample-corpus'}: runs-2.png from an earlier call, left unchanged" in printed
 
 
 def test_one_run_alone_has_no_table_of_effects(
