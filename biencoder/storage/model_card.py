@@ -45,10 +45,12 @@ def model_card(state: State, points: Mapping[str, int]) -> str:
     config, progress = state.config, state.progress
     data = config.data_dir or "the sample corpus of counterargument-biencoder"
     leaked = "dropped from" if config.leaked_pairs == "drop" else "kept in"
+    best = progress.best
     figures = "\n".join(
         f"| {split} | {points[split]:,} | {_interval(share, points[split])} "
-        f"| {progress.untrained[split]:.1%} |"
-        for split, share in progress.best.top1.items()
+        + (f"| {best.head_top1[split]:.1%} " if split in best.head_top1 else "| – ")
+        + f"| {progress.untrained[split]:.1%} |"
+        for split, share in best.top1.items()
     )
     hubness = (
         f"How well a candidate's own ten nearest texts answer it counts against it, its hubness: "
@@ -69,8 +71,8 @@ validation or test were {leaked} training.
 
 ## Figures
 
-| split | points | top-1 [95 % interval] | untrained encoder |
-| --- | ---: | ---: | ---: |
+| split | points | top-1 [95 % interval] | pair head alone | untrained encoder |
+| --- | ---: | ---: | ---: | ---: |
 {figures}
 
 top-1 is the share of points whose own counter is the answer: of the split's counters and other

@@ -1,5 +1,6 @@
 """Counts how far a run has come; the trainer and the checkpoints share these types."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import BaseModel, Field
@@ -9,16 +10,23 @@ from biencoder.runtime import environment
 
 
 class Best(BaseModel):
-    """The best epoch by validation top-1, the earliest where several are equal."""
+    """The best epoch by validation top-1, the earliest where several are equal.
+
+    `top1` maps each split to its share; `head_top1` is the same by the pair head alone, without
+    hubness, as the untrained encoder's figures are; {} in checkpoints of before it was kept.
+    """
 
     epoch: int | None = None
     top1: dict[str, float] = {}
+    head_top1: dict[str, float] = {}
 
-    def update(self, epoch: int, top1: dict[str, float]) -> bool:
+    def update(self, epoch: int, figures: Mapping[str, Mapping[str, float]]) -> bool:
         """Replace the best epoch if this one is better; returns whether it was."""
+        top1 = {split: of_split["top1"] for split, of_split in figures.items()}
         if self.epoch is not None and not top1["validation"] > self.top1["validation"]:
             return False
         self.epoch, self.top1 = epoch, top1
+        self.head_top1 = {split: of_split["head_top1"] for split, of_split in figures.items()}
         return True
 
 

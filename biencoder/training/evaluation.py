@@ -54,19 +54,18 @@ class Evaluator:
 
     def evaluate(
         self, progress: Progress, splits: Sequence[Split]
-    ) -> tuple[dict[str, float], dict[str, Ranking]]:
-        """Rank and log splits; returns (top-1, ranking) of each by its name."""
-        top1, rankings = {}, {}
+    ) -> tuple[dict[str, dict[str, float]], dict[str, Ranking]]:
+        """Rank and log splits; returns (figures, ranking) of each by its name."""
+        figures, rankings = {}, {}
         for split in splits:
             clock = time.monotonic()
-            rankings[split.name], figures = self._score(
+            rankings[split.name], figures[split.name] = self._score(
                 split, self.embedded(split.name), self.model
             )
             seconds = time.monotonic() - clock
-            fields = self._place(progress, split) | figures | {"seconds": seconds}
+            fields = self._place(progress, split) | figures[split.name] | {"seconds": seconds}
             self.log.write(events.Eval.model_validate(fields))
-            top1[split.name] = figures["top1"]
-        return top1, rankings
+        return figures, rankings
 
     def evaluate_untrained(self, progress: Progress, known: dict[str, Tensor]) -> dict[str, Tensor]:
         """Rank the splits by the encoder before any training, by nearest neighbour, and log it.

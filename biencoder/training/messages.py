@@ -10,12 +10,19 @@ from biencoder.training.throughput import Rates
 
 
 def closing_line(progress: Progress) -> str:
-    """Format the best epoch's figures beside the untrained encoder's."""
-    beside = [
-        f"{name} {percent(share)} (untrained encoder {percent(progress.untrained[name])})"
-        for name, share in progress.best.top1.items()
-    ]
-    return f"best epoch {progress.best.epoch}: {', '.join(beside)}"
+    """Format the best epoch's figures beside the untrained encoder's.
+
+    Those of the pair head alone stand there, too, where hubness changes any: the untrained
+    encoder's are without it.
+    """
+    best = progress.best
+    heads = best.head_top1 if best.head_top1 != best.top1 else {}
+    splits = []
+    for name, share in best.top1.items():
+        beside = [f"pair head alone {percent(heads[name])}"] if name in heads else []
+        beside.append(f"untrained encoder {percent(progress.untrained[name])}")
+        splits.append(f"{name} {percent(share)} ({', '.join(beside)})")
+    return f"best epoch {best.epoch}: {', '.join(splits)}"
 
 
 def progress_note(loss: float, rates: Rates, pairs_left: float) -> str:

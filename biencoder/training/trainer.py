@@ -18,7 +18,7 @@ from biencoder.data.prefetch import one_ahead
 from biencoder.data.tokens import Tokens
 from biencoder.errors import NotFiniteError, RunError
 from biencoder.model.losses import Loss
-from biencoder.retrieval.ranking import Ranking, metrics
+from biencoder.retrieval.ranking import Ranking
 from biencoder.runtime import console, distributed
 from biencoder.runtime.console import percentages, say
 from biencoder.runtime.signals import Interrupted, Interruption
@@ -110,21 +110,20 @@ class Trainer:
         is_last = epoch == config.epochs
         ranking = None
         if progress.stage == "trained":
-            top1 = None
+            figures = None
             if is_last or epoch % config.eval_every == 0:
-                top1, rankings = self.evaluate()
+                figures, rankings = self.evaluate()
                 ranking = rankings["training"]
                 if epoch and is_last:
                     # Like with like: the untrained encoder's figures are without hubness.
-                    alone = metrics(rankings["validation"])["head_top1"]
-                    if alone < progress.untrained["validation"]:
+                    if figures["validation"]["head_top1"] < progress.untrained["validation"]:
                         message = "the run ends below the untrained encoder on validation"
                         self.warn(message, "a lower --lr or fewer --epochs may help")
             with self.interruption.held():
-                is_best = top1 is not None and progress.best.update(epoch, top1)
+                is_best = figures is not None and progress.best.update(epoch, figures)
                 progress.stage = "evaluated"
                 # Unless evaluated, it was saved at the end of the epoch as it is.
-                if is_best or (top1 is not None and self.checkpoint_is_due(epoch)):
+                if is_best or (figures is not None and self.checkpoint_is_due(epoch)):
                     self.save(is_best)
         if progress.stage == "evaluated" and not is_last:
             if config.triplet_weight and epoch % config.mine_every == 0:
@@ -135,21 +134,22 @@ class Trainer:
     def checkpoint_is_due(self, epoch: int) -> bool:
         return epoch == self.config.epochs or self.config.checkpoints_at(epoch=epoch)
 
-    def evaluate(self) -> tuple[dict[str, float], dict[str, Ranking]]:
-        """Evaluate and print; returns (top-1, ranking) of each split by its name.
+    def evaluate(self) -> tuple[dict[str, dict[str, float]], dict[str, Ranking]]:
+        """Evaluate and print; returns (figures, ranking) of each split by its name.
 
         Within an epoch validation alone, by which convergence is measured: the other splits would
         take three quarters of the time.
         """
         progress, data = self.state.progress, self.evaluator.data
         splits = data.splits if self.is_between_epochs else [data.validation]
-        top1, rankings = self.evaluator.evaluate(progress, splits)
+        figures, rankings = self.evaluator.evaluate(progress, splits)
+        top1 = {split: of_split["top1"] for split, of_split in figures.items()}
         within = "" if self.is_between_epochs else f", step {progress.step}"
         seconds = time.monotonic() - self.last_line
         self.last_line += seconds
         epoch = f"epoch {progress.epoch}/{self.config.epochs}{within}"
         say(f"{epoch}: top-1 {percentages(top1)}  ({seconds:.0f} s)")
-        return top1, rankings
+        return figures, rankings
 
     def mine(self, ranking: Ranking | None) -> None:
         """Mine a new negative for every pair; a ranking made for evaluation spares a search."""

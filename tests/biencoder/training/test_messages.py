@@ -11,6 +11,16 @@ def test_the_best_epoch_stands_beside_the_untrained_encoder():
         "best epoch 2: validation 50.0 % (untrained encoder 30.0 %), "
         "test 40.0 % (untrained encoder 45.0 %)"
     )
+    best.head_top1 = dict(best.top1)
+    assert "alone" not in closing_line(progress)  # hubness changes nothing
+
+
+def test_where_hubness_decides_the_pair_head_alone_stands_beside_the_untrained_encoder():
+    best = Best(epoch=2, top1={"test": 0.5}, head_top1={"test": 0.46})
+    progress = Progress(best=best, untrained={"test": 0.3})
+    assert closing_line(progress) == (
+        "best epoch 2: test 50.0 % (pair head alone 46.0 %, untrained encoder 30.0 %)"
+    )
 
 
 def test_the_time_to_go_follows_from_the_pairs_that_are_left():

@@ -246,7 +246,7 @@ def test_the_last_line_compares_the_best_epoch_with_the_untrained_encoder(settin
 def test_pools_and_predictions_are_those_of_the_last_epoch_and_the_export_the_best_ones(
     settings, monkeypatch
 ):
-    monkeypatch.setattr(Best, "update", lambda self, epoch, top1: _keep_first(self, epoch, top1))
+    monkeypatch.setattr(Best, "update", _keep_first)
     config = Config(**settings | {"epochs": 1})
     train(config)
     lines = read_log(config)
@@ -274,10 +274,10 @@ def test_pools_and_predictions_are_those_of_the_last_epoch_and_the_export_the_be
     assert torch.equal(exported[name], best[f"encoder.{name}"])
 
 
-def _keep_first(best, epoch, top1):
+def _keep_first(best, epoch, figures):
     if best.epoch is not None:
         return False
-    best.epoch, best.top1 = epoch, top1
+    best.epoch, best.top1 = epoch, {split: of_split["top1"] for split, of_split in figures.items()}
     return True
 
 
