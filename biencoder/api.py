@@ -44,7 +44,7 @@ def train(config: Config) -> Result:
     >>> sorted(result.top1)
     ['test', 'training', 'validation']
     """
-    from biencoder.storage import checkpoint
+    from biencoder.storage import checkpoint, run_checkpoints
     from biencoder.training import run
 
     try:
@@ -55,7 +55,8 @@ def train(config: Config) -> Result:
     if ended.status:
         raise KeyboardInterrupt(f"run {ended.run_id} was interrupted")
     folder = config.checkpoint_dir / ended.run_id
-    progress = checkpoint.read_state(checkpoint.find(str(folder), config.checkpoint_dir)).progress
+    best = run_checkpoints.find(str(folder), config.checkpoint_dir)
+    progress = checkpoint.read_state(best).progress
     return Result(
         run_id=ended.run_id,
         log=config.log_dir / f"{ended.run_id}.jsonl",

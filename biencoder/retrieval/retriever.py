@@ -25,7 +25,7 @@ from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, pair_scores
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
 from biencoder.runtime.console import progress
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, run_checkpoints
 from biencoder.storage.progress import State
 
 
@@ -78,7 +78,7 @@ class Retriever:
     ) -> "Retriever":
         """Load the best weights of a run. Raises `RunError` for a missing checkpoint or device."""
         device = environment.device(device_name)
-        folder = checkpoint.find(reference, checkpoint_dir)
+        folder = run_checkpoints.find(reference, checkpoint_dir)
         saved = checkpoint.load(folder, device)
         return cls(folder, *saved, device, source, index_folder, columns)
 

@@ -1,12 +1,10 @@
-"""Saved models: `<checkpoint_dir>/<run_id>/` holds the best epoch's, the last ones', and an index.
+"""One saved model: a folder of its weights, its state and what training goes on from.
 
-    checkpoints.json            {"best": …, "last": …, "previous": …}: names of the folders below
-    epoch-0003-step-001050-evaluated/
-        model.safetensors       every parameter, named as in `BiEncoder`
-        state.json              version, run id, config, progress, the best evaluation so far
-        encoder/                the encoder's configuration and its tokenizer
-        training.safetensors    Adam's moments and the negatives in force, to go on from
-        checksums.json          SHA-256 of each of the above
+    model.safetensors       every parameter, named as in `BiEncoder`
+    state.json              version, run id, config, progress, the best evaluation so far
+    encoder/                the encoder's configuration and its tokenizer
+    training.safetensors    Adam's moments and the negatives in force, to go on from
+    checksums.json          SHA-256 of each of the above
 
 Only tensors and JSON are ever read back: no pickle.
 """
@@ -14,8 +12,6 @@ Only tensors and JSON are ever read back: no pickle.
 import contextlib
 import hashlib
 import json
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +26,10 @@ from biencoder.errors import CheckpointError
 from biencoder.model import encoder
 from biencoder.model.biencoder import BiEncoder, build
 from biencoder.runtime import environment
-from biencoder.runtime.main_process import main_process_only
 from biencoder.storage.atomic import whole_file, whole_folder, write_json
 from biencoder.storage.identity import identity
-from biencoder.storage.progress import Progress, State
+from biencoder.storage.progress import State
 
-INDEX = "checkpoints.json"
 MODEL, TRAINING, STATE, CHECKSUMS = (
     "model.safetensors",
     "training.safetensors",
@@ -43,67 +37,21 @@ MODEL, TRAINING, STATE, CHECKSUMS = (
     "checksums.json",
 )
 
-_NAME = re.compile(r"epoch-[0-9]{4,}-step-[0-9]{6,}-(trained|evaluated|mined)")
 
+def write(
+    folder: Path, model: BiEncoder, tokenizer: Any, state: State, training: dict[str, Tensor]
+) -> None:
+    """Write the model as `state` describes it; the folder appears whole or not at all.
 
-def folder(run_dir: Path, progress: Progress) -> Path:
-    """Return the folder of a run's checkpoint at this point."""
-    name = f"epoch-{progress.epoch:04d}-step-{progress.step:06d}-{progress.stage}"
-    return run_dir / name
-
-
-@main_process_only
-def save(
-    folder: Path,
-    model: BiEncoder,
-    tokenizer: Any,
-    state: State,
-    training: dict[str, Tensor],
-    *,
-    best: bool,
-) -> list[str]:
-    """Write the model as `state` describes it and make it the last, and perhaps the best.
-
-    The folder appears whole or not at all, and what it replaces goes only afterwards. One that is
-    there, undamaged, was written at the same point of the same run and holds the same. Returns the
-    names of former checkpoints that could not be removed. Raises `FileError`.
+    Raises `FileError`.
     """
-    run_dir, name = folder.parent, folder.name
-    if not _is_intact(folder):
-        with whole_folder(folder) as unfinished:
-            save_file(_on_host(model.state_dict()), unfinished / MODEL)
-            save_file(_on_host(training), unfinished / TRAINING)
-            write_json(unfinished / STATE, state.model_dump(mode="json"))
-            model.encoder.config.save_pretrained(unfinished / "encoder")
-            tokenizer.save_pretrained(unfinished / "encoder")
-            write_json(unfinished / CHECKSUMS, _checksums(unfinished))
-    index = read_index(run_dir)
-    if index.get("last") not in (None, name):
-        index["previous"] = index["last"]
-    return _write_index(run_dir, index | {"last": name} | ({"best": name} if best else {}))
-
-
-def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
-    """Find the newest undamaged checkpoint to resume from, or None; and the names of damaged ones.
-
-    A damaged checkpoint is set aside as `<name>.damaged`. Where the best one is damaged
-    there is nothing to resume from, since the run ends with it.
-    """
-    index = read_index(run_dir)
-    names = {role: index[role] for role in ("best", "last", "previous") if role in index}
-    damaged = [name for name in dict.fromkeys(names.values()) if not _is_intact(run_dir / name)]
-    for name in damaged:
-        set_aside = run_dir / f"{name}.damaged"
-        shutil.rmtree(set_aside, ignore_errors=True)
-        if (run_dir / name).exists():
-            (run_dir / name).rename(set_aside)
-    best, last, previous = (names.get(role) for role in ("best", "last", "previous"))
-    newest_whole = previous if last in damaged else last
-    if best is None or newest_whole is None or {best, newest_whole} & set(damaged):
-        return None, damaged
-    if damaged:
-        _write_index(run_dir, {"best": best, "last": newest_whole})
-    return run_dir / newest_whole, damaged
+    with whole_folder(folder) as unfinished:
+        save_file(_on_host(model.state_dict()), unfinished / MODEL)
+        save_file(_on_host(training), unfinished / TRAINING)
+        write_json(unfinished / STATE, state.model_dump(mode="json"))
+        model.encoder.config.save_pretrained(unfinished / "encoder")
+        tokenizer.save_pretrained(unfinished / "encoder")
+        write_json(unfinished / CHECKSUMS, _checksums(unfinished))
 
 
 def verify(folder: Path) -> None:
@@ -118,29 +66,13 @@ def verify(folder: Path) -> None:
             raise CheckpointError(f"{folder / name}: damaged or missing; use another checkpoint")
 
 
-def _is_intact(folder: Path) -> bool:
+def is_intact(folder: Path) -> bool:
+    """Tell whether there is a checkpoint and each of its files is as it was written."""
     try:
         verify(folder)
     except CheckpointError:
         return False
     return True
-
-
-def find(reference: str, checkpoint_dir: Path) -> Path:
-    """Find the best weights by a run id, a run's folder or a checkpoint's folder.
-
-    A name without '/' is first of all a run id. Raises `CheckpointError`.
-    """
-    here, below = Path(reference), checkpoint_dir / reference
-    for folder in (here, below) if "/" in reference else (below, here):
-        if (folder / MODEL).is_file() and (folder / STATE).is_file():
-            return folder
-        if best := read_index(folder).get("best"):
-            return folder / best
-    raise CheckpointError(
-        f"{reference}: no checkpoint there, nor in {checkpoint_dir / reference}; name a run id "
-        f"below {checkpoint_dir}, or a folder that holds {INDEX} or {MODEL} with {STATE}"
-    )
 
 
 def load(folder: Path, device: torch.device) -> tuple[BiEncoder, Any, State]:
@@ -215,25 +147,6 @@ def first_stage(model: BiEncoder, folder: Path) -> tuple[dict[str, Tensor], list
     return fitting, fresh
 
 
-def read_index(run_dir: Path) -> dict[str, str]:
-    """Read the index, role ('best', 'last', 'previous') → checkpoint name; {} where there is none.
-
-    Raises `CheckpointError` where there is one that cannot be read.
-    """
-    path = run_dir / INDEX
-    try:
-        index = json.loads(path.read_text("utf-8"))
-        # A name leads to a checkpoint of this run and nowhere else.
-        return {role: name for role, name in index.items() if _NAME.fullmatch(name)}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
-        raise CheckpointError(
-            f"{path}: damaged; restore it, or name a checkpoint's own folder; a run cannot be gone "
-            "on with (--resume=never starts a new one)"
-        ) from None
-
-
 def digest(folder: Path) -> str:
     """Hash a checkpoint's weights, 16 hexadecimal digits."""
     return _digest(folder / MODEL)[:16]
@@ -250,35 +163,14 @@ def index_digest(folder: Path, config: Config) -> str:
     return identity(files | {name: getattr(config, name) for name in uses})
 
 
-@main_process_only
-def drop_training_state(run_dir: Path) -> None:
-    """Remove what only training needs once it is done; the best and the last weights stay."""
-    index = read_index(run_dir)
-    index.pop("previous", None)
-    _write_index(run_dir, index)
-    for name in set(index.values()):
-        folder = run_dir / name
-        checksums = _read_checksums(folder)
-        if checksums.pop(TRAINING, None):
-            with whole_file(folder / CHECKSUMS) as path:
-                write_json(path, checksums)
-        with contextlib.suppress(OSError):  # it is in nobody's way
-            (folder / TRAINING).unlink()
-
-
-def _write_index(run_dir: Path, index: dict[str, str]) -> list[str]:
-    """Write the index, then remove the checkpoints that it does not name.
-
-    Returns the names of those that cannot be removed, as on NFS while a file in one is open.
-    """
-    with whole_file(run_dir / INDEX) as path:
-        write_json(path, index)
-    left = []
-    for folder in sorted(run_dir.glob("epoch-*")):
-        if folder.name not in index.values() and folder.suffix != ".damaged":
-            shutil.rmtree(folder, ignore_errors=True)
-            left += [folder.name] if folder.exists() else []
-    return left
+def drop_training_state(folder: Path) -> None:
+    """Remove what only training needs."""
+    checksums = _read_checksums(folder)
+    if checksums.pop(TRAINING, None):
+        with whole_file(folder / CHECKSUMS) as path:
+            write_json(path, checksums)
+    with contextlib.suppress(OSError):  # it is in nobody's way
+        (folder / TRAINING).unlink()
 
 
 def _read_checksums(folder: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from torch import nn
 from biencoder.model.biencoder import SIMILARITY_SIZE, BiEncoder
 from biencoder.model.encoder import pooler_layer
 from biencoder.runtime.main_process import main_process_only
-from biencoder.storage import checkpoint, rescore
+from biencoder.storage import checkpoint, rescore, run_checkpoints
 from biencoder.storage.atomic import whole_folder, write_json
 from biencoder.storage.model_card import model_card
 
@@ -29,7 +29,7 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
     lies beside the modules as `PAIR_HEAD`, and rescore.py applies it; README.md, the model card,
     says how to use both, how the model was trained and how well it does.
     """
-    state = checkpoint.read_state(checkpoint.find(str(run_dir), run_dir.parent))
+    state = checkpoint.read_state(run_checkpoints.find(str(run_dir), run_dir.parent))
     config = state.config
     hidden = model.encoder.config.hidden_size
     path = run_dir / FOLDER

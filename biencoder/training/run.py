@@ -19,7 +19,14 @@ from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
 from biencoder.runtime.main_process import is_main_process
 from biencoder.runtime.signals import Interrupted, Interruption
-from biencoder.storage import checkpoint, events, identity, pooled_vectors, prediction_files
+from biencoder.storage import (
+    checkpoint,
+    events,
+    identity,
+    pooled_vectors,
+    prediction_files,
+    run_checkpoints,
+)
 from biencoder.storage.export import export
 from biencoder.storage.progress import Progress, State
 from biencoder.storage.run_log import RunLog
@@ -65,7 +72,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
     )
     first_stage = None
     if config.init_from is not None and is_main_process():  # which gives the others its weights
-        first_stage = checkpoint.find(config.init_from, config.checkpoint_dir)
+        first_stage = run_checkpoints.find(config.init_from, config.checkpoint_dir)
     decides = identity.decides(
         config,
         corpus=data.digest,
@@ -184,11 +191,11 @@ def finish(
     )
     with interruption.held():
         if state.progress.best.epoch != epoch and is_main_process():
-            checkpoint.put_weights(model, checkpoint.find(log.run_id, config.checkpoint_dir))
+            checkpoint.put_weights(model, run_checkpoints.find(log.run_id, config.checkpoint_dir))
         points = {split.name: len(split) for split in data.splits}
         export(model, tokenizer, config.checkpoint_dir / log.run_id, points)
         # Before the log says completed: a run that is killed earlier does all of this again.
-        checkpoint.drop_training_state(config.checkpoint_dir / log.run_id)
+        run_checkpoints.drop_training_state(config.checkpoint_dir / log.run_id)
     say(final_evaluation.pool_table(results))
     return checksum or ""  # of the other processes, which write neither it nor the log
 
@@ -198,10 +205,10 @@ def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best
     progress = state.progress
     progress.seconds = time.monotonic() - state.started
     saved = State(run_id=log.run_id, config=config, progress=progress)
-    folder = checkpoint.folder(config.checkpoint_dir / log.run_id, progress)
+    folder = run_checkpoints.folder(config.checkpoint_dir / log.run_id, progress)
     if log.synchronise():  # first, or after a power cut there might be a checkpoint without a log
         log.warn(progress, f"{log.path} was removed", "wrote it again")
-    left = checkpoint.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
+    left = run_checkpoints.save(folder, state.model, tokenizer, saved, state.tensors(), best=best)
     for name in left or ():
         message = f"checkpoint {name} cannot be removed"
         log.warn(progress, message, "went on; tried again at the next checkpoint")

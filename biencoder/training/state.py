@@ -12,7 +12,7 @@ from biencoder.arrays import Ints
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
 from biencoder.runtime.main_process import is_main_process
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, run_checkpoints
 from biencoder.storage.progress import Progress
 
 
@@ -60,7 +60,7 @@ def restore_newest(state: TrainingState, run_dir: Path) -> tuple[str | None, lis
     damaged: list[str] = []
     tensors: dict[str, Tensor] = {}
     if is_main_process():
-        folder, damaged = checkpoint.newest(run_dir)
+        folder, damaged = run_checkpoints.newest(run_dir)
     if folder is not None:
         state.progress = checkpoint.read_state(folder).progress
         if (training := folder / checkpoint.TRAINING).exists():  # else trained to the end

@@ -32,7 +32,7 @@ from biencoder.model.biencoder import SIMILARITY_SIZE, build  # noqa: E402
 from biencoder.retrieval import graph, text_index  # noqa: E402
 from biencoder.retrieval.embedding import Embeddings  # noqa: E402
 from biencoder.retrieval.retriever import Retriever  # noqa: E402
-from biencoder.storage import checkpoint, index_files  # noqa: E402
+from biencoder.storage import index_files, run_checkpoints  # noqa: E402
 from biencoder.storage.progress import Progress, State  # noqa: E402
 
 SIZES, ENCODED = (50_000, 500_000), 5_000
@@ -63,7 +63,7 @@ def save_model(folder: Path) -> None:
     pretrained, tokenizer = encoder.load(config.encoder, config.pooling, config.max_length)
     state = State(run_id="bench", config=config, progress=Progress(stage="evaluated"))
     model = build(config, pretrained, "float32")
-    checkpoint.save(
+    run_checkpoints.save(
         folder / "run" / "epoch-0000-step-000000-evaluated", model, tokenizer, state, {}, best=True
     )
 

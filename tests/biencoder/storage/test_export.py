@@ -12,7 +12,7 @@ from biencoder.errors import EncoderError
 from biencoder.model.biencoder import build
 from biencoder.model.encoder import load
 from biencoder.retrieval.embedding import embed
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, run_checkpoints
 from biencoder.storage.export import FOLDER, export
 from biencoder.storage.progress import Best, Progress, State
 
@@ -71,9 +71,9 @@ def test_an_encoder_is_exported_and_saved_as_it_is_with_each_pooling_that_it_has
 
         figures = {"validation": 0.5}
         progress = Progress(best=Best(epoch=0, top1=figures), untrained=figures)
-        folder = checkpoint.folder(tmp_path / pooling, progress)
+        folder = run_checkpoints.folder(tmp_path / pooling, progress)
         state = State(run_id="run", config=config, progress=progress)
-        checkpoint.save(folder, model, tokenizer, state, {}, best=True)
+        run_checkpoints.save(folder, model, tokenizer, state, {}, best=True)
         saved, _, _ = checkpoint.load(folder, CPU)
         assert torch.equal(embed(saved, tokens, CPU, "texts").sim, ours)
 

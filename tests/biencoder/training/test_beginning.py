@@ -14,7 +14,7 @@ from biencoder.data import corpus
 from biencoder.errors import RunError
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
-from biencoder.storage import checkpoint, pooled_vectors
+from biencoder.storage import checkpoint, pooled_vectors, run_checkpoints
 from biencoder.training import trainer
 
 SAMPLE = Path(corpus.__file__).parent / "sample_corpus"
@@ -48,7 +48,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(settings, monk
         patch.setattr(trainer, "set_learning_rates", interrupt_at)
         assert train(config) == 143
     run_dir = config.checkpoint_dir / "run"
-    last = run_dir / checkpoint.read_index(run_dir)["last"]
+    last = run_dir / run_checkpoints.read_index(run_dir)["last"]
     (last / "model.safetensors").write_bytes(b"damaged")
     assert train(config) == 0
     (warning,) = warnings_of(config)
@@ -64,7 +64,7 @@ def test_a_resumed_run_removes_what_it_left_unfinished_and_no_index_that_another
     config = Config(**settings)
     interrupted_run(config, monkeypatch)
     run_dir = config.checkpoint_dir / "run"
-    best = checkpoint.read_index(run_dir)["best"]
+    best = run_checkpoints.read_index(run_dir)["best"]
     own = [run_dir / ".checkpoints.json.a.tmp", run_dir / best / ".checksums.json.a.tmp"]
     index = run_dir / "indexes" / ".texts.a.tmp"
     for folder in (*own, index):
@@ -103,10 +103,12 @@ def test_what_the_file_system_does_not_offer_is_warned_of_and_a_failing_clean_up
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise OSError(errno.EINVAL, "Invalid argument")
 
-    save = checkpoint.save
+    save = run_checkpoints.save
     monkeypatch.setattr("fcntl.flock", no_locks)
     monkeypatch.setattr("os.fsync", no_folders)
-    monkeypatch.setattr(checkpoint, "save", lambda *args, **best: save(*args, **best) or ["old"])
+    monkeypatch.setattr(
+        run_checkpoints, "save", lambda *args, **best: save(*args, **best) or ["old"]
+    )
     config = Config(**settings | {"epochs": 0})
     assert train(config) == 0
     assert [warning["message"] for warning in warnings_of(config)] == [
@@ -121,12 +123,12 @@ def test_a_run_whose_best_checkpoint_is_damaged_begins_anew(settings, monkeypatc
     config = Config(**settings)
     interrupted_run(config, monkeypatch)
     run_dir = config.checkpoint_dir / "run"
-    best = checkpoint.read_index(run_dir)["best"]
+    best = run_checkpoints.read_index(run_dir)["best"]
     (run_dir / best / "model.safetensors").write_bytes(b"damaged")
     assert train(config) == 0
     (resumed,) = [line for line in read_log(config) if line["event"] == "resume"]
     assert (resumed["step"], resumed["checkpoint"]) == (0, None)
-    checkpoint.verify(run_dir / checkpoint.read_index(run_dir)["best"])
+    checkpoint.verify(run_dir / run_checkpoints.read_index(run_dir)["best"])
 
 
 def test_an_interrupted_run_goes_on_by_whatever_path_it_is_given_its_corpus(

@@ -17,7 +17,7 @@ from biencoder.data.tokens import Tokens
 from biencoder.errors import RunError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime.signals import Interrupted
-from biencoder.storage import checkpoint, corpus_files
+from biencoder.storage import checkpoint, corpus_files, run_checkpoints
 from biencoder.storage.progress import Best
 from biencoder.storage.run_log import RunLog
 from biencoder.training.trainer import Trainer
@@ -105,7 +105,7 @@ def test_the_log_is_on_the_disk_before_a_checkpoint_and_written_again_where_it_w
 ):
     config = Config(**settings)
     done = []
-    synchronise, save = RunLog.synchronise, checkpoint.save
+    synchronise, save = RunLog.synchronise, run_checkpoints.save
 
     def synchronised(log):
         if len(done) == 2:
@@ -115,7 +115,9 @@ def test_the_log_is_on_the_disk_before_a_checkpoint_and_written_again_where_it_w
 
     monkeypatch.setattr(RunLog, "synchronise", synchronised)
     monkeypatch.setattr(
-        checkpoint, "save", lambda *args, **best: done.append("checkpoint") or save(*args, **best)
+        run_checkpoints,
+        "save",
+        lambda *args, **best: done.append("checkpoint") or save(*args, **best),
     )
     assert train(config) == 0
     assert done == ["log", "checkpoint"] * 3  # of the start, the last step and its evaluation
@@ -165,7 +167,7 @@ def test_a_disk_that_fills_up_is_one_line_and_the_last_good_checkpoint_stays(set
     assert "\n" not in str(error.value)
     end = read_log(config)[-1]
     assert (end["event"], end["status"]) == ("run_end", "failed")
-    folder, damaged = checkpoint.newest(disk / "run")
+    folder, damaged = run_checkpoints.newest(disk / "run")
     assert folder is not None
     assert damaged == []
     assert not list((disk / "run").glob(".*.tmp"))
@@ -266,7 +268,7 @@ def test_pools_and_predictions_are_those_of_the_last_epoch_and_the_export_the_be
     assert set(answers["epoch"]) == {1}
     hits = answers.filter(pl.col("rescored_rank") == 1).group_by("split").len().rows()
     assert dict(hits) == {split: count for split, count in at_the_end.items() if count}
-    best = load_file(checkpoint.find("run", config.checkpoint_dir) / checkpoint.MODEL)
+    best = load_file(run_checkpoints.find("run", config.checkpoint_dir) / checkpoint.MODEL)
     exported = load_file(
         config.checkpoint_dir / "run" / "sentence-transformers" / "model.safetensors"
     )

@@ -12,7 +12,7 @@ from biencoder.config import Config
 from biencoder.data import corpus
 from biencoder.errors import RunError
 from biencoder.runtime.signals import Interrupted
-from biencoder.storage import checkpoint
+from biencoder.storage import checkpoint, run_checkpoints
 from biencoder.training import beginning, objective, trainer
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.trainer import Trainer
@@ -73,7 +73,7 @@ def test_evaluations_within_an_epoch_change_nothing_and_are_never_the_best(setti
     ends = []
     for config in (plain, often):
         train(config)
-        folder = checkpoint.find("run", config.checkpoint_dir)
+        folder = run_checkpoints.find("run", config.checkpoint_dir)
         ends.append((read_log(config)[-1]["best_epoch"], (folder / checkpoint.MODEL).read_bytes()))
     assert ends[0] == ends[1]
 
