@@ -171,7 +171,10 @@ def _cores() -> int:
 def _show(process: "subprocess.Popen[str]", name: str) -> None:
     """Print what a run says, each line after the run's name."""
     for line in process.stdout or ():
-        print(f"{name}: {line}", end="", flush=True)
+        try:
+            print(f"{name}: {line}", end="", flush=True)
+        except OSError:  # read on: a run waits for ever where its pipe is full
+            commandline.silence()
 
 
 def ablation(options: Options) -> int:

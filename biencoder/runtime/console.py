@@ -1,8 +1,11 @@
-"""Prints lines and progress: a bar on a terminal, elsewhere a line every half minute."""
+"""Prints lines and progress: a bar on a terminal, elsewhere a line every half minute.
+
+Where nobody reads any more (a closed pipe, a full disk) a run goes on: its log holds all of it.
+"""
 
 import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
@@ -18,14 +21,16 @@ def say(line: str) -> None:
     try:
         tqdm.write(line)
     except OSError:
-        # Nobody reads any more (a closed pipe, a full disk): the log holds all of it.
-        discard_output()
+        _discard(sys.stdout)
 
 
 @main_process_only
 def note(line: str) -> None:
     """Print a line to standard error, for commands whose standard output is their answer."""
-    tqdm.write(line, file=sys.stderr)
+    try:
+        tqdm.write(line, file=sys.stderr)
+    except OSError:
+        _discard(sys.stderr)
 
 
 def progress(label: str, total: int, unit: str, done: int = 0) -> "tqdm[Any]":
@@ -46,16 +51,19 @@ class _Lines:
     def write(self, text: str) -> None:
         state = text.strip("\r\n ")
         if state:
-            print(state, file=sys.stderr, flush=True)
+            try:
+                print(state, file=sys.stderr, flush=True)
+            except OSError:
+                _discard(sys.stderr)
 
     def flush(self) -> None:
         """Do nothing: `write` has flushed."""
 
 
-def discard_output() -> None:
-    """Redirect standard output to the null device."""
+def _discard(stream: TextIO) -> None:
+    """Lead what is still written to a stream to the null device, the flush at the end, too."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 

@@ -1,5 +1,7 @@
 import io
+import subprocess
 import sys
+from pathlib import Path
 
 from biencoder.runtime import console
 
@@ -37,3 +39,21 @@ def test_on_a_terminal_progress_is_a_bar_that_leaves_nothing(monkeypatch):
     shown = terminal.getvalue()
     assert "epoch 1/2" in shown
     assert "\n" not in shown
+
+
+def test_a_run_goes_on_where_nobody_reads_its_progress():
+    """Standard error on a full disk, as a cluster's job log over its quota."""
+    script = """
+from biencoder.runtime import console
+console.SECONDS_A_LINE = 0
+with console.progress("epoch 1/1", 2, "step") as bar:
+    bar.update()
+    bar.update()
+console.note("a note")
+console.say("done")
+"""
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=full, text=True
+        )
+    assert (run.returncode, run.stdout) == (0, "done\n")
