@@ -248,9 +248,8 @@ def _checked_tokens(
                 switch = spelled_off[name]
                 raise UsageError(f"{spelled} takes no value: write --{switch}=True or False")
             name, value = spelled_off[name], "False"
-        elif (gone := name.removeprefix("no").removeprefix("_")) in removed or name in removed:
-            gone = name if name in removed else gone
-            raise UsageError(f"--{gone} was removed: {removed[gone]}")
+        elif gone := {name, name.removeprefix("no").removeprefix("_")} & removed.keys():
+            raise UsageError(f"--{min(gone)} was removed: {removed[min(gone)]}")
         elif name not in flags:
             known = [f"--{flag}" for flag in (*flags, *spelled_off, "help") if flag != name]
             raise UsageError(f"{spelled}: no such flag{closest('--' + name, known)}")

@@ -1,6 +1,6 @@
 """Train one bi-encoder for counter-argument retrieval: flags in, config checked, job run.
 
-python train.py --epochs=1                              # a first look: under a minute on a CPU
+python train.py                                         # a first look, under a minute on a CPU
 python train.py --variant=without_relu --seed=1         # one of the four configurations
 python train.py --data_dir=arguana-counterargs          # the real corpus
 python train.py --encoder=bert-base-uncased --pooling=pooler --max_length=512

@@ -1,5 +1,6 @@
 """Defines and validates every flag of `train`, as the fields of one frozen model."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -296,9 +297,9 @@ class Config(BaseModel):
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:
         """Whether `checkpoint_every` is due at this epoch, or at this step."""
-        position = epoch if "epoch" in self.checkpoint_every else step
-        count = int(self.checkpoint_every.rstrip("epochst"))
-        return position is not None and position % count == 0
+        count, unit = re.findall(r"\d+|[a-z]+", self.checkpoint_every)
+        position = epoch if unit.startswith("epoch") else step
+        return position is not None and position % int(count) == 0
 
     def to_json(self) -> dict[str, Any]:
         """Return the resolved config as JSON values, for the run log and the checkpoints."""

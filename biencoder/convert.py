@@ -22,8 +22,8 @@ _CONVERT: dict[str, Any] = {
         Field(description="New file (.csv, .tsv, .jsonl, .gz of them, .parquet) or folder."),
     ),
     "layout": (
-        Literal["csv", "tsv", "jsonl", "parquet", "beir", "folder_tree"] | None,
-        Field(None, description="How it lies there; unset: as the name of --to says."),
+        Literal["beir", "folder_tree"] | None,
+        Field(None, description="How a folder is laid out; a table is as its name ends."),
     ),
     "columns": (Columns | None, Config.model_fields["columns"]),
 }
@@ -43,12 +43,12 @@ def convert(options: BaseModel) -> None:
         getattr(options, flag) for flag in ("from", "to", "layout", "columns")
     )
     if layout is None:
-        layout = to.name.removesuffix(".gz").rpartition(".")[2]
+        layout = to.name.lower().removesuffix(".gz").rpartition(".")[2]
         if layout not in TABLES:
             raise UsageError(
                 f"--to={to}: not a table file; a folder needs --layout=beir or folder_tree"
             )
-    if layout == "parquet" and to.suffix == ".gz":
+    if layout == "parquet" and to.suffix.lower() == ".gz":
         raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
     from biencoder.data import corpus
     from biencoder.data.counts import counted, reasons

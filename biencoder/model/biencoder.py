@@ -12,7 +12,7 @@ SIMILARITY_SIZE = 128
 
 CPU = torch.device("cpu")
 
-#: The `fusion` names → how many parts of (sim, h) the pair head is fed.
+#: The `fusion` names → whether the pair head is fed each of (sim, h).
 FUSIONS = {"concatenated": (True, True), "only_embedding": (True, False), "only_cls": (False, True)}
 
 

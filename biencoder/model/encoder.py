@@ -156,9 +156,9 @@ def _why_not(name: str, error: str) -> str:
             problem = error
         return f"--encoder={name}: this folder holds no model that can be loaded: {problem}"
     return (
-        f"--encoder={name}: no folder of that name, and the model hub did not provide it; check "
-        f"the name and the connection (HF_HUB_OFFLINE=1 where it is cached), or use the packaged "
-        f"{PACKAGED[0]}"
+        f"--encoder={name}: no folder of that name, and the model hub did not provide weights as "
+        f".safetensors ({error}); check the name and the connection (HF_HUB_OFFLINE=1 where it is "
+        f"cached), or use the packaged {PACKAGED[0]}"
     )
 
 

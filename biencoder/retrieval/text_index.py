@@ -41,7 +41,7 @@ class TextIndex:
 
     `rows` has id, text and hash of each; `sim` [T, 128] lies on the device that searches, `h`
     [T, H] stays on disk. `hubness` [T] is what counts against each as an answer, see
-    `scoring.hubness`.
+    `scoring.hubness_of`.
     """
 
     folder: Path

@@ -2,7 +2,7 @@
 
 `torchrun` starts the processes, and each runs the whole program on its shard of the work. All of
 them call a collective at the same point. The main process, rank 0, alone writes files, logs and
-prints. A program started by itself is a world of size 1, for which everything here is free.
+prints. A program started by itself is a world of size 1, in which nothing here communicates.
 """
 
 import contextlib

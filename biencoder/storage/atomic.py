@@ -53,7 +53,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             _permit(written)
             flush(written)
         flush(unfinished)
-        replaced = unfinished.with_name("replaced")
+        replaced = unfinished.with_name(f"{path.name}.replaced")
         try:
             if path.exists():
                 path.rename(replaced)

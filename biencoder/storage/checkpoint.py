@@ -57,7 +57,7 @@ def write(
 def verify(folder: Path) -> None:
     """Check a checkpoint's checksums. Raises `CheckpointError` naming a damaged or missing file."""
     expected = _read_checksums(folder)
-    for name in (MODEL, STATE, *expected) if expected else (CHECKSUMS,):
+    for name in {MODEL, STATE} | expected.keys() if expected else {CHECKSUMS}:
         try:
             is_as_written = _digest(folder / name) == expected.get(name)
         except (OSError, ValueError):

@@ -137,7 +137,8 @@ def _lines(records: list[dict[str, Any]]) -> str:
 def _put(to: Path, text: str) -> None:
     data = text.encode()
     with whole_file(to) as unfinished:
-        unfinished.write_bytes(gzip.compress(data, mtime=0) if to.suffix == ".gz" else data)
+        is_packed = to.suffix.lower() == ".gz"
+        unfinished.write_bytes(gzip.compress(data, mtime=0) if is_packed else data)
 
 
 #: Layout → what writes it.

@@ -2,7 +2,7 @@
 
     index.json      the manifest: version, digests of model and texts, checksum of each other file
     sim.npy h.npy   similarity embeddings [T, 128] and pooled vectors [T, H], float32, memory-mapped
-    hubness.npy     how well each text suits the others [T], float32, see `scoring.hubness`
+    hubness.npy     how well each text suits the others [T], float32, see `scoring.hubness_of`
     texts.parquet   id, text and hash (see `texts.text_hash`) of each row
     graph.faiss     of a large index, where faiss is installed: its graph of neighbours
 
@@ -76,7 +76,7 @@ def read(folder: Path) -> Manifest:
 
 def verify(folder: Path, manifest: Manifest) -> None:
     """Check every file. Raises `IndexFolderError` naming a damaged or missing one."""
-    for name in (SIM, H, HUBNESS, TEXTS, *manifest.files):
+    for name in {SIM, H, HUBNESS, TEXTS} | manifest.files.keys():
         try:
             is_as_written = _checksum(folder / name) == manifest.files.get(name)
         except (OSError, ValueError):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 
+from biencoder.data.counts import counted
 from biencoder.storage.progress import State
 
 #: Points of one debate are answered alike, so that a share is as uncertain as one of n / 1.7 points
@@ -66,8 +67,8 @@ pipeline_tag: sentence-similarity
 # {state.run_id}
 
 A bi-encoder that retrieves the best counter-argument to a point: `{config.encoder}`, variant
-`{config.variant}`, after {progress.epoch} epochs on {data}. Training pairs that share a text with
-validation or test were {leaked} training.
+`{config.variant}`, after {counted(progress.epoch, "epoch")} on {data}. Training pairs that share a
+text with validation or test were {leaked} training.
 
 ## Figures
 

@@ -68,8 +68,8 @@ def newest(run_dir: Path) -> tuple[Path | None, list[str]]:
     ]
     for name in damaged:
         set_aside = run_dir / f"{name}.damaged"
-        shutil.rmtree(set_aside, ignore_errors=True)
-        if (run_dir / name).exists():
+        if (run_dir / name).exists():  # else it was set aside before
+            shutil.rmtree(set_aside, ignore_errors=True)
             (run_dir / name).rename(set_aside)
     best, last, previous = (names.get(role) for role in ("best", "last", "previous"))
     newest_whole = previous if last in damaged else last

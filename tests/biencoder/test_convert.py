@@ -28,11 +28,18 @@ def test_what_was_read_and_written_is_told(convert, tmp_path):
     assert (tmp_path / "out.csv").read_text("utf-8").splitlines()[1] == '"test",1,"p","c"'
 
 
+def test_the_end_of_a_tables_name_decides_in_capitals_too(convert, tmp_path):
+    for name in ("out.TSV.GZ", "out.tsv.gz"):
+        assert convert(f"--to={tmp_path / name}")[0] == 0
+    assert (tmp_path / "out.TSV.GZ").read_bytes() == (tmp_path / "out.tsv.gz").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("flags", "status", "line"),
     [
         (["--to=folder"], 2, "folder needs --layout=beir or folder_tree"),
         (["--to=a.parquet.gz"], 2, "leave out .gz"),
+        (["--to=a.parquet", "--layout=csv"], 2, "--layout=csv: "),
         (["--from=", "--to=a.csv"], 2, "--from is empty"),
         (["--from=absent", "--to=a.csv"], 1, "absent: no such file or folder"),
         (["--to=a.csv", "--columns=point"], 2, "--columns=point does not fit"),

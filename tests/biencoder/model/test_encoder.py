@@ -165,7 +165,7 @@ def test_a_path_to_nothing_is_named_and_the_hub_not_asked(tmp_path, capsys):
 def test_a_hub_that_does_not_answer_is_one_clear_line(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
-        EncoderError, match="--encoder=no/such-model: .* did not provide it"
+        EncoderError, match=r"--encoder=no/such-model: .* did not provide .*\(OSError: .*\); check"
     ) as info:
         load("no/such-model", "mean", 64)
     assert "\n" not in str(info.value)

@@ -70,13 +70,14 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_the_one_that_is_written(tmp
         raise refusal
 
 
-def test_a_folder_takes_the_place_of_an_older_one(tmp_path):
-    path = tmp_path / "model"
+@pytest.mark.parametrize("name", ["model", "replaced"])
+def test_a_folder_takes_the_place_of_an_older_one(tmp_path, name):
+    path = tmp_path / name
     for text in ("old", "new"):
         with whole_folder(path) as unfinished:
             (unfinished / text).write_text(text)
     assert names(path) == ["new"]
-    assert names(tmp_path) == ["model"]
+    assert names(tmp_path) == [name]
 
 
 def test_a_folder_that_fails_leaves_the_old_one_and_nothing_beside_it(tmp_path):

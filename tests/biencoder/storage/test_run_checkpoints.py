@@ -134,6 +134,14 @@ def test_without_the_best_checkpoint_there_is_nothing_to_go_on_from(tmp_path, sa
     assert name(1) in saved(tmp_path / "run")
 
 
+def test_what_was_set_aside_stays_at_the_next_start(tmp_path, save_epoch):
+    save_epoch(0, best=True)
+    (tmp_path / "run" / name(0) / "model.safetensors").unlink()
+    for _ in range(2):
+        assert newest(tmp_path / "run") == (None, [name(0)])
+        assert (tmp_path / "run" / f"{name(0)}.damaged" / "state.json").is_file()
+
+
 def test_a_former_checkpoint_that_cannot_be_removed_is_named_and_tried_again(
     tmp_path, save_epoch, monkeypatch
 ):
