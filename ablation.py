@@ -251,7 +251,7 @@ def _check_flags(
 ) -> None:
     """Check that a completed run's flags are `config`, as far as its version had them.
 
-    A flag may also name what 'auto' became there, and a corpus may have moved.
+    A flag may also name what 'auto' became there, and a corpus may have moved or be gone.
     """
     flags = config.model_dump(mode="json", exclude=NOT_DECIDING - NAMES_OF_CONTENT)
     for flag, value in flags.items():
@@ -263,8 +263,7 @@ def _check_flags(
             )
 
     place = config.data_dir
-    is_named_alike = logged.get("data_dir") == (place and str(place))
-    if not is_named_alike and (place is None or place.exists()):
+    if place is None or place.exists():
         if decided.get("corpus") not in (None, _digest(place, config.columns)):
             raise commandline.UsageError(
                 f"--data_dir={place}: {run_id} is completed, on another corpus; choose another "

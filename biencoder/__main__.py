@@ -110,8 +110,11 @@ def evaluate(options: EvaluateOptions) -> None:
     """The `evaluate` command."""
     from biencoder.retrieval import final_evaluation
     from biencoder.retrieval.retriever import Retriever
+    from biencoder.runtime import environment
     from biencoder.storage import prediction_files
 
+    if options.trec:  # now, since the figures take a while
+        environment.check_writable(log_dir=options.log_dir)
     saved = Retriever.load(options.checkpoint, options.checkpoint_dir, options.device)
     results = saved.evaluate(options.data_dir, options.split, options.columns)
     run_id = saved.state.run_id

@@ -54,13 +54,12 @@ def train(config: Config) -> Result:
         raise KeyboardInterrupt(str(signalled)) from None
     if ended.status:
         raise KeyboardInterrupt(f"run {ended.run_id} was interrupted")
-    folder = config.checkpoint_dir / ended.run_id
-    best = run_checkpoints.find(str(folder), config.checkpoint_dir)
+    best = run_checkpoints.find(ended.run_id, config.checkpoint_dir)
     progress = checkpoint.read_state(best).progress
     return Result(
         run_id=ended.run_id,
         log=config.log_dir / f"{ended.run_id}.jsonl",
-        checkpoint=folder,
+        checkpoint=best.parent,
         best_epoch=progress.epoch,
         top1=progress.best.top1,
         untrained=progress.untrained,

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import ablation
+from biencoder.data import corpus
 
 ROOT = Path(__file__).parents[1]
 
@@ -33,7 +34,7 @@ config = {
     "layers": None,
     "precision": "auto",
 }
-decides = {"precision": "bfloat16", "corpus": "digest of the sample corpus"}
+decides = {"precision": "bfloat16", "corpus": os.environ["DIGEST"]}
 end = {"event": "run_end", "status": "completed", "seconds": 3600.0}
 records = [
     {"event": "run_start", "config": config, "decides": decides, "seed": int(flags["seed"])},
@@ -59,7 +60,7 @@ def run(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
         return subprocess.run(
             [sys.executable, "-c", f"{code}; ablation.main()", *given],
             cwd=ROOT,
-            env=os.environ | environment,
+            env=os.environ | {"DIGEST": corpus.load(None, "keep").digest} | environment,
             capture_output=True,
             text=True,
             check=False,
@@ -127,6 +128,20 @@ def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_p
     assert "other.csv: mine-with_layernorm_relu-seed0 is completed, on another corpus" in complaint
     moved = run(*study, f"{flags} --epochs=3 --data_dir=moved")
     assert (moved.returncode, moved.stdout.count("==")) == (0, 0)
+
+
+def test_a_completed_run_whose_corpus_was_changed_in_its_place_is_named(
+    run: Callable[..., "subprocess.CompletedProcess[str]"],
+    call: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+) -> None:
+    (own := tmp_path / "own.csv").write_text("claim,rebuttal,split\nSo.,No.,train\n")
+    study = ["--name=mine", f"--args=--log_dir={tmp_path / 'logs'} --data_dir={own}"]
+    run(*study, "--seeds=0", DIGEST=corpus.load(own, "keep").digest)
+    assert run(*study, "--seeds=0").stdout.count("==") == 0
+    own.write_text("claim,rebuttal,split\nSo.,Not so.,train\n")
+    _, _, complaint = call(ablation.main, *study, "--seeds=0 1")
+    assert "own.csv: mine-with_layernorm_relu-seed0 is completed, on another corpus" in complaint
 
 
 def test_a_completed_run_whose_log_has_lost_its_first_line_is_passed_over(

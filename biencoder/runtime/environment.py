@@ -36,9 +36,9 @@ def device(name: str) -> torch.device:
     return torch.device("cuda", number)
 
 
-def check_writable(*folders: Path) -> None:
-    """Write a trial file to each folder. Raises `RunError` naming one that cannot be written."""
-    for folder in folders:
+def check_writable(**folders: Path) -> None:
+    """Write a trial file to each flag's folder. Raises `RunError` naming one that refuses it."""
+    for flag, folder in folders.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=folder) as trial:
@@ -46,7 +46,7 @@ def check_writable(*folders: Path) -> None:
         except OSError as error:
             raise RunError(
                 f"{folder}: cannot be written ({error.strerror}); make room or choose another "
-                "--log_dir or --checkpoint_dir"
+                f"--{flag}"
             ) from None
 
 

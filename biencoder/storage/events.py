@@ -149,7 +149,7 @@ class Figures(Event):
     split: SplitName = Field(description="The split.")
     top1: Number = Field(description="Share of points whose answer is their own counter, 0 to 1.")
     hits: Count = Field(description="Number of these points.")
-    n: Count = Field(description="Number of points.")
+    n: Count = Field(description="Number of points; one of several counters counts for each.")
     head_top1: Number = Field(
         description="top1 by the pair head alone, without hubness, 0 to 1; see --hubness_weight."
     )
@@ -283,7 +283,7 @@ class Pools(Event):
     pool: PoolName = Field(description="The pool.")
     top1: Number = Field(description="Share of points whose answer is their own counter, 0 to 1.")
     hits: Count = Field(description="Number of these points.")
-    n: Count = Field(description="Number of points.")
+    n: Count = Field(description="Number of points; one of several counters counts for each.")
     head_top1: Number = Field(
         description="top1 by the pair head alone, without hubness, 0 to 1; see --hubness_weight."
     )

@@ -29,7 +29,7 @@ def export(model: BiEncoder, tokenizer: Any, run_dir: Path, points: Mapping[str,
     lies beside the modules as `PAIR_HEAD`, and rescore.py applies it; README.md, the model card,
     says how to use both, how the model was trained and how well it does.
     """
-    state = checkpoint.read_state(run_checkpoints.find(str(run_dir), run_dir.parent))
+    state = checkpoint.read_state(run_checkpoints.find(run_dir.name, run_dir.parent))
     config = state.config
     hidden = model.encoder.config.hidden_size
     path = run_dir / FOLDER

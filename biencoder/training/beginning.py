@@ -38,7 +38,7 @@ def choose_run(config: Config, decides: dict[str, Any]) -> tuple[FormerRun | Non
 @main_process_only
 def check_place(config: Config, run_id: str, former: FormerRun | None) -> None:
     """Check the output folders. Raises `RunError`: not writable, or of another run."""
-    environment.check_writable(config.log_dir, config.checkpoint_dir)
+    environment.check_writable(log_dir=config.log_dir, checkpoint_dir=config.checkpoint_dir)
     folder = config.checkpoint_dir / run_id
     is_new = not former and not (config.log_dir / f"{run_id}.jsonl").exists()
     if is_new and folder.is_dir() and any(folder.iterdir()):
@@ -93,7 +93,7 @@ def resume(
     run_dir = config.checkpoint_dir / log.run_id
     for own in (".*.tmp", "epoch-*/.*.tmp"):  # an index below may be another process' work
         clear_unfinished(run_dir, own)
-    name, damaged = restore_newest(state, run_dir)
+    name, damaged = restore_newest(state, run_dir, config)
     progress = state.progress
     for bad in damaged:
         log.warn(Progress(), f"checkpoint {bad} is damaged", f"set aside as {bad}.damaged")
@@ -103,10 +103,10 @@ def resume(
         if (then := at_start.get(what)) != now:
             message = f"{what} is another than at the start of the run: {then} then, {now} now"
             log.warn(progress, message, "went on; the last bits of the result may differ")
-    say(
-        f"run {log.run_id} goes on at epoch {progress.epoch}, step {progress.step} "
-        "(--resume=never starts a new one)"
-    )
+    where = f"goes on at epoch {progress.epoch}, step {progress.step}"
+    if name is None:
+        where = f"begins anew: {run_dir} holds no checkpoint to go on from"
+    say(f"run {log.run_id} {where} (--resume=never starts a new one)")
 
 
 def warn_of_file_systems(config: Config, progress: Progress, log: RunLog) -> None:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 
 from biencoder.arrays import Ints
+from biencoder.config import NOT_DECIDING, Config
+from biencoder.errors import CheckpointError
 from biencoder.model.biencoder import BiEncoder
 from biencoder.runtime import distributed
 from biencoder.runtime.main_process import is_main_process
@@ -50,11 +52,14 @@ class TrainingState:
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
 
 
-def restore_newest(state: TrainingState, run_dir: Path) -> tuple[str | None, list[str]]:
+def restore_newest(
+    state: TrainingState, run_dir: Path, config: Config
+) -> tuple[str | None, list[str]]:
     """Restore the newest undamaged checkpoint on every process; the main process reads it.
 
     Returns its name, None where the run has to begin anew, and the names of damaged ones, which
-    are set aside. Weights are read on the main process alone: broadcast them afterwards.
+    are set aside. Weights are read on the main process alone: broadcast them afterwards. Raises
+    `CheckpointError` where the checkpoint is of a run by other flags than `config`.
     """
     folder: Path | None = None
     damaged: list[str] = []
@@ -62,7 +67,9 @@ def restore_newest(state: TrainingState, run_dir: Path) -> tuple[str | None, lis
     if is_main_process():
         folder, damaged = run_checkpoints.newest(run_dir)
     if folder is not None:
-        state.progress = checkpoint.read_state(folder).progress
+        saved = checkpoint.read_state(folder)
+        check_is_of_run(folder, saved.config, config)
+        state.progress = saved.progress
         if (training := folder / checkpoint.TRAINING).exists():  # else trained to the end
             tensors = checkpoint.read_tensors(training)
         checkpoint.put_weights(state.model, folder)
@@ -73,3 +80,17 @@ def restore_newest(state: TrainingState, run_dir: Path) -> tuple[str | None, lis
     if tensors:
         state.restore(tensors)
     return folder.name if folder else None, damaged
+
+
+def check_is_of_run(folder: Path, saved: Config, config: Config) -> None:
+    """Check a checkpoint against the run, which was found by its log in another folder.
+
+    Two runs of one name may lie in different folders. Raises `CheckpointError`.
+    """
+    named, ours = (c.model_dump(exclude=NOT_DECIDING | {"precision"}) for c in (saved, config))
+    for flag, value in named.items():
+        if value != ours[flag]:
+            raise CheckpointError(
+                f"{folder}: of another run, with --{flag}={value}; give the --checkpoint_dir that "
+                "this run was started with"
+            )

@@ -131,6 +131,26 @@ def test_a_run_whose_best_checkpoint_is_damaged_begins_anew(settings, monkeypatc
     checkpoint.verify(run_dir / run_checkpoints.read_index(run_dir)["best"])
 
 
+def test_a_run_is_not_gone_on_with_by_the_checkpoint_of_another_that_has_its_name(
+    settings, monkeypatch, tmp_path
+):
+    interrupted_run(Config(**settings), monkeypatch)
+    other = {"checkpoint_dir": tmp_path / "others", "log_dir": tmp_path / "logs of others"}
+    train(Config(**settings | other | {"seed": 5}))
+    mixed = Config(**settings | {"checkpoint_dir": other["checkpoint_dir"]})
+    with pytest.raises(RunError, match=r"others/run/epoch-.*: of another run, with --seed=5; give"):
+        train(mixed)
+
+
+def test_a_run_without_its_checkpoints_says_that_it_begins_anew(
+    settings, monkeypatch, tmp_path, capsys
+):
+    interrupted_run(Config(**settings), monkeypatch)
+    elsewhere = Config(**settings | {"checkpoint_dir": tmp_path / "empty"})
+    assert train(elsewhere) == 0
+    assert "run run begins anew: " in capsys.readouterr().out
+
+
 def test_an_interrupted_run_goes_on_by_whatever_path_it_is_given_its_corpus(
     settings, monkeypatch, tmp_path
 ):
