@@ -68,15 +68,16 @@ def plot_curves(
 ) -> "Axes":
     """Draw top-1 of one split against epochs, one line per configuration; returns the axes.
 
-    Raises `AnalysisError` as `plot_effects` does.
+    Axes of its own have a legend. Raises `AnalysisError` as `plot_effects` does.
 
     >>> ax = plot_curves(read(["logs/reference/strong-*.jsonl"]), "validation")
-    >>> len(ax.get_legend_handles_labels()[1])
-    4
+    >>> [name.get_text() for name in ax.get_legend().get_texts()][:2]
+    ['with_layernorm', 'with_layernorm_relu']
     """
     _check(split, SPLITS)
     results = _of(log, study)
-    return curves.plot_curves(results.bands.filter(split=split), styles(results.by_run), ax)
+    of_split = results.bands.filter(split=split)
+    return _with_legend(curves.plot_curves(of_split, styles(results.by_run), ax), ax)
 
 
 def plot_measure(
@@ -101,17 +102,24 @@ def plot_loss(
 ) -> "Axes":
     """Draw the loss of one configuration and its parts; returns the axes.
 
-    Raises `AnalysisError` as `plot_effects` does.
+    Axes of its own have a legend. Raises `AnalysisError` as `plot_effects` does.
 
     >>> ax = plot_loss(read(["logs/reference/strong-*.jsonl"]), "with_layernorm_relu")
-    >>> ax.get_legend_handles_labels()[1][0]
+    >>> ax.get_legend().get_texts()[0].get_text()
     'loss'
     """
     results = _of(log, study)
     looks = styles(results.by_run)
     _check(configuration, results.by_configuration["configuration"])
     of_one = results.losses.filter(configuration=configuration)
-    return loss.plot_loss(of_one, looks[configuration], ax)
+    return _with_legend(loss.plot_loss(of_one, looks[configuration], ax), ax)
+
+
+def _with_legend(drawn: "Axes", given: "Axes | None") -> "Axes":
+    """Add a legend to axes of our own; who gives axes may want one for several."""
+    if given is None:
+        drawn.legend()
+    return drawn
 
 
 def _of(log: Log, study: str | None) -> Results:

@@ -37,7 +37,7 @@ class Options(BaseModel):
     )
     target: float | None = Field(
         None,
-        gt=0,
+        ge=1,
         le=100,
         description="Validation top-1 in percent whose first reaching is measured; unset: the "
         "highest multiple of five that all runs of a study reach.",

@@ -5,7 +5,7 @@ to its last whole line. An unchanged file is not opened. A file that was replace
 start, and so is one with several runs or with rejected lines, whose line numbers are reported.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -41,7 +41,7 @@ class Cache:
     #: Counts what was read: the same number as before means that nothing is new.
     pieces: int = 0
     _logs: dict[Path, _Read] = field(default_factory=dict)
-    _batches: dict[tuple[Path, ...], tuple[list[_State], Log]] = field(default_factory=dict)
+    _batches: dict[tuple[Path, ...], tuple[object, Log]] = field(default_factory=dict)
     _answers: dict[Path, tuple[object, predictions.Answers]] = field(default_factory=dict)
 
     @property
@@ -62,12 +62,15 @@ class Cache:
             self._logs[path] = former = former or _read_anew(path, state, events)
         return former.log, former.lines
 
-    def batch(self, paths: Sequence[Path], read: Callable[[Sequence[Path]], Log]) -> Log:
-        """Return `read(paths)`, which is called again only when one of the files has changed."""
-        states, key = [_state(path) for path in paths], tuple(paths)
-        if key not in self._batches or self._batches[key][0] != states:
+    def batch(self, named: Mapping[Path, str], read: Callable[[Mapping[Path, str]], Log]) -> Log:
+        """Return `read(named)`, the logs of these files, each with the name of its run.
+
+        It is called again only when one of the files, or of the names, has changed.
+        """
+        now, key = [(_state(path), named[path]) for path in named], tuple(named)
+        if key not in self._batches or self._batches[key][0] != now:
             self.pieces += 1
-            self._batches[key] = (states, read(paths))
+            self._batches[key] = (now, read(named))
         return self._batches[key][1]
 
     def answers(

@@ -196,6 +196,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
     rejections += [Rejection(*row) for row in doubtful.select("line", "reason").iter_rows()]
 
     metric, value = pl.col("metric"), pl.col("value")
+    logged = metric.str.replace("_(q1|median|q3)$", "")  # the field that a quartile is of
     size = pl.coalesce(
         pl.lit(None, pl.Int64),
         *(pl.when(metric == share).then(n) for share, n in SHARES.items() if n in sizes),
@@ -213,7 +214,7 @@ def _values(event: str, lines: Sequence[Line]) -> tuple[pl.DataFrame, list[Rejec
             variable_name="metric",
         )
         # A field that is null because its number is not finite is a row; one that is absent is not.
-        .filter(value.is_not_null() | pl.col("nonfinite").list.contains(metric).fill_null(False))
+        .filter(value.is_not_null() | pl.col("nonfinite").list.contains(logged).fill_null(False))
         .with_columns(event=pl.lit(event), n=size)
         .filter(pl.col("n").is_null() | (pl.col("n") > 0))
     )

@@ -10,7 +10,7 @@ Prints nothing but a progress bar, and only on a terminal: the caller shows the 
 """
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,11 +32,11 @@ _MANY = 30  # pieces of work that are worth a progress bar
 
 
 def read(
-    paths: Sequence[str | Path],
+    paths: str | Path | Sequence[str | Path],
     events: Collection[str] | None = None,
     cache: Cache | None = None,
 ) -> Log:
-    """Read every log under `paths`: files, folders (walked) and glob patterns.
+    """Read every log under `paths`: files, folders (walked) and glob patterns, one or several.
 
     `events` limits METRICS to these events ('step', 'mine', 'eval', 'untrained', 'pools'); without
     'pools' no predictions are read. With the `cache` of an earlier call with the same arguments,
@@ -50,6 +50,7 @@ def read(
     >>> log.runs["variant"].n_unique()
     4
     """
+    paths = [paths] if isinstance(paths, str | Path) else paths
     notes: list[str] = []
     formats = find_logs(paths, notes, cache.formats if cache else {})
     originals = without_copies(list(formats), notes)
@@ -66,12 +67,13 @@ def read(
             log = jsonl.read(str(path), data, events)
         return with_state(log, path, data, locked)
 
-    def read_legacy(batch: Sequence[Path]) -> Log:
-        files = [legacy.LegacyFile(str(path), names[path], contents(path)) for path in batch]
+    def read_legacy(named: Mapping[Path, str]) -> Log:
+        files = [legacy.LegacyFile(str(path), named[path], contents(path)) for path in named]
         return legacy.read(files, events)
 
     def read_batch(batch: Sequence[Path]) -> Log:
-        return cache.batch(batch, read_legacy) if cache else read_legacy(batch)
+        named = {path: names[path] for path in batch}
+        return cache.batch(named, read_legacy) if cache else read_legacy(named)
 
     with ThreadPoolExecutor(_WORKERS) as pool:  # polars works outside Python's lock
         read_ones = _shown(pool.map(read_jsonl, of_train), 0 if cache else len(of_train))

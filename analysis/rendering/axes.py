@@ -61,7 +61,7 @@ def percent_tick(share: float, _: float) -> str:
 
 
 def new_axes() -> "Axes":
-    """Return the axes of a new figure."""
+    """Return the axes of a new figure, which has room for their labels however long."""
     from matplotlib.figure import Figure
 
-    return Figure().subplots()
+    return Figure(layout="constrained").subplots()

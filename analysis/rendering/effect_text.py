@@ -106,7 +106,7 @@ def _sentence(effect: dict[str, Any]) -> str:
 def _why_not(effect: dict[str, Any]) -> str:
     """Say why an effect has no test."""
     if effect["seeds"] < FEWEST_SEEDS:
-        return f"the predictions of all variants share fewer than {FEWEST_SEEDS} seeds"
+        return f"the predictions of the variants share fewer than {FEWEST_SEEDS} seeds"
     one = effect["clusters"] == 1
     return "all points share debates or texts" if one else "the answers do not vary"
 

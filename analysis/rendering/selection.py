@@ -26,6 +26,12 @@ EFFECT_TITLES = {
     "area_without_hubness": "area, without hubness",
 }
 
+#: What the dots, bars and colours of effects stand for.
+EFFECTS_NOTE = (
+    "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval before Holm, of "
+    "areas over seeds alone. Orange: shown on test after Holm. Grey: not shown, or only described."
+)
+
 #: Metric of a loss or of a part of it → what the legend calls it.
 LOSS_LABELS = {
     "loss": "loss",

@@ -37,7 +37,7 @@ CURVE = "v(e) is the validation top-1 after e epochs."
 UNSEEN_NOTE = "unseen: over the points whose texts are not in training (hits of n)."
 POOLS_HEADING = "Top-1 in each pool of candidates, at the last epoch"
 NOTATION = (
-    "Over several runs: mean ± standard deviation [95 % interval, Student's t]. "
+    "Over several runs: mean ± standard deviation [95 % interval over seeds, Student's t]. "
     "For a single run: [95 % interval, Wilson, points of one debate counted as partly one]. "
     "n is training / validation / test."
 )

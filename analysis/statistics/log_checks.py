@@ -77,10 +77,11 @@ def schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
 
 
 def missing_split(runs: pl.DataFrame, curves: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Note runs of which an evaluation lacks `split`."""
+    """Note runs of which an evaluation lacks `split`; one that goes on may be amid it."""
     missing = pl.col(split).is_null()
     return (
-        runs.select("run_id")
+        runs.filter(pl.col("status").ne_missing("running"))
+        .select("run_id")
         .join(curves, on="run_id", how="left")
         .group_by("run_id")
         .agg(

@@ -44,9 +44,10 @@ MEASURES = {
     "epochs_to_target": Measure(
         "epochs to target",
         False,
-        "the epoch, interpolated between these evaluations, at which v first reaches the target "
-        "that all runs of the study have in common: by default the highest multiple of five points "
-        "that all of them reach; of a configuration only where all its runs reach it",
+        "the epoch at which v first reaches the target, interpolated between the evaluations that "
+        "all counted runs have in common. The target is one for all runs of the study, by default "
+        "the highest multiple of five points that all of them reach; a configuration has a figure "
+        "only where all its runs reach it",
     ),
     "stability": Measure(
         "stability",
@@ -124,9 +125,7 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
         _at_shared_epochs(curves(placed, metric), counted) for metric in ("top1", "head_top1")
     )
     if target is None:
-        ended = counted.filter(status="completed")  # of legacy logs none says so
-        whole = counted if ended.is_empty() else ended
-        target = common_target(dense.join(whole, on="run_id", how="semi"))
+        target = common_target(dense.join(counted, on="run_id", how="semi"))
     convergence = (
         _areas(dense),
         _epochs_to(target, dense),

@@ -15,7 +15,7 @@ import polars as pl
 
 from analysis.printable import printable
 from analysis.schema import FORMAT_OF_SCHEMA, Log
-from analysis.statistics.study_names import SCHEDULE, UNSET, Settings, phrase, slug, study_names
+from analysis.statistics.study_names import UNSET, Settings, phrase, redundant, slug, study_names
 
 #: Config fields that do not decide the result of a run whose log does not say what does (schema 1).
 NEUTRAL = {
@@ -95,12 +95,8 @@ def differing(one: Study, other: Study) -> dict[str, tuple[str | None, str | Non
     fields = [*one.settings, *(field for field in other.settings if field not in one.settings)]
     values = {field: (one.settings.get(field), other.settings.get(field)) for field in fields}
     found = {field: pair for field, pair in values.items() if pair[0] != pair[1]}
-    if "negatives" in found or found.keys() & SCHEDULE:
-        names = one.settings.get("negatives"), other.settings.get("negatives")
-        if names[0] != names[1]:
-            found = {field: pair for field, pair in found.items() if field not in SCHEDULE}
-    found.pop("recipe", None)  # a name of the others
-    return found
+    # A recipe is a name of the others.
+    return {f: pair for f, pair in found.items() if f not in {"recipe"} | redundant(found.keys())}
 
 
 def _of_runs(log: Log, runs: pl.DataFrame) -> Log:

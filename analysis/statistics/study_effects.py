@@ -87,7 +87,8 @@ def _designs(
         if of == "area":
             changed = (counted["area"] != counted["area_without_hubness"]).any()
         else:
-            changed = (predictions["hit"] != predictions["head_hit"]).any()
+            ours = predictions.filter(split=of).join(counted, on="run_id", how="semi")
+            changed = (ours["hit"] != ours["head_hit"]).any()
         if measure != of and not changed:
             continue
         if of == "area":

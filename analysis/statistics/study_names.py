@@ -1,6 +1,6 @@
 """Names studies: by their corpus and by the settings that tell them apart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from analysis.printable import short
 
@@ -53,8 +53,7 @@ def study_names(every: list[Settings]) -> list[str]:
         fields = [*PHRASES, *sorted(settings.keys() - PHRASES.keys() - {"corpus"})]
         first = {f: (of_schema if f in BESIDE_RECIPES else of_recipe)[0].get(f) for f in fields}
         others = [field for field in fields if settings.get(field) != first[field]]
-        if "negatives" in others:
-            others = [field for field in others if field not in SCHEDULE]
+        others = [field for field in others if field not in redundant(others)]
         telling += sorted(others, key=lambda field: len(_alike(field, settings, of_schema)))
         name = short(str(settings["corpus"]), 24)
         for field in telling:
@@ -62,6 +61,15 @@ def study_names(every: list[Settings]) -> list[str]:
             name = longer if len(longer) <= LONGEST_NAME else name
         found.append(name)
     return _numbered(found)
+
+
+def redundant(differing: Collection[str]) -> set[str]:
+    """Return which of these settings repeat another: the numbers of a schedule of hard negatives
+    where its name differs, too, and a name that differs alone.
+    """
+    if "negatives" not in differing:
+        return set()
+    return SCHEDULE & set(differing) or {"negatives"}
 
 
 def phrase(field: str, value: str | None) -> str:

@@ -41,11 +41,30 @@ def test_every_name_has_an_example_and_all_of_them_run(tmp_path, monkeypatch):
     assert (tmp_path / "effects.png").stat().st_size
 
 
-def test_what_is_exported_is_what_is_said():
-    assert sorted(analysis.__all__) == list(analysis.__all__)
-    names = {}
-    exec("from analysis import *", names)  # noqa: S102 - our own
-    assert set(analysis.__all__) == names.keys() - {"__builtins__"}
+def test_a_path_need_not_be_in_a_list(log):
+    assert analysis.read(f"{REFERENCE}/strong-*.jsonl").runs.equals(log.runs)
+    with pytest.raises(AnalysisError, match="absent: no such file or folder"):
+        analysis.read(Path("absent"))
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "has_lines"),
+    [
+        ("plot_effects", [], False),
+        ("plot_measure", ["area"], False),
+        ("plot_curves", [], True),
+        ("plot_loss", ["with_relu"], True),
+    ],
+)
+def test_a_picture_has_room_for_its_labels_and_a_legend_of_its_lines(
+    log, name, arguments, has_lines
+):
+    ax = getattr(analysis, name)(log, *arguments)
+    ax.figure.draw_without_rendering()
+    assert all(label.get_window_extent().x0 >= 0 for label in ax.get_yticklabels())
+    assert (ax.get_legend() is not None) == has_lines
+    given = getattr(analysis, name)(log, *arguments, ax=Figure().subplots())
+    assert given.get_legend() is None  # who gives axes may want one for several
 
 
 def test_importing_it_imports_neither_torch_nor_matplotlib():

@@ -54,7 +54,7 @@ def test_with_predictions_the_command_estimates_effects_and_writes_the_error_ana
     out = tmp_path / "results"
     printed = run_command(tmp_path, out)
     assert (
-        "On test, effects are described but not tested: the predictions of all variants share "
+        "On test, effects are described but not tested: the predictions of the variants share "
         "fewer than 3 seeds." in " ".join(printed.split())
     )
     assert "ReLU (LayerNorm on) on test: −92.3 percentage points, described." in printed

@@ -31,6 +31,7 @@ def test_each_variant_and_seed_of_a_study_is_a_folder(
 def test_runs_whose_names_are_one_as_folders_have_a_folder_each(
     tmp_path: Path, legacy_text: Callable[..., str], call: Callable[..., tuple[int, str, str]]
 ) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     for name in ("my log.txt", "my-log.txt"):
         (tmp_path / name).write_text(legacy_text(), "utf-8")
     call(to_tensorboard.main, tmp_path)

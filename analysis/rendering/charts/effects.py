@@ -13,7 +13,7 @@ from analysis.rendering.charts.chart import (
     titled,
     trace,
 )
-from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
+from analysis.rendering.selection import EFFECT_TITLES, EFFECTS_NOTE, effect_measures, effect_reach
 from analysis.rendering.style import MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS, is_shown
@@ -54,5 +54,5 @@ def effects_chart(results: Results) -> Chart:
         )
         panels.append(Panel(EFFECT_TITLES[measure], [dots], layout(x, rows), 80 + 46 * len(names)))
     sentence = effect_text.answer(effects)
-    note = "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval."
-    return Chart("effects", "What LayerNorm and ReLU do", sentence, note, panels, LEGEND)
+    title = "What LayerNorm and ReLU do"
+    return Chart("effects", title, sentence, EFFECTS_NOTE, panels, LEGEND)

@@ -9,7 +9,7 @@ import polars as pl
 from analysis.rendering import effect_text
 from analysis.rendering.axes import new_axes
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import EFFECT_TITLES, effect_measures, effect_reach
+from analysis.rendering.selection import EFFECT_TITLES, EFFECTS_NOTE, effect_measures, effect_reach
 from analysis.rendering.style import INK, MUTED, NOT_SHOWN, SHOWN
 from analysis.statistics.results import Results
 from analysis.statistics.study_effects import MEASURED, WITHOUT_HUBNESS, is_shown
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 #: Letters of the answer that fit the width of a slide.
 HEAD = 100
-
-NOTE = (
-    "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval. Orange: shown on "
-    "test. Grey: not shown, or only described."
-)
 
 
 def effects_figure(results: Results) -> "Figure":
@@ -48,7 +43,7 @@ def effects_figure(results: Results) -> "Figure":
         plot_effects(effects.filter(measure=measure), names, ax)
         ax.set_title(EFFECT_TITLES[measure], loc="left")
         ax.set_xlim(-reach, reach)
-    write_head(figure, "\n".join(head), NOTE)
+    write_head(figure, "\n".join(head), EFFECTS_NOTE)
     return figure
 
 

@@ -53,7 +53,7 @@ def run_figures(results: Results, looks: dict[str, Style], smooth: int) -> "Iter
             ax.remove()
         note = "Star and upright line: the best epoch by validation top-1, the first on ties."
         alone = ", without hubness" * results.ranks_by_hubness
-        note += f" Untrained: on validation{alone}." * bool(results.untrained)
+        note += f" Untrained: on validation{alone}." * ("validation" in results.untrained)
         note += smoothing_note(smooth)
         write_head(figure, f"{results.study.name}: single runs", note, panels[:1])
         yield figure

@@ -120,6 +120,16 @@ def test_a_new_log_and_new_predictions_are_found(
     assert cache.pieces == pieces
 
 
+def test_a_text_log_is_named_anew_where_a_new_log_has_its_name(
+    legacy_text: Callable[..., str], runlog_text: Callable[..., str], tmp_path: Path
+) -> None:
+    cache = Cache()
+    (tmp_path / "b.txt").write_text(legacy_text(), "utf-8")
+    assert logs.read([tmp_path], cache=cache).runs["run_id"].to_list() == ["b"]
+    (tmp_path / "b.jsonl").write_text(runlog_text(run_id="b"), "utf-8")
+    assert_same(logs.read([tmp_path], cache=cache), logs.read([tmp_path]))
+
+
 def test_predictions_are_checked_again_when_the_log_has_counted_its_hits(
     runlog_text: Callable[..., str], answered: Callable[..., None], tmp_path: Path
 ) -> None:

@@ -110,6 +110,9 @@ def test_an_evaluation_on_training_points_of_which_none_is_unseen_is_kept():
 def test_a_number_that_is_not_finite_is_a_null_and_an_absent_one_no_row():
     log = parse([record("step", epoch=0, step=10, loss=None, lr=0.5, nonfinite=["loss"])])
     assert log.metrics.select("metric", "value").rows() == [("loss", None), ("lr", 0.5)]
+    distances = {"positive_distance": [0.1, None, 0.3], "nonfinite": ["positive_distance"]}
+    log = parse([record("mine", epoch=0, hard_ratio=0.5, **distances)])
+    assert ("positive_distance_median", None) in log.metrics.select("metric", "value").rows()
 
 
 def test_unknown_events_and_fields_pass():

@@ -80,7 +80,7 @@ def test_an_effect_that_is_not_tested_is_not_said_to_be_unseen() -> None:
     )
     assert effect_text.answer(effects) == (
         "On test, ReLU (LayerNorm on) raises top-1 by 2.0 percentage points; LayerNorm (ReLU "
-        "on) is not tested: the predictions of all variants share fewer than 3 seeds."
+        "on) is not tested: the predictions of the variants share fewer than 3 seeds."
     )
 
 
@@ -108,7 +108,7 @@ def test_the_answer_does_not_speak_of_validation_or_area() -> None:
 @pytest.mark.parametrize(
     ("seeds", "clusters", "reason"),
     [
-        (2, 9, "the predictions of all variants share fewer than 3 seeds"),
+        (2, 9, "the predictions of the variants share fewer than 3 seeds"),
         (3, 1, "all points share debates or texts"),
         (3, 9, "the answers do not vary"),
     ],

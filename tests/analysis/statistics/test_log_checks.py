@@ -32,6 +32,11 @@ def test_a_split_that_an_evaluation_lacks_is_noted_with_its_epoch() -> None:
     assert note["text"] == "test is missing from 2 of 10 evaluations, first at epoch 8"
 
 
+def test_a_run_that_goes_on_may_be_amid_its_first_evaluation() -> None:
+    going_on = notes(evaluations(test=[]), status="running")
+    assert "missing split" not in [note["note"] for note in going_on]
+
+
 def test_a_split_that_was_never_evaluated_is_said_to_be() -> None:
     assert only(notes(evaluations(test=[])))["text"] == "test was never evaluated"
     assert [n["text"] for n in notes([])] == [

@@ -146,6 +146,9 @@ def test_a_named_schedule_is_one_setting_and_the_name_of_a_recipe_none() -> None
     assert differing(only(falling), only(rising)) == {"negatives": ("falling", "rising")}
     of_one_name = decided(negatives="rising", hard_ratio_start=0.2, hard_ratio_step=0.1)
     assert differing(only(rising), only(of_one_name)) == {"hard_ratio_start": ("0", "0.2")}
+    unnamed = decided(lr=1, negatives=None, hard_ratio_start=0.3, hard_ratio_step=-0.3)
+    named = decided(lr=2, negatives="falling", hard_ratio_start=0.3, hard_ratio_step=-0.3)
+    assert differing(only(named), only(unnamed)) == {"lr": ("2", "1")}
 
 
 def configurations(*runs: dict[str, Any]) -> list[str]:

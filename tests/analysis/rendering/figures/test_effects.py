@@ -85,7 +85,7 @@ def test_the_picture_has_a_panel_a_measure_on_one_scale_around_zero_under_the_an
     (limits,) = {ax.get_xlim() for ax in panels}
     assert limits[0] == -limits[1]
     answer = (
-        "on test, effects are described but not tested: the predictions of all variants share "
+        "on test, effects are described but not tested: the predictions of the variants share "
         "fewer than 3 seeds."
     )
     assert answer in " ".join(texts(figure).split())
