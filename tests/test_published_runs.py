@@ -11,6 +11,7 @@ from analysis.readers import logs
 from analysis.rendering.effect_text import points
 from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import configuration_rows
+from analysis.statistics.effects import holm
 from analysis.statistics.factorial import design_effects
 from analysis.statistics.results import of_studies
 from analysis.statistics.study_effects import MEASURED, answers, is_shown, labels, with_factors
@@ -22,7 +23,12 @@ WORDS = " ".join(PUBLISHED.split())
 
 #: Recipe → the seeds of its published runs.
 SEEDS = {"strong": "0 1 2 3 4 5 6 7", "documented": "0 1 2 3 4"}
-NUMBERS = {20: "twenty", 32: "thirty-two", 28: "twenty-eight", 40: "forty"}
+SEEDS_IN_WORDS = dict(
+    enumerate(("three", "four", "five", "six", "seven", "eight", "nine", "ten"), 3)
+)
+
+SPLITS = ("validation", "test")
+EFFECTS = ("LayerNorm", "ReLU", "interaction")
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +64,7 @@ def test_the_table_of_results_is_the_one_that_the_published_runs_give(studies, r
 
 @pytest.mark.parametrize("recipe", SEEDS)
 def test_the_effects_are_those_that_the_published_runs_give(studies, recipe):
-    for name in ("LayerNorm", "ReLU", "interaction"):
+    for name in EFFECTS:
         effects = studies[recipe].effects.filter(effect=name)
         of_measure = {row["measure"]: row for row in effects.to_dicts()}
         test = of_measure["test"]
@@ -69,20 +75,26 @@ def test_the_effects_are_those_that_the_published_runs_give(studies, recipe):
         rows = [[name, *intervals[:3], p, excluded, detected]]
         if intervals[3:]:
             rows.append([f"{name}, without hubness", *intervals[3:], "–", "–", "–"])
+        if name == "LayerNorm":
+            by_nearest = [points(by_nearest_neighbour(studies[recipe], s)) for s in SPLITS]
+            rows.append(["LayerNorm, by the nearest neighbour", *by_nearest, *["–"] * 4])
         for row in rows:
             cells = " | ".join(row).replace("[", "\\[").replace("]", "\\]")
             assert f"| {cells} |" in PUBLISHED
-        assert f"the {test['queries']:,} of test in {test['clusters']}." in WORDS
+        assert f"the {test['queries']:,} of test in {test['clusters']})" in WORDS
 
 
-def test_what_hubness_gains_with_layernorm_and_without_is_that_of_the_published_runs(study):
-    gain = pl.col("hit").cast(pl.Int8) - pl.col("head_hit").cast(pl.Int8)
-    predictions = study.log.predictions.with_columns(gain=gain)
+def on_answers(study, split, **answer):
+    """The effect of LayerNorm on something of each answer, named `answer`, as a row of EFFECTS."""
+    predictions = study.log.predictions.with_columns(**answer)
     counted = with_factors(study.log.runs, study.by_run)
-    design, of_points = answers(counted, predictions, "test", "gain")
+    design, of_points = answers(counted, predictions, split, *answer)
     layernorm, *_ = design_effects(design, labels(of_points))
-    told = f"hubness adds more with LayerNorm than without: {points(vars(layernorm))} percentage"
-    assert told in WORDS
+    return vars(layernorm)
+
+
+def by_nearest_neighbour(study, split):
+    return on_answers(study, split, nearest=pl.col("nearest_rank") == 1)
 
 
 def effect(study, name, measure):
@@ -95,54 +107,100 @@ def intervals(text):
     return re.findall(r"[+−][\d.]+ \[.*?\]", " ".join(text.split()))
 
 
-#: The first page's answer: a paragraph each on the default recipe and on documented.
-ANSWERS = README.split("\n\n")[3].split("\n- ")
+#: The answers of both pages: a point each on `strong`, on `documented` and on ReLU; the page of the
+#: published runs has a second one on `strong`, of how fast it is.
+SHORT = [" ".join(point.split()) for point in README.split("\n- ")[1:4]]
+SHORT[-1] = SHORT[-1].partition(" ![")[0]
+LONG = [" ".join(point.split()) for point in PUBLISHED.split("\n- ")[1:5]]
+LONG[-1] = LONG[-1].partition(" `python")[0]
 
 
-def test_no_page_says_of_an_effect_what_the_published_runs_do_not_show(studies):
-    for recipe, sign in (("strong", 1), ("documented", -1)):  # "raises", "lowers"
-        layernorm = effect(studies[recipe], "LayerNorm", "test")
-        assert is_shown(layernorm)
-        assert sign * layernorm["estimate"] > 0
-        assert not is_shown(effect(studies[recipe], "ReLU", "test"))  # "No effect … is shown"
+def tell(study, *of):
+    return [points(effect(study, *one)) for one in of]
 
 
-def test_the_first_page_gives_the_answer_of_the_published_runs(studies):
-    told = {
-        "strong": [("LayerNorm", "test"), ("LayerNorm", "test_without_hubness"), ("ReLU", "test")],
-        "documented": [("LayerNorm", "test"), ("ReLU", "test")],
-    }
-    for answer, (recipe, effects) in zip(ANSWERS, told.items(), strict=True):
-        study = studies[recipe]
-        assert intervals(answer) == [points(effect(study, *of)) for of in effects]
-        assert f"(from {NUMBERS[len(study.log.runs)]} runs" in " ".join(answer.split())
+def test_both_pages_say_that_layernorm_raises_top1_by_the_default_recipe(study):
+    layernorm = effect(study, "LayerNorm", "test")
+    assert is_shown(layernorm)
+    assert layernorm["estimate"] > 0
+    assert not is_shown(effect(study, "interaction", "test"))
+    alone = tell(study, ("LayerNorm", "test"), ("LayerNorm", "test_without_hubness"))
+    assert intervals(SHORT[0]) == alone
+    assert "By the default recipe LayerNorm raises it" in SHORT[0]
+    nearest = points(by_nearest_neighbour(study, "test"))
+    assert intervals(LONG[0]) == [*alone, nearest]
+    gained = pl.col("hit").cast(pl.Int8) - pl.col("head_hit").cast(pl.Int8)
+    by_hubness = points(on_answers(study, "test", gain=gained)).removeprefix("+")
+    assert f"which adds {by_hubness} points more with LayerNorm" in LONG[0]
+    seeds = SEEDS_IN_WORDS[len(SEEDS["strong"].split())]
+    assert f"(4 variants × {seeds} seeds, one epoch)" in SHORT[0]
+    assert f"(4 variants × {seeds} seeds, one epoch)" in LONG[0]
 
 
-def test_the_first_page_says_how_much_faster_layernorm_converges(study):
-    epochs = {True: [], False: []}
-    for row in study.by_configuration.to_dicts():
-        layernorm = row["configuration"].startswith("with_layernorm")
-        epochs[layernorm].append(f"{row['epochs_to_target']:.1f}")
-    with_, without = (
-        " to ".join(sorted(set(figures))) for figures in (epochs[True], epochs[False])
+def test_both_pages_say_how_much_faster_layernorm_converges_by_the_default_recipe(study):
+    def told(target=None):
+        (found,) = of_studies(study.log, target)
+        epochs = {True: set(), False: set()}
+        for row in found.by_configuration.to_dicts():
+            layernorm = row["configuration"].startswith("with_layernorm")
+            epochs[layernorm].add(f"{row['epochs_to_target']:.1f}")
+        (with_,), (without,) = epochs[True], epochs[False]
+        return f"{100 * found.by_configuration['target'][0]:.0f} % on validation", with_, without
+
+    target, with_, without = told()
+    assert f"{target} after {with_} epochs instead of {without};" in SHORT[0]
+    first, *lower = told(0.5)
+    assert f"{first} are reached after {lower[0]} epochs instead of {lower[1]}" in LONG[1]
+    assert f"{target.split()[0]} % after {with_} instead of {without}" in LONG[1]
+    assert intervals(LONG[1]) == tell(
+        study, ("LayerNorm", "area"), ("LayerNorm", "area_without_hubness")
     )
-    target = f"{100 * study.by_configuration['target'][0]:.0f} % on validation"
-    told = f"{target} after {with_} epochs instead of {without}."
-    assert told in " ".join(ANSWERS[0].split())
+    alone = effect(study, "LayerNorm", "area_without_hubness")
+    assert alone["low"] < 0 < alone["high"]  # "both converge alike"
 
 
-def test_the_page_gives_the_answer_of_the_published_runs(study):
-    told = [
-        ("LayerNorm", "test"),
-        ("LayerNorm", "test_without_hubness"),
-        ("ReLU", "test"),
-        ("ReLU", "test_without_hubness"),
-        ("LayerNorm", "area"),
-        ("LayerNorm", "area_without_hubness"),
+def test_both_pages_say_that_layernorm_lowers_top1_by_documented(studies):
+    study, runs = studies["documented"], published("documented")
+    layernorm, area = (effect(study, "LayerNorm", measure) for measure in ("test", "area"))
+    assert is_shown(layernorm)
+    assert layernorm["estimate"] < 0
+    assert not is_shown(effect(study, "interaction", "test"))
+    assert area["low"] < 0 < area["high"]  # "neither converges faster"
+    assert "LayerNorm lowers it" in SHORT[1]
+    assert intervals(SHORT[1]) == [points(layernorm)]
+    nearest = points(by_nearest_neighbour(study, "test"))
+    assert intervals(LONG[2]) == [points(layernorm), nearest, points(area)]
+    before, epoch = (
+        gain(runs, lambda lines, step=step: evaluated(lines, "test", "top1", step=step))
+        for step in (0, 175)
+    )
+    leads = f"lead by {before.strip('+')} points before the first step, by {epoch.strip('+')} after"
+    seeds = SEEDS_IN_WORDS[len(SEEDS["documented"].split())]
+    for answer, named in ((SHORT[1], "4 × "), (LONG[2], "4 variants × ")):
+        assert f"{leads} one epoch; neither converges faster" in answer
+        assert f"({named}{seeds}" in answer
+
+
+def test_both_pages_say_that_no_effect_of_relu_is_shown(studies, runs):
+    relu = [effect(studies[recipe], "ReLU", "test") for recipe in SEEDS]
+    assert not any(map(is_shown, relu))
+    excluded = " and ".join(f"{100 * row['excluded_beyond']:.1f}" for row in relu)
+    for answer in (SHORT[2], LONG[3]):
+        assert intervals(answer)[:2] == [points(row) for row in relu]
+        assert f"(p = {relu[1]['p_holm']:.3f} after Holm" in answer
+        assert f"ffects of more than {excluded} points are excluded" in answer
+    described = [
+        effect(studies["strong"], "ReLU", "area"),
+        effect(studies["documented"], "ReLU", "validation"),
     ]
-    answer = PUBLISHED.split("\n\n")[1]
-    assert f"from {NUMBERS[len(study.log.runs)]} runs" in answer
-    assert intervals(answer) == [points(effect(study, *of)) for of in told]
+    assert intervals(LONG[3])[2:] == [points(row) for row in described]
+    assert all(row["high"] < 0 for row in described)  # "leans the same way"
+    before = {}  # "Before the first step ReLU changes nothing"
+    for lines in runs:
+        config = lines[0]["config"]
+        start = [evaluated(lines, "test", metric) for metric in ("top1", "head_top1")]
+        before.setdefault((config["layernorm"], config["seed"]), []).append(start)
+    assert all(one == other for one, other in before.values())
 
 
 def gain(of_runs, figure):
@@ -158,42 +216,28 @@ def evaluated(lines, split, metric, step=0):
     return last(lines, event="eval", split=split, step=step)[metric]
 
 
-def test_both_pages_say_where_layernorms_lead_begins(runs):
-    before = gain(runs, lambda lines: evaluated(lines, "test", "top1"))
-    by_head = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1"))
+def test_the_page_says_what_becomes_of_the_lead_before_the_first_step(runs):
+    by_head, before = (
+        gain(runs, lambda lines, metric=metric: evaluated(lines, "test", metric)).strip("+")
+        for metric in ("head_top1", "top1")
+    )
+    assert f"by {by_head} points by the pair head alone ({before} with hubness)" in LONG[0]
     quarter = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1", step=22))
-    assert abs(float(quarter.replace("−", "-"))) < 0.5  # "caught up"
-    assert f"The lead is there before the first step ({before} points)" in WORDS
-    assert f"by the pair head alone it starts {by_head.removeprefix('+')} points" in WORDS
-    told = f"Its runs lead by {before.removeprefix('+')} points before the first step"
-    assert told in " ".join(ANSWERS[0].split())
+    assert abs(float(quarter.replace("−", "-"))) < 0.5  # "gone within a quarter of the epoch"
 
 
-def test_both_pages_say_what_the_other_recipe_gives(studies):
-    layernorm, relu = (effect(studies["documented"], of, "test") for of in ("LayerNorm", "ReLU"))
-    runs = published("documented")
-    before, epoch = (
-        gain(runs, lambda lines, step=step: evaluated(lines, "test", "top1", step=step))
-        for step in (0, 175)
-    )
-    before, epoch = (lead.removeprefix("+") for lead in (before, epoch))
-    of_relu = f"{points(relu)}, p = {relu['p_holm']:.3f} after Holm"
-    assert (
-        f"from {NUMBERS[len(runs)]} runs: after two epochs LayerNorm lowers top-1 on test "
-        f"({points(layernorm)} points); before the first step the runs with it lead by {before}, "
-        f"after one epoch by {epoch}. No effect of ReLU is shown ({of_relu})."
-    ) in WORDS
-    told = (
-        f"lead by {before} points before the first step, by {epoch} after one epoch. "
-        f"No effect of ReLU is shown: {of_relu}."
-    )
-    assert told in " ".join(ANSWERS[1].split())
-
-
-def test_the_page_says_what_p_was_with_the_first_three_seeds():
-    (first,) = of_studies(logs.read([REFERENCE / "documented-*-seed[012].jsonl"]))
-    layernorm, *_ = first.effects.filter(measure="test").to_dicts()
-    assert f"with three seeds p was {layernorm['p_holm']:.3f} after Holm" in WORDS
+def test_the_page_says_what_p_was_with_fewer_seeds_and_is_over_both_studies(studies):
+    told = []
+    seeds = SEEDS["documented"].split()
+    for count in range(3, len(seeds) + 1):
+        some = [REFERENCE / f"documented-*-seed{seed}.jsonl" for seed in seeds[:count]]
+        (found,) = of_studies(logs.read(some))
+        p = effect(found, "LayerNorm", "test")["p_holm"]
+        told.append(f"{p:.3f} with {SEEDS_IN_WORDS[count]}")
+    told[0] += " seeds"
+    assert f"p of LayerNorm by `documented` was {', '.join(told)}." in WORDS
+    raw = [effect(studies[recipe], of, "test")["p"] for recipe in SEEDS for of in EFFECTS]
+    assert f"LayerNorm by `documented` has p = {holm(raw)[3]:.3f}." in WORDS
 
 
 def test_the_earlier_systems_figures_are_those_of_its_logs(shared):
@@ -249,24 +293,25 @@ def ends_of_variants(of_runs):
     found = {}
     for lines in of_runs:
         of_run = found.setdefault(lines[0]["variant"], [])
-        at_end = [last(lines, event="eval", split=split) for split in ("validation", "test")]
+        at_end = [last(lines, event="eval", split=split) for split in SPLITS]
         of_run.append([line[metric] for metric in ("top1", "head_top1") for line in at_end])
     return {name: [*map(mean, zip(*ends, strict=True))] for name, ends in found.items()}
 
 
 def test_the_results_on_the_first_page_are_those_of_the_published_runs(runs):
-    splits = ("validation", "test")
     untrained = (
         mean(last(lines, event="untrained", split=split)["top1"] for lines in runs)
-        for split in splits
+        for split in SPLITS
     )
     assert row_of("neighbour | – | –", untrained) in README
-    start = (
-        mean(evaluated(lines, split, metric) for lines in runs if lines[0]["config"]["layernorm"])
-        for metric in ("top1", "head_top1")
-        for split in splits
-    )
-    assert row_of("| before the first step, with LayerNorm", start) in README
+    for name, layernorm in (("with LayerNorm", True), ("without", False)):
+        ours = [lines for lines in runs if lines[0]["config"]["layernorm"] == layernorm]
+        start = (
+            mean(evaluated(lines, split, metric) for lines in ours)
+            for metric in ("top1", "head_top1")
+            for split in SPLITS
+        )
+        assert row_of(f"| before the first step, {name}", start) in README
     for name, figures in ends_of_variants(runs).items():
         assert row_of(f"| `--variant={name}`", figures) in README
     documented = [figures[:2] for figures in ends_of_variants(published("documented")).values()]
@@ -351,7 +396,7 @@ def test_the_commands_for_the_whole_models_are_those_of_their_runs(whole_models)
 
 def test_the_larger_encoders_figures_and_command_are_those_of_its_run():
     lines = read_log(CONTEXT / "0.2" / "strong-mpnet.jsonl")
-    ends = [last(lines, event="eval", split=split) for split in ("validation", "test")]
+    ends = [last(lines, event="eval", split=split) for split in SPLITS]
     figures = [end[metric] for metric in ("top1", "head_top1") for end in ends]
     assert row_of("| `--encoder=…/all-mpnet-base-v2 --lr=3e-5`", figures) in README
     untrained = last(lines, event="untrained", split="test")["top1"]

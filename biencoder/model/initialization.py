@@ -1,5 +1,5 @@
-"""Initialises what is not pretrained, so that the model starts as good as the pretrained encoder:
-the similarity projection by principal components, the pair head by distance.
+"""Initialises what is not pretrained, so that the model starts near the pretrained encoder: the
+similarity projection by principal components, the pair head by distance.
 """
 
 import torch
