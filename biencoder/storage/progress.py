@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from biencoder.config import RUN_ID, Config
-from biencoder.runtime import environment
+from biencoder.runtime.provenance import version
 
 
 class Best(BaseModel):
@@ -53,7 +53,7 @@ class Progress(BaseModel):
 class State(BaseModel):
     """Content of `state.json`: the version that wrote it, the run, its progress."""
 
-    version: str = Field(default_factory=lambda: str(environment.version()))
+    version: str = Field(default_factory=lambda: str(version()))
     run_id: str = Field(pattern=RUN_ID)
     config: Config
     progress: Progress

@@ -1,24 +1,22 @@
-"""Writes the run log, one JSON object a line, and finds the run to resume."""
+"""Writes the run log, one JSON object a line."""
 
 import fcntl
 import json
 import math
 import os
-import re
 import secrets
-from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
-from biencoder.config import RUN_ID
 from biencoder.errors import NOT_OFFERED, RunError
 from biencoder.runtime.console import say
 from biencoder.runtime.main_process import is_main_process
 from biencoder.storage import events
 from biencoder.storage.atomic import flush
 from biencoder.storage.events import SCHEMA, Event
+from biencoder.storage.former_run import is_completed
 from biencoder.storage.progress import Progress
 
 
@@ -78,7 +76,7 @@ class RunLog:
                 raise RunError(f"{self.path}: cannot be locked ({error.strerror})") from None
             self.is_locked = False
         self._drop_torn_line(descriptor)
-        if resumed and _is_completed(_first_and_last_record(self.path)[1]):
+        if resumed and is_completed(self.path):
             raise RunError(f"run {self.run_id} was completed by another process in the meantime")
         if not resumed and os.fstat(descriptor).st_size:
             raise RunError(
@@ -166,80 +164,6 @@ class RunLog:
 def new_run_id(variant: str, seed: int) -> str:
     """Make a unique readable name: UTC time, canonical variant, seed, six hexadecimal digits."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}_{variant}_s{seed}_{secrets.token_hex(3)}"
-
-
-class FormerRun(NamedTuple):
-    """An earlier run of the log folder; `start` is its `run_start` record."""
-
-    run_id: str
-    completed: bool
-    start: dict[str, Any]
-
-
-def find_run(
-    log_dir: Path, decides: dict[str, Any], run_id: str | None, free: Collection[str] = ()
-) -> FormerRun | None:
-    """Find the run to resume, None where there is none.
-
-    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. What
-    `decides` its result must be as given, but for the `free` fields. A run is completed when its
-    log ends with a `run_end` that says so. Raises `RunError` where the run of this name is another.
-    """
-    logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
-    found = []
-    for path in logs:
-        if not path.is_file() or not re.fullmatch(RUN_ID, path.stem):
-            continue  # '...jsonl' would be the run '..', with checkpoints outside their folder
-        try:
-            start, end = _first_and_last_record(path)
-        except OSError as error:
-            if run_id:
-                raise RunError(f"{path}: cannot be read ({error.strerror})") from None
-            continue  # another user's
-        former = FormerRun(path.stem, _is_completed(end), start)
-        decided = start.get("decides")
-        if not (isinstance(decided, dict) and isinstance(start.get("config"), dict)):
-            continue  # not a log of this schema
-        # A free field may differ where the former run, too, left it to be chosen.
-        chosen = {name for name in free if start["config"].get(name) == "auto"}
-        differs = [n for n in decides if n not in chosen and decided.get(n) != decides[n]]
-        if not differs and (run_id or not former.completed):
-            found.append((str(start.get("time")), path.stem, former))
-        elif run_id and not former.completed:
-            parts = [
-                f"another {_CONTENT[n]}" if n in _CONTENT else f"--{n}={decided.get(n)}"
-                for n in differs
-            ]
-            raise RunError(
-                f"--run_id={run_id}: {path} was started with {', '.join(parts)}; go on with it as "
-                "it was started, or choose another run_id"
-            )
-    return max(found)[2] if found else None
-
-
-#: A field of `decides` that holds a digest → what it is the digest of, for a message.
-_CONTENT = {"corpus": "corpus", "encoder": "encoder or tokenizer", "init_from": "first stage"}
-
-
-def _is_completed(last_record: dict[str, Any]) -> bool:
-    return last_record.get("event") == "run_end" and last_record.get("status") == "completed"
-
-
-def _first_and_last_record(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Read the first and the last record, {} for a torn line; a log may be too large to read."""
-    with path.open("rb") as file:
-        first = file.readline()
-        file.seek(max(0, path.stat().st_size - 100_000))
-        whole = [line for line in file.read().splitlines(keepends=True) if line.endswith(b"\n")]
-    return _record(first), _record(whole[-1] if whole else b"")
-
-
-def _record(line: bytes) -> dict[str, Any]:
-    try:
-        record = json.loads(line) if line.endswith(b"\n") else {}
-    except (ValueError, RecursionError):
-        return {}
-    return record if isinstance(record, dict) else {}
 
 
 def _finite(value: Any, name: str, nonfinite: list[str]) -> Any:

@@ -15,8 +15,9 @@ from biencoder.runtime.console import say
 from biencoder.runtime.main_process import is_main_process, main_process_only
 from biencoder.storage import checkpoint, events, identity, pooled_vectors
 from biencoder.storage.atomic import clear_unfinished, flush
+from biencoder.storage.former_run import FormerRun, find_run
 from biencoder.storage.progress import Progress
-from biencoder.storage.run_log import FormerRun, RunLog, find_run, new_run_id
+from biencoder.storage.run_log import RunLog, new_run_id
 from biencoder.training.evaluation import Evaluator
 from biencoder.training.margin import euclidean_margin
 from biencoder.training.messages import describe

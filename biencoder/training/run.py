@@ -18,6 +18,7 @@ from biencoder.retrieval import final_evaluation
 from biencoder.runtime import distributed, environment
 from biencoder.runtime.console import say
 from biencoder.runtime.main_process import is_main_process
+from biencoder.runtime.provenance import collect_provenance
 from biencoder.runtime.signals import Interrupted, Interruption
 from biencoder.storage import (
     checkpoint,
@@ -102,7 +103,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
         pretrained_weights = [p.detach().clone() for p in model.encoder.parameters()]
     state = TrainingState(model, make_optimizer(model, config), started)
     caches = is_chosen(config, former and former.start, model, tokens["training"])
-    provenance = environment.provenance(device, decides["precision"], caches)
+    provenance = collect_provenance(device, decides["precision"], caches)
 
     with RunLog(config.log_dir, run_id, resumed=bool(former)) as log:
         end: dict[str, Any] = {"status": "failed", "reason": None}

@@ -12,7 +12,7 @@ QUICK_TESTS=( # those that train nothing and need no further library
     tests/biencoder/data/test_{corpus,tokens}.py
     tests/biencoder/model/test_{biencoder,encoder,losses}.py
     tests/biencoder/retrieval/test_embedding.py
-    tests/biencoder/runtime/test_environment.py
+    tests/biencoder/runtime/test_{environment,provenance}.py
     tests/biencoder/storage/test_{atomic,checkpoint,run_log}.py
 )
 

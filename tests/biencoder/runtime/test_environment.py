@@ -1,14 +1,8 @@
-import shutil
-import subprocess
-from pathlib import Path
-
 import pytest
 import torch
 
 from biencoder.errors import RunError
 from biencoder.runtime import environment
-
-ROOT = Path(environment.__file__).parents[2]
 
 
 def test_auto_takes_the_cpu_where_there_is_no_gpu_that_computes_in_float64(monkeypatch):
@@ -32,46 +26,6 @@ def test_each_process_of_a_run_takes_the_gpu_of_its_number(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "2")
     with pytest.raises(RunError, match="this machine has 2 GPUs"):
         environment.device("auto")
-
-
-def test_the_versions_name_what_decides_a_result():
-    versions = environment.versions()
-    assert versions["torch"] == torch.__version__
-    assert versions["python"].startswith("3.")
-
-
-def test_the_commit_is_that_of_the_checkout_or_unknown(monkeypatch):
-    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
-    commit = environment.git_commit()
-    is_checkout = (ROOT / ".git").exists()
-    assert (len(commit.removesuffix("-dirty")) == 40) if is_checkout else commit is None
-    monkeypatch.setattr(
-        subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError)
-    )
-    assert environment.git_commit() is None
-
-
-def test_in_an_image_the_commit_is_the_one_that_it_was_built_from(monkeypatch):
-    monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
-    assert environment.git_commit() == "a" * 40
-    monkeypatch.setenv("BIENCODER_COMMIT", "unknown")
-    assert environment.git_commit() is None
-
-
-@pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
-def test_a_checkout_whose_files_have_changed_is_dirty(monkeypatch, tmp_path):
-    git = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    module = tmp_path / "biencoder" / "runtime" / "environment.py"
-    module.parent.mkdir(parents=True)
-    module.write_text("")
-    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"], ["tag", "v1"]):
-        subprocess.run([*git, *words], check=True)
-    monkeypatch.delenv("BIENCODER_COMMIT", raising=False)
-    monkeypatch.setattr(environment, "__file__", str(module))
-    commit = environment.git_commit()
-    assert len(commit) == 40
-    module.write_text("changed")
-    assert environment.git_commit() == f"{commit}-dirty"
 
 
 @pytest.mark.parametrize(
@@ -103,15 +57,6 @@ def test_auto_is_bfloat16_on_a_cpu_that_computes_in_it(monkeypatch, capabilities
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert environment.precision("auto", torch.device("cpu")) == resolved
     assert environment.precision("float32", torch.device("cpu")) == "float32"
-
-
-def test_provenance_names_what_may_change_the_last_bits():
-    provenance = environment.provenance(torch.device("cpu"), "float32", True)
-    assert provenance["device"]["type"] == "cpu"
-    assert provenance["threads"] == torch.get_num_threads()
-    assert (provenance["precision"], provenance["processes"]) == ("float32", 1)
-    assert provenance["gradient_cache"] is True
-    assert {"versions", "git_commit"} < provenance.keys()
 
 
 def test_free_memory_is_what_a_process_of_the_machine_or_its_container_may_take(monkeypatch):

@@ -15,7 +15,7 @@ from biencoder.errors import RunError
 from biencoder.runtime import environment
 from biencoder.runtime.signals import Interrupted
 from biencoder.storage import checkpoint, pooled_vectors, run_checkpoints
-from biencoder.training import trainer
+from biencoder.training import run, trainer
 
 SAMPLE = Path(corpus.__file__).parent / "sample_corpus"
 
@@ -185,12 +185,12 @@ def test_a_run_is_not_gone_on_with_by_another_encoder_or_tokenizer(
 def test_a_resume_elsewhere_is_warned_of_and_logged(settings, monkeypatch):
     config = Config(**settings)
     interrupted_run(config, monkeypatch)
-    provenance = environment.provenance
+    collect = run.collect_provenance
 
     def elsewhere(*args):
-        return provenance(*args) | {"threads": 99, "git_commit": "f" * 40}
+        return collect(*args) | {"threads": 99, "git_commit": "f" * 40}
 
-    monkeypatch.setattr(environment, "provenance", elsewhere)
+    monkeypatch.setattr(run, "collect_provenance", elsewhere)
     assert train(config) == 0
     (start,) = [line for line in read_log(config) if line["event"] == "run_start"]
     (resumed,) = [line for line in read_log(config) if line["event"] == "resume"]
