@@ -34,10 +34,10 @@ def embed(
     tokens: Tokens,
     device: torch.device,
     label: str,
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> Embeddings:
     """Embed every text. Raises `NotFiniteError` for NaN or infinity."""
-    embeddings = Embeddings(*model.project(encode(model, tokens, device, label, heed)))
+    embeddings = Embeddings(*model.project(encode(model, tokens, device, label, after_round)))
     if not bool(torch.isfinite(embeddings.sim).all() & torch.isfinite(embeddings.h).all()):
         raise NotFiniteError(f"the model's embeddings of {label} contain NaN or infinity")
     return embeddings
@@ -49,12 +49,12 @@ def encode(
     tokens: Tokens,
     device: torch.device,
     label: str,
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> Tensor:
     """Encode every text into pooled vectors [T, H] on `device`.
 
-    The processes of a run share the batches, and each gets all vectors; `heed` is called after
-    every round of them.
+    The processes of a run share the batches, and each gets all vectors; `after_round` is called
+    after every round of them.
     """
     batches = by_length(tokens.lengths, device)
     own = [batches[number] for number in distributed.shard(len(batches))]
@@ -64,7 +64,7 @@ def encode(
             if turn < len(own):
                 parts.append(model.pooled(*tokens.batch(own[turn], device)))
                 bar.update(len(own[turn]))
-            heed()
+            after_round()
     rows = torch.from_numpy(np.concatenate([np.empty(0, np.int64), *own])).to(device)
     vectors = torch.cat(parts) if parts else torch.empty(0, 0, device=device)
     return distributed.all_gather_rows(vectors, rows, len(tokens.lengths))

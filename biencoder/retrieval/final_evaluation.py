@@ -32,10 +32,10 @@ def evaluate(
     data: Corpus,
     embeddings: Embeddings,
     model: Scorer,
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> SplitResult:
     """Score one split of `data` in every pool; `embeddings` has a row for each of its texts."""
-    retrieved = retrieve(split, embeddings, model, heed)
+    retrieved = retrieve(split, embeddings, model, after_round)
     return SplitResult(
         corpus=data.digest,
         split=split.name,

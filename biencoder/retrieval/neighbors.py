@@ -78,14 +78,14 @@ def nearest(
     excluded: Excluded,
     engine: str = "exact",
     ties: Ints | None = None,
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> tuple[Ints, Floats]:
     """Find the k nearest candidates of each query among those that are not `excluded`.
 
     Candidates [C, D], queries [Q, D] → (rows of candidates [Q, k], distances [Q, k]), nearest
     first; equal distances come by `ties` [C], then in the candidates' order. Where fewer than k
     pass, the places left hold −1 and inf. The processes of a run share the queries, and each gets
-    all answers; `heed` is called between rounds of queries, equally often on all.
+    all answers; `after_round` is called between rounds of queries, equally often on all.
     """
     order = np.arange(len(candidates)) if ties is None else np.argsort(ties, kind="stable")
     search = SEARCHES[engine](candidates, order)
@@ -99,7 +99,7 @@ def nearest(
             return excluded(asked[query], row)
 
         rows[asked], distances[asked] = find(search, queries[asked], k, excluded_of_asked)
-        heed()
+        after_round()
     return gather_numpy_rows(rows, own), gather_numpy_rows(distances, own)
 
 

@@ -135,13 +135,13 @@ def retrieve(
     split: Split,
     embeddings: Embeddings,
     model: Scorer,
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> Retrieved:
     """Rank every pool of every point, see `pools_of`: its own K nearest, rescored.
 
     A pool is searched in the debate, the domain or the whole split, and leaves out the point's own
     texts but the gold counter. The processes of a run share the points, and each gets all answers;
-    `heed` is called between rounds of points, equally often on all.
+    `after_round` is called between rounds of points, equally often on all.
     """
     sim, ties, relations = embeddings.sim, split.ties, Relations(split)
     found = {pool: np.zeros((len(split), K), dtype=np.int64) for pool in pools_of(split)}
@@ -167,10 +167,10 @@ def retrieve(
                     nearest_rank[own] = search.places(queries, own, relations.own(own))
                 asked += len(rows)
                 if asked >= ROUND:
-                    heed()
+                    after_round()
                     asked = 0
     found = {pool: gather_numpy_rows(answers, mine) for pool, answers in found.items()}
-    scored = _scored(split, embeddings, model, found, heed)
+    scored = _scored(split, embeddings, model, found, after_round)
     return Retrieved(
         scored, gather_numpy_rows(nearest_rank, mine), gather_numpy_rows(distances, mine)
     )
@@ -188,7 +188,7 @@ def _scored(
     embeddings: Embeddings,
     model: Scorer,
     candidates: dict[str, Ints],
-    heed: Callable[[], None],
+    after_round: Callable[[], None],
 ) -> dict[str, Ranking]:
     """Score the pools' candidates, each pair once, since the pools overlap."""
     stacked = np.stack(list(candidates.values()))
@@ -198,7 +198,7 @@ def _scored(
     points, texts = split.point_ids[distinct // width], split.candidate_ids[distinct % width]
     scores = pair_scores(embeddings, embeddings, model, points, texts)
     log_odds = np.where(stacked >= 0, scores[position.reshape(key.shape)], np.float32("-inf"))
-    hubness = hubness_of(embeddings, model, heed)[split.candidate_ids[stacked]]
+    hubness = hubness_of(embeddings, model, after_round)[split.candidate_ids[stacked]]
     return {
         pool: Ranking(*of_pool)
         for pool, *of_pool in zip(candidates, stacked, log_odds, hubness, strict=True)

@@ -58,14 +58,14 @@ def rank(
     embeddings: Embeddings,
     model: Scorer,
     neighbors: str = "exact",
-    heed: Callable[[], None] = lambda: None,
+    after_round: Callable[[], None] = lambda: None,
 ) -> Ranking:
     """Retrieve K candidates for every point of `split` and score them.
 
     The pool of point i is the split's N counters and N points without the point's own texts, but
     for counter i itself: a text is not its own counter, and another counter of an equal point is
     no wrong answer. `embeddings` has a row for each of `split.texts`; `neighbors` names the engine
-    that searches, `heed` is as for `nearest`.
+    that searches, `after_round` is as for `nearest`.
     """
     pool, points = split.candidate_ids, split.point_ids
 
@@ -73,12 +73,14 @@ def rank(
         return split.is_own(points[query], pool[candidate]) & (candidate != query)
 
     sim = embeddings.sim
-    candidates, _ = nearest(sim[pool], sim[points], K, excluded, neighbors, split.ties, heed)
+    candidates, _ = nearest(sim[pool], sim[points], K, excluded, neighbors, split.ties, after_round)
     query, place = np.nonzero(candidates >= 0)
     texts = pool[candidates[query, place]]
     log_odds = np.full(candidates.shape, -np.inf, dtype=np.float32)
     log_odds[query, place] = pair_scores(embeddings, embeddings, model, points[query], texts)
-    return Ranking(candidates, log_odds, hubness_of(embeddings, model, heed)[pool[candidates]])
+    return Ranking(
+        candidates, log_odds, hubness_of(embeddings, model, after_round)[pool[candidates]]
+    )
 
 
 def metrics(ranking: Ranking, among: npt.NDArray[np.bool_] | None = None) -> dict[str, float]:

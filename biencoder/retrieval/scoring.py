@@ -49,7 +49,7 @@ def pair_scores(
 
 
 def hubness_of(
-    texts: Embeddings, model: Scorer, heed: Callable[[], None] = lambda: None
+    texts: Embeddings, model: Scorer, after_round: Callable[[], None] = lambda: None
 ) -> npt.NDArray[np.float32]:
     """Compute what counts against each of T distinct texts as an answer, [T], in log-odds.
 
@@ -57,11 +57,11 @@ def hubness_of(
     and its K nearest others as candidates: a text that is well answered by another one, as a point
     is by its counter, is hardly the counter to a third. That is akin to an inverted softmax (Smith
     et al., 2017, arXiv:1702.03859), whose sum has the text as the answer. A split's pools share it,
-    though the smaller ones hold but a part of the split's texts. `heed` is as for `nearest`.
+    though the smaller ones hold but a part of the split's texts. `after_round` is as for `nearest`.
     """
     if not model.hubness_weight:
         return np.zeros(len(texts.sim), dtype=np.float32)
-    near, _ = nearest(texts.sim, texts.sim, K, np.equal, heed=heed)
+    near, _ = nearest(texts.sim, texts.sim, K, np.equal, after_round=after_round)
     text, place = np.nonzero(near >= 0)
     scores = np.full(near.shape, -np.inf, dtype=np.float32)
     scores[text, place] = pair_scores(texts, texts, model, text, near[text, place])

@@ -27,7 +27,7 @@ from biencoder.storage.run_log import RunLog
 class Evaluator:
     """Embeds, ranks and scores the splits, and logs the figures.
 
-    `with_unseen` adds the figures over points that training does not hold; `heed` is called
+    `with_unseen` adds the figures over points that training does not hold; `after_round` is called
     between batches of texts and of queries, so that a signal can take effect.
     """
 
@@ -38,7 +38,7 @@ class Evaluator:
     neighbors: str
     with_unseen: bool
     log: RunLog
-    heed: Callable[[], None]
+    after_round: Callable[[], None]
     #: Split → its embeddings by the model's current weights, computed when first asked for.
     embeddings: dict[str, Embeddings] = field(default_factory=dict)
 
@@ -48,7 +48,7 @@ class Evaluator:
         """
         if name not in self.embeddings:
             self.embeddings[name] = embed(
-                self.model, self.tokens[name], self.device, name, self.heed
+                self.model, self.tokens[name], self.device, name, self.after_round
             )
         return self.embeddings[name]
 
@@ -79,7 +79,7 @@ class Evaluator:
             vectors = known.get(split.name)
             if vectors is None:
                 tokens = self.tokens[split.name]
-                vectors = encode(self.model, tokens, self.device, split.name, self.heed)
+                vectors = encode(self.model, tokens, self.device, split.name, self.after_round)
                 if not bool(torch.isfinite(vectors).all()):
                     raise EncoderError(
                         f"--encoder: its vectors of {split.name} contain NaN or infinity; fetch it "
@@ -109,7 +109,7 @@ class Evaluator:
     def _score(
         self, split: Split, embeddings: Embeddings, scorer: Scorer
     ) -> tuple[Ranking, dict[str, float]]:
-        ranking = rank(split, embeddings, scorer, self.neighbors, self.heed)
+        ranking = rank(split, embeddings, scorer, self.neighbors, self.after_round)
         figures = metrics(ranking)
         if self.with_unseen:
             among_unseen = metrics(ranking, corpus.unseen(split, self.data.training))

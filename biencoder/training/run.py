@@ -117,7 +117,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     neighbors=config.neighbors,
                     with_unseen=config.leaked_pairs == "keep",
                     log=log,
-                    heed=interruption.raise_if_signalled,
+                    after_round=interruption.raise_if_signalled,
                 )
                 trainer = Trainer(
                     config=config,

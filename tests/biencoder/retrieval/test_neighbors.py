@@ -75,9 +75,9 @@ def test_the_engines_agree_however_close_and_far_off_the_candidates_lie(spread, 
 
 def test_signals_are_heeded_between_rounds_of_queries(monkeypatch):
     monkeypatch.setattr(neighbors, "ROUND", 16)
-    draw, heeded = torch.rand(50, 3), []
-    in_rounds = nearest(draw, draw, 4, nobody, heed=lambda: heeded.append(True))
-    assert len(heeded) == 4
+    draw, rounds = torch.rand(50, 3), []
+    in_rounds = nearest(draw, draw, 4, nobody, after_round=lambda: rounds.append(True))
+    assert len(rounds) == 4
     np.testing.assert_array_equal(in_rounds[0], nearest(draw, draw, 4, nobody)[0])
 
 

@@ -116,11 +116,11 @@ def test_the_widest_pool_is_the_one_that_every_epoch_is_evaluated_on(model):
 
 def test_signals_are_heeded_between_rounds_of_points(split, model, monkeypatch):
     torch.manual_seed(1)
-    embeddings, heeded = Embeddings(torch.randn(60, 128), torch.randn(60, 6)), []
+    embeddings, rounds = Embeddings(torch.randn(60, 128), torch.randn(60, 6)), []
     at_once = retrieve(split, embeddings, model())
     monkeypatch.setattr(pools, "ROUND", 10)
-    in_rounds = retrieve(split, embeddings, model(), lambda: heeded.append(True))
-    assert len(heeded) == 3 * len(POOLS)
+    in_rounds = retrieve(split, embeddings, model(), lambda: rounds.append(True))
+    assert len(rounds) == 3 * len(POOLS)
     for pool in POOLS:
         np.testing.assert_array_equal(
             in_rounds.rankings[pool].candidates, at_once.rankings[pool].candidates

@@ -118,11 +118,11 @@ def test_every_candidate_has_the_hubness_of_its_text(model):
     split = make_split([(f"p{number}", f"c{number % 7}") for number in range(10)])
     torch.manual_seed(0)
     embeddings = Embeddings(torch.randn(17, 128), torch.randn(17, 6))
-    bi_encoder, heeded = model(hubness_weight=0.7), []
-    ranking = rank(split, embeddings, bi_encoder, heed=lambda: heeded.append(True))
+    bi_encoder, rounds = model(hubness_weight=0.7), []
+    ranking = rank(split, embeddings, bi_encoder, after_round=lambda: rounds.append(True))
     expected = hubness_of(embeddings, bi_encoder)[split.candidate_ids[ranking.candidates]]
     np.testing.assert_array_equal(ranking.hubness, expected)
-    assert len(heeded) == 2  # after each of the two searches
+    assert len(rounds) == 2  # after each of the two searches
 
 
 def test_the_subset_figures_are_those_of_its_points_alone():

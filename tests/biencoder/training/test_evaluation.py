@@ -13,9 +13,9 @@ def test_each_split_is_encoded_once_an_evaluation(settings, monkeypatch):
     """The untrained encoder's figures and the evaluation before training share their vectors."""
     embedded = []
 
-    def spy(model, tokens, device, label, heed):
+    def spy(model, tokens, device, label, after_round):
         embedded.append(label)
-        return encode(model, tokens, device, label, heed)
+        return encode(model, tokens, device, label, after_round)
 
     monkeypatch.setattr(evaluation, "encode", spy)
     monkeypatch.setattr(embedding, "encode", spy)
@@ -63,9 +63,9 @@ def test_runs_of_one_corpus_and_encoder_encode_it_untrained_once_and_log_the_sam
 ):
     encoded = []
 
-    def spy(model, tokens, device, label, heed):
+    def spy(model, tokens, device, label, after_round):
         encoded.append(label)
-        return encode(model, tokens, device, label, heed)
+        return encode(model, tokens, device, label, after_round)
 
     monkeypatch.setenv("BIENCODER_COMMIT", "a" * 40)
     monkeypatch.setattr(evaluation, "encode", spy)
