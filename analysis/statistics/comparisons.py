@@ -17,9 +17,9 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
 
     The effect is the second value minus the first, averaged over the variants that both studies
     have, over the seeds that all of these share. Its name, 'setting: second − first (study −
-    study)', has the studies, since several pairs may differ in one setting. Studies without
-    predictions, pairs that answered different points, and leaked pairs kept beside dropped, where
-    the former were trained on answers, are left out.
+    study)', has the studies, since several pairs may differ in one setting. Left out are studies
+    without predictions, pairs of studies that answered different points, and pairs that differ in
+    `leaked_pairs`, because one side was trained on texts of test.
     """
     found: list[Effect] = []
     for one, other in combinations(every, 2):

@@ -11,8 +11,8 @@ def curves(metrics: pl.DataFrame, metric: str = "top1") -> pl.DataFrame:
     """Compute top-1 by epoch: run_id, epoch, the shares <split> and n_<split> (points).
 
     `metrics` has the columns METRICS. Rows are in order of run and epoch; evaluations within the
-    first epoch are left out. A split that was not evaluated at an epoch is null. `metric` is 'top1'
-    or 'head_top1', that by the pair head alone.
+    first epoch are left out, unless `epochs.with_fractions` has placed them. A split that was not
+    evaluated at an epoch is null. `metric` is 'top1' or 'head_top1', that by the pair head alone.
     """
     top1 = metrics.filter(WHOLE_EPOCHS, event="eval", metric=metric)
     of_split = {split: pl.col("split") == split for split in SPLITS}

@@ -35,12 +35,12 @@ LONGEST_NAME = 48
 
 
 def study_names(every: list[Settings]) -> list[str]:
-    """Name studies by their corpus, and by what tells them from the first study that is like them.
+    """Name each study by its corpus, then by each setting that differs from its reference study.
 
-    Like a study are those of its corpus and, where there are several, of its schema and its recipe.
-    The name then has the recipe, and the schema unless it is the newest. After them come the values
-    that few studies share, since they tell a study from most others. A setting that would make a
-    name too long is left out.
+    The reference is the first study of the same corpus, schema and recipe; for BESIDE_RECIPES that
+    of the same corpus and schema. The recipe is named where a corpus has several, the schema unless
+    it is the newest. Values that few studies share come first, and a setting that would make the
+    name longer than LONGEST_NAME is left out.
     """
     found: list[str] = []
     for settings in every:
