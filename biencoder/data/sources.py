@@ -11,7 +11,6 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from biencoder.data import corpus, layouts
 from biencoder.data.counts import counted
@@ -97,7 +96,7 @@ def _of_table(found: Table) -> Texts:
     for number, (line, cells) in enumerate(found.rows if of_text else (), start=1):
         text = cells[of_text[0]]
         if isinstance(text, str) and has_content(text):
-            name = None if of_name is None else _name(found, line, cells, of_name)
+            name = None if of_name is None else pairs.cell_text(found, line, cells, of_name)
             ids.append(name or str(number))
             texts.append(text.strip())
     if not texts:
@@ -108,13 +107,6 @@ def _of_table(found: Table) -> Texts:
     if left_out := len(found.rows) - len(texts):
         note(f"{found.path}: left out {counted(left_out, 'row')} without a text")
     return Texts(ids, texts)
-
-
-def _name(found: Table, line: int, cells: list[Any], place: int) -> str | None:
-    try:
-        return pairs.text(cells[place])
-    except pairs.NoText as kind:
-        raise found.fault(f"a {kind} where a text or a number is expected", line, place) from None
 
 
 def _of_pairs(source: Path | None, columns: str | None) -> Texts:

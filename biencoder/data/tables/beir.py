@@ -14,7 +14,7 @@ from biencoder.data.counts import counted
 from biencoder.data.raw_pairs import NOT_TOLD, SPLITS, RawPairs, why_none
 from biencoder.data.tables import formats, pairs, splits
 from biencoder.data.tables.columns import normalised
-from biencoder.data.tables.pairs import NoText, Row, Scalar
+from biencoder.data.tables.pairs import Row, Scalar, cell_text
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
@@ -86,8 +86,8 @@ def _texts(path: Path) -> Texts:
     known: Texts = {}
     metadata = table.names.index("metadata") if "metadata" in table.names else None
     for number, cells in table.rows:
-        name = _text(table, number, places["id"], cells)
-        found = _text(table, number, places["text"], cells, of_argument=True)
+        name = cell_text(table, number, cells, places["id"])
+        found = cell_text(table, number, cells, places["text"], "a text", of_argument=True)
         if name is None:
             raise table.fault("an empty id", number, places["id"])
         if name in known:
@@ -96,15 +96,6 @@ def _texts(path: Path) -> Texts:
         told = about.items() if isinstance(about, dict) else ()
         known[name] = found, {key: value for key, value in told if isinstance(value, Scalar)}
     return known
-
-
-def _text(
-    table: Table, number: int, column: int, cells: list[Any], *, of_argument: bool = False
-) -> str | None:
-    try:
-        return pairs.text(cells[column], of_argument=of_argument)
-    except NoText as kind:
-        raise table.fault(f"a {kind} where a text is expected", number, column) from None
 
 
 def _places(table: Table, *names: str) -> dict[str, int]:
@@ -122,7 +113,7 @@ def _rows(table: Table, split: str, queries: Texts, documents: Texts) -> Iterato
     resolved = 0
     for number, cells in table.rows:
         query, document = (
-            str(_text(table, number, places[name], cells)) for name in ("query_id", "corpus_id")
+            str(cell_text(table, number, cells, places[name])) for name in ("query_id", "corpus_id")
         )
         reason = _reason(table, number, places["score"], cells)
         point, about = queries.get(query, (None, {}))

@@ -81,6 +81,22 @@ def text(cell: Any, *, of_argument: bool = False) -> str | None:
     return found or None
 
 
+def cell_text(
+    table: Table,
+    number: int,
+    cells: list[Any],
+    column: int,
+    expected: str = "a text or a number",
+    *,
+    of_argument: bool = False,
+) -> str | None:
+    """Read a cell of row `number` as `text` does. Raises `CorpusError` that names the cell."""
+    try:
+        return text(cells[column], of_argument=of_argument)
+    except NoText as kind:
+        raise table.fault(f"a {kind} where {expected} is expected", number, column) from None
+
+
 def to_frame(rows: Iterable[Row], *, numbered: bool) -> tuple[pl.DataFrame, str]:
     """Make `RawPairs.rows` of rows: without duplicates, with splits and with names of their own.
 
@@ -122,12 +138,9 @@ class _TableRow(NamedTuple):
         """Return the cell of a role, None where there is no such column."""
         if role not in self.found:
             return None
-        cell = self.cells[self.found[role]]
-        try:
-            text(cell)
-        except NoText as kind:
-            raise self._fault(role, f"a {kind} where {expected} is expected") from None
-        return cell
+        column = self.found[role]
+        cell_text(self.table, self.number, self.cells, column, expected)
+        return self.cells[column]
 
     def name(self, role: str) -> str | None:
         return text(self.value(role))

@@ -64,7 +64,7 @@ def test_judgements_may_be_json_lines_and_of_test_alone(write_beir):
         ({"judged": JUDGED.replace("a\tx\t1", "a\tx\thigh")}, "line 2, column 'score': 'high'"),
         (
             {"judged": '{"query-id": ["a"], "corpus-id": "x", "score": 1}', "name": "train.jsonl"},
-            "train.jsonl, line 1, column 'query-id': a list where a text is expected",
+            "train.jsonl, line 1, column 'query-id': a list where a text or a number is expected",
         ),
         ({"judged": JUDGED + "b\tx\t1\nb\ty\t1\n"}, "3 of 7 judgements have their query and"),
         ({"queries": QUERIES.replace("7", '"a"')}, "queries.jsonl, line 2, .* 'a' stands in an ea"),
