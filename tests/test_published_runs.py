@@ -28,7 +28,7 @@ from analysis.statistics.results import of_studies
 from analysis.statistics.study_effects import MEASURED, answers, is_shown, labels, with_factors
 
 #: Recipe → the seeds of its published runs.
-SEEDS = {"strong": "0 1 2 3 4 5 6 7", "documented": "0 1 2 3 4"}
+SEEDS = {"strong": "0 1 2 3 4 5 6 7 8 9", "documented": "0 1 2 3 4"}
 SEEDS_IN_WORDS = dict(
     enumerate(("three", "four", "five", "six", "seven", "eight", "nine", "ten"), 3)
 )
@@ -125,7 +125,7 @@ def test_both_pages_say_that_layernorm_raises_top1_by_the_default_recipe(study):
     assert layernorm["estimate"] > 0
     assert not is_shown(effect(study, "interaction", "test"))
     alone = tell(study, ("LayerNorm", "test"), ("LayerNorm", "test_without_hubness"))
-    assert intervals(SHORT[0]) == alone
+    assert intervals(SHORT[0]) == [*alone, *tell(study, ("LayerNorm", "area_without_hubness"))]
     assert "By the default recipe LayerNorm raises it" in SHORT[0]
     nearest = points(by_nearest_neighbour(study, "test"))
     assert intervals(LONG[0]) == [*alone, nearest]
@@ -144,8 +144,8 @@ def test_both_pages_say_how_much_faster_layernorm_converges_by_the_default_recip
         for row in found.by_configuration.to_dicts():
             layernorm = row["configuration"].startswith("with_layernorm")
             epochs[layernorm].add(f"{row['epochs_to_target']:.1f}")
-        (with_,), (without,) = epochs[True], epochs[False]
-        return f"{100 * found.by_configuration['target'][0]:.0f} % on validation", with_, without
+        target = f"{100 * found.by_configuration['target'][0]:.0f} % on validation"
+        return target, *(" to ".join(sorted(epochs[layernorm])) for layernorm in (True, False))
 
     target, with_, without = told()
     assert f"{target} after {with_} epochs instead of {without};" in SHORT[0]
@@ -156,7 +156,7 @@ def test_both_pages_say_how_much_faster_layernorm_converges_by_the_default_recip
         study, ("LayerNorm", "area"), ("LayerNorm", "area_without_hubness")
     )
     alone = effect(study, "LayerNorm", "area_without_hubness")
-    assert alone["low"] < 0 < alone["high"]  # "both converge alike"
+    assert 0 < alone["low"] < alone["high"] < 0.01  # "hardly", "little"
 
 
 def test_both_pages_say_that_layernorm_lowers_top1_by_documented(studies):
@@ -289,7 +289,7 @@ def test_the_results_on_the_first_page_are_those_of_the_published_runs(runs):
     assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
 
 
-@pytest.mark.parametrize(("recipe", "of"), [("strong", "all 32"), ("documented", "19")])
+@pytest.mark.parametrize(("recipe", "of"), [("strong", "all 40"), ("documented", "19")])
 def test_the_cost_is_what_the_published_runs_took(recipe, of):
     was_stopped = "documented-with_layernorm_relu-seed1"
     seconds = [end["seconds"] for *_, end in published(recipe) if end["run_id"] != was_stopped]
