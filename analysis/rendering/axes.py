@@ -61,7 +61,11 @@ def percent_tick(share: float, _: float) -> str:
 
 
 def new_axes() -> "Axes":
-    """Return the axes of a new figure, which has room for their labels however long."""
+    """Return the axes of a new figure, which has room for their labels however long, and no frame
+    at the right, where numbers may stand.
+    """
     from matplotlib.figure import Figure
 
-    return Figure(layout="constrained").subplots()
+    ax: Axes = Figure(layout="constrained").subplots()
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from analysis.rendering.labels import point_count
 from analysis.rendering.table_rows import target_heading
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -87,6 +88,17 @@ def measure_titles(by_run: pl.DataFrame) -> dict[str, str]:
     """Return the measures of how fast runs converge and where they end, each with its title."""
     target = target_heading(by_run)
     return {"area": "area", "epochs_to_target": target, "last_test": "test at the end"}
+
+
+def drawn_losses(results: Results) -> pl.DataFrame:
+    """Select the losses of the configurations that are drawn, in their order."""
+    return results.losses.join(results.drawn, on="configuration", how="semi", maintain_order="left")
+
+
+def split_title(results: Results, split: str) -> str:
+    """Return the title of a split's panel, with how many points it has."""
+    sizes = results.drawn[f"n_{split}"].drop_nulls().to_list()
+    return f"{split}, n = {point_count(sizes)}" if sizes else split
 
 
 def large_groups(results: Results) -> pl.DataFrame:

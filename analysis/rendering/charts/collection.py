@@ -6,7 +6,7 @@ from analysis.rendering.charts.curves import curves_chart
 from analysis.rendering.charts.effects import effects_chart
 from analysis.rendering.charts.error_analysis import error_analysis_chart
 from analysis.rendering.charts.loss import loss_chart
-from analysis.rendering.selection import large_groups
+from analysis.rendering.selection import drawn_losses, large_groups
 from analysis.rendering.style import styles
 from analysis.statistics.results import Results
 
@@ -20,7 +20,7 @@ def charts(results: Results) -> list[Chart]:
         found.append(effects_chart(results))
     if results.curves.height:
         found += [curves_chart(results, looks), convergence_chart(results, looks)]
-    if results.losses.height:
+    if drawn_losses(results).height:
         found.append(loss_chart(results, looks))
     if large_groups(results).height:
         found.append(error_analysis_chart(results, looks))

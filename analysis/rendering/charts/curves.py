@@ -20,8 +20,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.labels import point_count
-from analysis.rendering.selection import crowd, top1_range, untrained_note
+from analysis.rendering.selection import crowd, split_title, top1_range, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -37,13 +36,11 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
     variant_of = variants(results.drawn)
     panels = []
     for split in SPLITS:
-        sizes = results.drawn[f"n_{split}"].drop_nulls().to_list()
-        title = f"{split}, n = {point_count(sizes)}" if sizes else split
         traces = [*_untrained(results, split), *_runs(results, split, looks, variant_of)]
         traces += _configurations(results, split, looks, variant_of)
         x = titled("epochs completed", rangemode="tozero")
         y = {"range": list(top1_range(results, split)), "tickformat": ".3~p"}
-        panels.append(Panel(title, traces, layout(x, y)))
+        panels.append(Panel(split_title(results, split), traces, layout(x, y)))
     said = ", ".join(
         f"{row['configuration']} {percent(row['last_validation'])} ({percent(row['last_test'])})"
         for row in results.drawn.to_dicts()

@@ -18,7 +18,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.selection import LOSS_LABELS, crowd
+from analysis.rendering.selection import LOSS_LABELS, crowd, drawn_losses
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -37,9 +37,7 @@ OVER = "%{fullData.name}: %{y:.4~g} after %{x:.3~g} epochs<extra></extra>"
 def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one panel per configuration, and one for the share of hard negatives of all."""
     variant_of = variants(results.drawn)
-    losses = results.losses.join(
-        results.drawn, on="configuration", how="semi", maintain_order="left"
-    )
+    losses = drawn_losses(results)
     names = [name for name in looks if name in losses["configuration"]]
     highest = losses.filter(metric="loss").select(pl.col("high").max()).item() or 1
     y = {"range": [0, 1.05 * highest]}

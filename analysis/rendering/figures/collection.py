@@ -8,7 +8,7 @@ from analysis.rendering.figures.effects import effects_figure
 from analysis.rendering.figures.error_analysis import error_analysis_figure
 from analysis.rendering.figures.loss import loss_figure
 from analysis.rendering.figures.runs import run_figures
-from analysis.rendering.selection import large_groups
+from analysis.rendering.selection import drawn_losses, large_groups
 from analysis.rendering.style import house_style, styles
 from analysis.statistics.results import Results
 
@@ -29,7 +29,7 @@ def figures(results: Results, smooth: int = 1) -> "dict[str, Figure]":
         if results.curves.height:
             found["curves"] = curves_figure(results, looks, smooth)
             found["convergence"] = convergence_figure(results, looks)
-        if results.losses.join(results.drawn, on="configuration", how="semi").height:
+        if drawn_losses(results).height:
             found["loss"] = loss_figure(results, looks)
         if large_groups(results).height:
             found["error_analysis"] = error_analysis_figure(results, looks)

@@ -13,9 +13,8 @@ from analysis.rendering.axes import (
     percent_tick,
     smoothing_note,
 )
-from analysis.rendering.labels import point_count
 from analysis.rendering.layout import lay_out_panels, legend_rows, new_figure, write_head
-from analysis.rendering.selection import crowd, top1_range, untrained_note
+from analysis.rendering.selection import crowd, split_title, top1_range, untrained_note
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -36,8 +35,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
         plot_curves(lines.filter(split=split), looks, ax, smooth)
         if split in results.untrained:
             ax.axhline(results.untrained[split], **UNTRAINED)
-        sizes = ours[f"n_{split}"].drop_nulls().to_list()
-        ax.set_title(f"{split}, n = {point_count(sizes)}" if sizes else split, loc="left")
+        ax.set_title(split_title(results, split), loc="left")
         ax.set_ylim(top1_range(results, split))
     note = (
         "Line: mean over runs. Band: lowest to highest; of a single run its 95 % interval."

@@ -60,7 +60,7 @@ def plot_effects(effects: pl.DataFrame, names: Sequence[str], ax: "Axes | None" 
         ax.annotate(
             effect_text.points(effect),
             (1, row),  # at the edge, where the line at zero does not cross it
-            xytext=(-4, 11),
+            xytext=(6, 11),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             ha="right",
