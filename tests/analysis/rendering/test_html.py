@@ -82,7 +82,7 @@ def test_the_page_holds_effects_charts_tables_and_configs(read: Callable[..., Lo
         "Nothing to note.",
         "hard_ratio_start",
         "sdoc %",
-        "the epoch, interpolated between these evaluations, at which v first reaches the target",
+        "the epoch at which v first reaches the target, interpolated between the evaluations",
     ):
         assert words in tags.text, words
     assert '"init_from": null' not in tags.text  # the config says in words what decides
