@@ -66,7 +66,7 @@ class Watcher:
         if not rests:
             self._renew(log)
         parts = [*(part for _, part in self._studies.values()), self._rest]
-        return html.document(self._opening, parts, _going_on(log))
+        return html.document(self._opening, parts, _in_progress(log))
 
     def last_page(self) -> bytes:
         """Return the whole page as a final report, which does not refresh itself.
@@ -107,12 +107,12 @@ def _made(study: Study) -> tuple[Results, str]:
     return results, html.study(results)
 
 
-def _going_on(log: Log) -> str:
+def _in_progress(log: Log) -> str:
     """Write the section on runs in progress."""
     runs = log.runs.filter(status="running")
     metrics = log.metrics.join(runs, on="run_id", how="semi", maintain_order="left")
     placed = with_fractions(runs, metrics)
-    return html_live.going_on(progress(runs, metrics), placed, datetime.now(), EVERY)
+    return html_live.in_progress(progress(runs, metrics), placed, datetime.now(), EVERY)
 
 
 def _states(log: Log) -> object:

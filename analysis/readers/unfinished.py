@@ -67,8 +67,8 @@ def _state(path: Path, data: bytes, locked: set[int] | None) -> tuple[str, str]:
     written = _last_time(data)
     last = f"last line {written:%Y-%m-%d %H:%M} UTC" if written else "no time in its last line"
     if locked is None:
-        going_on = written is not None and datetime.now(UTC) - written < RECENT
-        return ("running" if going_on else "stopped"), f"no run_end, {last}"
+        recent = written is not None and datetime.now(UTC) - written < RECENT
+        return ("running" if recent else "stopped"), f"no run_end, {last}"
     if path.stat().st_ino in locked:
         return "running", f"a process here writes its log, {last}"
     return "stopped", f"no run_end, no process here writes its log, {last}"

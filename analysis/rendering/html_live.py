@@ -7,12 +7,12 @@ import polars as pl
 
 from analysis.printable import printable
 from analysis.rendering.charts.chart import OTHER
-from analysis.rendering.charts.going_on import going_on_chart
+from analysis.rendering.charts.progress import progress_chart
 from analysis.rendering.html_parts import Marks, chart, table
 from analysis.rendering.labels import counted
 
 
-def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every: int) -> str:
+def in_progress(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every: int) -> str:
     """Write the runs of PROGRESS as a table and a chart.
 
     `metrics` is the table of `epochs.with_fractions`, `now` the local time, `every` the seconds
@@ -23,8 +23,8 @@ def going_on(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every
     rows = [_row(run, now) for run in progress.to_dicts()]
     marks: list[Marks] = [{"variant": variant or OTHER} for variant in progress["variant"]]
     cells = [list(rows[0]), *(list(row.values()) for row in rows)]
-    body = table(cells, name="going-on-runs", marks=marks)
-    body += chart(going_on_chart(progress, metrics), "going-on")
+    body = table(cells, name="progress-runs", marks=marks)
+    body += chart(progress_chart(progress, metrics), "progress")
     return section(f"{counted(progress.height, 'run')} in progress", body, now, every)
 
 

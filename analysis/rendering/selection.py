@@ -44,7 +44,7 @@ LOSS_LABELS = {
 }
 
 
-def crowd(results: Results) -> str:
+def omission(results: Results) -> str:
     """Say in a heading that a picture has no room for some configurations; else nothing."""
     drawn, of = results.drawn.height, results.by_configuration.height
     return f", {drawn} of {of:,} configurations" if drawn < of else ""

@@ -19,7 +19,7 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.selection import crowd, measure_titles, untrained_note
+from analysis.rendering.selection import measure_titles, omission, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -47,7 +47,7 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     sentence = f"Area under the validation curve: {said}."
     note = "Area: mean height of the curve. Bar: 95 % interval over runs, small dots."
     note += untrained_note(results)
-    heading = f"How fast, and where it ends{crowd(results)}"
+    heading = f"How fast, and where it ends{omission(results)}"
     return Chart("convergence", heading, sentence, note, panels, [])
 
 

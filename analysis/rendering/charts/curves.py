@@ -20,7 +20,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.selection import crowd, split_title, top1_range, untrained_note
+from analysis.rendering.selection import omission, split_title, top1_range, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -51,7 +51,7 @@ def curves_chart(results: Results, looks: dict[str, Style]) -> Chart:
         + " Thin lines: single runs." * (not _several(results).is_empty())
         + untrained_note(results)
     )
-    heading = f"Top-1 by split{crowd(results)}"
+    heading = f"Top-1 by split{omission(results)}"
     return Chart("curves", heading, sentence, note, panels, legend(looks, variant_of))
 
 

@@ -19,7 +19,13 @@ from analysis.rendering.charts.chart import (
     variants,
 )
 from analysis.rendering.labels import point_count, wrapped
-from analysis.rendering.selection import WRONG, answer_panels, crowd, large_groups, untrained_note
+from analysis.rendering.selection import (
+    WRONG,
+    answer_panels,
+    large_groups,
+    omission,
+    untrained_note,
+)
 from analysis.rendering.style import Style
 from analysis.statistics.results import Results
 
@@ -36,7 +42,7 @@ def error_analysis_chart(results: Results, looks: dict[str, Style]) -> Chart:
     sentence = f"Answered on {split}: {said}."
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval."
     note += untrained_note(results, " on all points")
-    heading = f"Which points are answered, and what the wrong answers are{crowd(results)}"
+    heading = f"Which points are answered, and what the wrong answers are{omission(results)}"
     return Chart("error_analysis", heading, sentence, note, panels, legend(looks, variant_of))
 
 

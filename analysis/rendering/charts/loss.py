@@ -18,7 +18,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.selection import LOSS_LABELS, crowd, drawn_losses
+from analysis.rendering.selection import LOSS_LABELS, drawn_losses, omission
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -61,7 +61,7 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
         "Shade: lowest to highest logged value."
     )
     legend = [Key(PARTS[p][1], MUTED, LOSS_LABELS[p]) for p in _parts(losses)]
-    return Chart("loss", f"Loss{crowd(results)}", sentence, note, panels, legend)
+    return Chart("loss", f"Loss{omission(results)}", sentence, note, panels, legend)
 
 
 def _parts(losses: pl.DataFrame) -> list[str]:

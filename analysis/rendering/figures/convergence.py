@@ -7,7 +7,7 @@ import polars as pl
 from analysis.rendering.axes import UNTRAINED, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import crowd, measure_titles, untrained_note
+from analysis.rendering.selection import measure_titles, omission, untrained_note
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -32,7 +32,7 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
         "validation curve." + untrained_note(results)
     )
-    head = f"{results.study.name}: how fast, and where it ends{crowd(results)}"
+    head = f"{results.study.name}: how fast, and where it ends{omission(results)}"
     write_head(figure, head, note)
     return figure
 

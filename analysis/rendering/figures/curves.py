@@ -14,7 +14,7 @@ from analysis.rendering.axes import (
     smoothing_note,
 )
 from analysis.rendering.layout import lay_out_panels, legend_rows, new_figure, write_head
-from analysis.rendering.selection import crowd, split_title, top1_range, untrained_note
+from analysis.rendering.selection import omission, split_title, top1_range, untrained_note
 from analysis.rendering.style import Style
 from analysis.schema import SPLITS
 from analysis.statistics.results import Results
@@ -42,7 +42,7 @@ def curves_figure(results: Results, looks: dict[str, Style], smooth: int) -> "Fi
         + untrained_note(results)
         + smoothing_note(smooth)
     )
-    write_head(figure, f"{results.study.name}: top-1{crowd(results)}", note, panels)
+    write_head(figure, f"{results.study.name}: top-1{omission(results)}", note, panels)
     return figure
 
 

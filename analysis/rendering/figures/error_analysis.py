@@ -12,7 +12,7 @@ from analysis.rendering.layout import (
     new_figure,
     write_head,
 )
-from analysis.rendering.selection import WRONG, answer_panels, crowd, untrained_note
+from analysis.rendering.selection import WRONG, answer_panels, omission, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -51,7 +51,7 @@ def error_analysis_figure(results: Results, looks: dict[str, Style]) -> "Figure"
         ax.remove()
     note = "Mark: share over all runs of a configuration. Bar: 95 % interval of n points or errors."
     note += untrained_note(results, " on all points")
-    head = f"{results.study.name}: answers on {split}{crowd(results)}"
+    head = f"{results.study.name}: answers on {split}{omission(results)}"
     write_head(figure, head, note, panels[: len(drawn)])
     return figure
 

@@ -11,7 +11,7 @@ NOW = datetime(2026, 11, 26, 12, 0)
 
 def live(log: Log) -> str:
     placed = with_fractions(log.runs, log.metrics)
-    return html_live.going_on(progress(log.runs, log.metrics), placed, NOW, 5)
+    return html_live.in_progress(progress(log.runs, log.metrics), placed, NOW, 5)
 
 
 def test_a_run_is_a_row_with_epoch_loss_speed_and_the_time_to_go(read: Callable[..., Log]) -> None:
@@ -24,7 +24,7 @@ def test_a_run_is_a_row_with_epoch_loss_speed_and_the_time_to_go(read: Callable[
     assert "<h2>1 run in progress</h2>" in written
     assert 'data-variant="with_layernorm"' in written
     assert 'id="follow" value="5" checked' in written
-    assert 'id="going-on"' in written
+    assert 'id="progress"' in written
 
 
 def test_without_runs_it_says_so_and_goes_on_refreshing(read: Callable[..., Log]) -> None:

@@ -261,7 +261,7 @@ def test_while_runs_go_on_the_page_reads_itself_again_and_keeps_what_was_chosen(
     every, path = of_studies(log), tmp_path / "report.html"
 
     def write(name: str) -> None:
-        live = html_live.going_on(told, placed, datetime.now(), 2)
+        live = html_live.in_progress(told, placed, datetime.now(), 2)
         page = html.document(html.opening(every), [*map(html.study, every), f"<p>{name}</p>"], live)
         output.write(path, page)  # whole, since it is read at any time
 
@@ -277,6 +277,6 @@ def test_while_runs_go_on_the_page_reads_itself_again_and_keeps_what_was_chosen(
     write("second")
     browser.wait(seen, "second", True)
     browser.wait(click_off("document.getElementById('follow')"))
-    browser.wait("return document.querySelector('#going-on .main-svg')")
+    browser.wait("return document.querySelector('#progress .main-svg')")
     browser.wait("sessionStorage.clear(); return true")
     assert browser.console() == []

@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 from chart_reading import checked, named, points
 
-from analysis.rendering.charts import going_on
+from analysis.rendering.charts import progress as charted
 from analysis.rendering.charts.chart import Chart
 from analysis.schema import Log
 from analysis.statistics.epochs import with_fractions
@@ -11,7 +11,7 @@ from analysis.statistics.progress import progress
 
 def chart_of(log: Log) -> Chart:
     placed = with_fractions(log.runs, log.metrics)
-    return going_on.going_on_chart(progress(log.runs, log.metrics), placed)
+    return charted.progress_chart(progress(log.runs, log.metrics), placed)
 
 
 def test_each_run_has_its_line_in_the_colour_of_its_variant(read: Callable[..., Log]) -> None:
@@ -28,4 +28,4 @@ def test_each_run_has_its_line_in_the_colour_of_its_variant(read: Callable[..., 
 def test_a_long_line_is_thinned(read: Callable[..., Log]) -> None:
     log = read({}, steps=tuple(range(1, 600)))
     chart = chart_of(log)
-    assert len(chart.panels[0].traces[0]["x"]) <= going_on.POINTS
+    assert len(chart.panels[0].traces[0]["x"]) <= charted.POINTS

@@ -13,7 +13,7 @@ POINTS = 200
 FEW = 30
 
 
-def going_on_chart(progress: pl.DataFrame, metrics: pl.DataFrame) -> Chart:
+def progress_chart(progress: pl.DataFrame, metrics: pl.DataFrame) -> Chart:
     """Chart one line per run of PROGRESS, in the colour of its variant.
 
     `metrics` is the table of `epochs.with_fractions`.
@@ -39,4 +39,4 @@ def going_on_chart(progress: pl.DataFrame, metrics: pl.DataFrame) -> Chart:
     last = [f"{printable(r['run_id'])} {r['loss']:.3g}" for r in progress.to_dicts() if r["loss"]]
     sentence = f"The loss now: {', '.join(last)}." if last else "No step is logged yet."
     panel = Panel("loss", traces, layout(x, {"rangemode": "tozero"}))
-    return Chart("going-on", "Loss so far", sentence, "Line: logged steps.", [panel], [])
+    return Chart("progress", "Loss so far", sentence, "Line: logged steps.", [panel], [])
