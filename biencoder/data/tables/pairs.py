@@ -12,7 +12,7 @@ import polars as pl
 from biencoder.data.raw_pairs import NOT_TOLD, frame, why_none
 from biencoder.data.tables import columns, labels, splits
 from biencoder.data.tables.table import Table
-from biencoder.data.texts import is_argument
+from biencoder.data.texts import is_argument, text_key
 
 #: Why a raw pair is none, beside what `why_none` says.
 DUPLICATE = "duplicate"
@@ -243,7 +243,8 @@ def _without_duplicates(rows: Iterable[Row], numbered: bool) -> list[Row]:
     found = []
     for row in rows:
         if row.reason is None:
-            key = row[:7] if numbered else (row.split, row.point, row.counter)
+            texts = text_key(row.point or ""), text_key(row.counter or "")
+            key = (*row[:5], *texts) if numbered else (row.split, *texts)
             if key in known:
                 row = row._replace(reason=DUPLICATE)
             known.add(key)

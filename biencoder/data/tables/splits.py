@@ -51,8 +51,12 @@ def made(
     texts = np.split(pd.factorize(np.array([*keys[0], *keys[1]], dtype=object))[0], 2)
     hashes = np.array([text_hash(key) for key in keys[0]])
     tried = []
-    if NOT_TOLD not in titles:
-        debates = pd.factorize(np.array(titles, dtype=object))[0] + int(texts[1].max()) + 1
+    named = np.array(titles, dtype=object)
+    told = named != NOT_TOLD
+    if told.any():
+        # A title connects pairs as an equal text does; one that is not told connects nothing.
+        alone = len(titles) + np.arange(len(titles))
+        debates = 2 * len(titles) + np.where(told, pd.factorize(named)[0], alone)
         tried.append(("by debate and equal texts", connected([*texts, debates])))
     tried.append(("by groups of equal texts", connected(list(texts))))
     for how, groups in tried:

@@ -94,7 +94,7 @@ def test_a_table_most_of_whose_points_are_missing_has_merged_cells():
 
 
 def test_the_first_of_equal_rows_stays():
-    frame, _ = pairs.to_frame(read([["p", "c"], ["p ", "c"], ["p", "d"]]), numbered=False)
+    frame, _ = pairs.to_frame(read([["p q", "c"], ["p  q ", "c"], ["p q", "d"]]), numbered=False)
     assert frame["reason"].to_list() == [None, "duplicate", None]
 
 

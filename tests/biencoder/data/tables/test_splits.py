@@ -74,6 +74,23 @@ def test_debates_stay_whole_where_they_are_told():
     assert "by debate and equal texts (40 groups), 160 / 20 / 20 pairs" in said
 
 
+def test_debates_stay_whole_though_some_pairs_tell_none():
+    rows = [(f"p{n}", f"c{n}") for n in range(200)]
+    titles = [str(n % 20) if n % 5 else "-" for n in range(200)]
+    found, said = made(rows, titles)
+    told = {(title, split) for title, split in zip(titles, found, strict=True) if title != "-"}
+    assert len(told) == 16
+    assert "by debate and equal texts (56 groups)" in said
+
+
+def test_a_counter_that_is_a_point_elsewhere_connects_no_debates():
+    rows = [(f"p{n}", f"p{n ^ 1}") for n in range(200)] + [(f"q{n}", f"p{n}") for n in range(50)]
+    titles = [str(n // 2) for n in (*range(200), *range(50))]
+    for order in (1, -1):
+        said = made(rows[::order], titles[::order])[1]
+        assert "by debate and equal texts (100 groups)" in said
+
+
 def test_debates_that_are_too_large_are_parted_by_texts_and_that_is_said():
     rows = [(f"p{n}", f"c{n}") for n in range(100)]
     found, said = made(rows, ["a"] * 60 + ["b"] * 40)
