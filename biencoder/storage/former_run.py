@@ -19,13 +19,14 @@ class FormerRun(NamedTuple):
 
 
 def find_run(
-    log_dir: Path, decides: dict[str, Any], run_id: str | None, free: Collection[str] = ()
+    log_dir: Path, decides: dict[str, Any], run_id: str | None, may_differ: Collection[str] = ()
 ) -> FormerRun | None:
     """Find the run to resume, None where there is none.
 
-    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. What
-    `decides` its result must be as given, but for the `free` fields. A run is completed when its
-    log ends with a `run_end` that says so. Raises `RunError` where the run of this name is another.
+    With `run_id` that is the run of this name, else the newest uncompleted one in `log_dir`. Every
+    value of `decides` must equal the log's; the fields in `may_differ` need not where the former
+    run had 'auto' there. A run is completed when its log ends with a `run_end` that says so. Raises
+    `RunError` where the run of this name is another.
     """
     logs = [log_dir / f"{run_id}.jsonl"] if run_id else log_dir.glob("*.jsonl")
     found = []
@@ -42,8 +43,14 @@ def find_run(
         decided = start.get("decides")
         if not (isinstance(decided, dict) and isinstance(start.get("config"), dict)):
             continue  # not a log of this schema
-        # A free field may differ where the former run, too, left it to be chosen.
-        chosen = {name for name in free if start["config"].get(name) == "auto"}
+        if start.get("run_id") != path.stem:
+            if run_id:
+                raise RunError(
+                    f"--run_id={run_id}: {path} is a copy of the log of {start.get('run_id')}; "
+                    "choose another run_id"
+                )
+            continue  # a copy, whose checkpoints lie under another name
+        chosen = {name for name in may_differ if start["config"].get(name) == "auto"}
         differs = [n for n in decides if n not in chosen and decided.get(n) != decides[n]]
         if not differs and (run_id or not former.completed):
             found.append((str(start.get("time")), path.stem, former))

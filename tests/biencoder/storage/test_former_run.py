@@ -47,6 +47,16 @@ def test_the_newest_unfinished_run_that_the_same_things_decide_is_found(tmp_path
     assert find_run(tmp_path / "absent", MINE, None) is None
 
 
+def test_a_copy_of_a_log_is_not_gone_on_with(tmp_path):
+    run_of(tmp_path, "a", MINE)
+    (tmp_path / "a_backup.jsonl").write_bytes((tmp_path / "a.jsonl").read_bytes())
+    assert find_run(tmp_path, MINE, None).run_id == "a"
+    with pytest.raises(
+        RunError, match=r"a_backup\.jsonl is a copy of the log of a; choose another"
+    ):
+        find_run(tmp_path, MINE, "a_backup")
+
+
 def test_another_users_log_stops_nobody_and_ones_own_is_named(tmp_path, monkeypatch):
     run_of(tmp_path, "a", MINE)
     run_of(tmp_path, "b", MINE)
@@ -84,10 +94,10 @@ def test_an_unfinished_run_of_the_name_that_something_else_decides_is_refused(tm
         find_run(tmp_path, MINE | {"corpus": "other"}, "a")
 
 
-def test_a_free_field_may_differ(tmp_path):
+def test_a_field_that_was_left_to_be_chosen_may_differ(tmp_path):
     run_of(tmp_path, "a", MINE)
     there = MINE | {"precision": "bfloat16"}
     assert find_run(tmp_path, there, None) is None
-    assert find_run(tmp_path, there, None, free=("precision",)).start["decides"] == MINE
+    assert find_run(tmp_path, there, None, may_differ=("precision",)).start["decides"] == MINE
     run_of(tmp_path / "asked", "b", MINE, precision="float32")
-    assert find_run(tmp_path / "asked", there, None, free=("precision",)) is None
+    assert find_run(tmp_path / "asked", there, None, may_differ=("precision",)) is None
