@@ -1,4 +1,4 @@
-"""The strict command line that `train` and the `analysis` tools share.
+"""The strict command line that all commands share.
 
 By itself python-fire runs the job first and complains about a mistyped flag afterwards, and it
 guesses types (`--run_id=2024` becomes a number, `--layernorm=false` a truthy string). So a command
@@ -206,12 +206,18 @@ def help_text(options: type[BaseModel], prog: str, positional: str | None = None
         shown = "" if default is None else f" (default {default})"
         shown = " (required)" if field.is_required() else shown
         choices = _choices(field)
-        flag = f"  --{name}={'|'.join(choices) or 'VALUE'}{shown}"
-        lines += textwrap.wrap(flag, 98, subsequent_indent=" " * 8, break_on_hyphens=False)
-        lines += textwrap.wrap(
-            field.description or "", 98, initial_indent=" " * 6, subsequent_indent=" " * 6
-        )
+        # The blanks behind bars are places to break a line, and are taken out again.
+        flag = f"  --{name}={'| '.join(choices) or 'VALUE'}{shown}"
+        lines += [line.replace("| ", "|") for line in _wrapped(flag, subsequent_indent=" " * 8)]
+        indents = {"initial_indent": " " * 6, "subsequent_indent": " " * 6}
+        lines += _wrapped(field.description or "", **indents)
     return "\n".join(lines)
+
+
+def _wrapped(text: str, **indents: str) -> list[str]:
+    """Break a text into lines, and no name into two."""
+    width, whole = 98, {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.wrap(text, width, **whole, **indents)
 
 
 def closest(word: str, candidates: Iterable[str]) -> str:
@@ -265,8 +271,13 @@ def _checked_tokens(
 
 
 def _at_home(value: str) -> str:
-    """Expand `~/`, which a shell leaves as it is behind `--flag=`."""
-    return str(Path(value).expanduser()) if value == "~" or value.startswith("~/") else value
+    """Expand `~/`, which a shell leaves as it is behind `--flag=`. Raises `UsageError`."""
+    if value != "~" and not value.startswith("~/"):
+        return value
+    try:
+        return str(Path(value).expanduser())
+    except RuntimeError:  # a user without an entry in /etc/passwd, as in containers
+        raise UsageError(f"{value}: HOME is not set; write the whole path") from None
 
 
 def _following_value(rest: list[str], spelled: str, *, is_switch: bool) -> str:

@@ -209,3 +209,27 @@ def test_a_path_below_home_is_expanded_wherever_it_stands(monkeypatch):
     options = parse(Options, ["--name=~/logs", "~/a", "b~/c"], "paths")
     assert (options.name, options.paths) == ("/somebody/logs", ["/somebody/a", "b~/c"])
     assert parse(Options, ["--name", "~"]).name == "/somebody"
+
+
+def test_a_home_that_is_not_known_is_one_line(monkeypatch):
+    def unknown(path):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.expanduser", unknown)
+    with pytest.raises(UsageError, match="~/logs: HOME is not set; write the whole path"):
+        parse(Options, ["--name=~/logs"])
+
+
+def test_the_help_breaks_no_name_in_two():
+    class Named(BaseModel):
+        """A tool."""
+
+        mode: Literal[tuple(f"{letter * 30}-mode" for letter in "abcd")] = Field(
+            "a" * 30 + "-mode", description="Such as " + "x-y" * 30
+        )
+
+    text = help_text(Named, "tool")
+    assert max(map(len, text.splitlines())) <= 104
+    assert all(f"{letter * 30}-mode" in text for letter in "abcd")
+    assert "x-y" * 30 in text
+    assert "| " not in text
