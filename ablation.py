@@ -35,6 +35,7 @@ from analysis.errors import AnalysisError
 from analysis.readers import logs
 from biencoder.config import NOT_DECIDING, Config
 from biencoder.errors import RunError
+from biencoder.runtime.signals import SIGNALS
 from biencoder.variants import VARIANTS
 
 #: Seconds between two looks at the runs that are going on.
@@ -44,8 +45,6 @@ TRAIN = [sys.executable, str(Path(__file__).with_name("train.py"))]
 
 #: Flags that change a run's result, though its identity has digests in their place.
 NAMES_OF_CONTENT = {"encoder", "layers", "init_from"}
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Options(BaseModel):
@@ -57,7 +56,7 @@ class Options(BaseModel):
 
     name: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9_.-]*$",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         examples=["strong", "mine-2.1"],
         description="Beginning of the runs' names: letters, digits, '.', '-' and '_'; unset: made "
         "of the recipe and of what args holds.",
@@ -214,8 +213,9 @@ def _jobs(options: Options) -> Iterator[Job]:
         passed_on = shlex.split(options.args or "")
     except ValueError as error:
         raise commandline.UsageError(f"--args={options.args}: {error}") from None
-    given = {word.partition("=")[0].lstrip("-").replace("-", "_") for word in passed_on}
-    for flag in ("variant", "seed", "run_id"):
+    flags = [word.partition("=")[0] for word in passed_on if word.startswith("--")]
+    given = {flag[2:].replace("-", "_") for flag in flags}
+    for flag in ("variant", "layernorm", "relu", "seed", "run_id"):
         if flag in given:
             raise commandline.UsageError(f"--args: --{flag} is what ablation sets; leave it out")
     recipe = [f"--recipe={options.recipe}"] if options.recipe else []

@@ -211,6 +211,8 @@ def test_a_run_that_was_stopped_ends_all(
         ("--args=--run_id='x", "No closing quotation"),
         ("--args=--seed=3", "--args: --seed is what ablation sets; leave it out"),
         ("--args=--run-id=x", "--args: --run_id is what ablation sets"),
+        ("--args=--relu=False", "--args: --relu is what ablation sets"),
+        ("--name=.x", "--name=.x does not fit"),
         ("--args=--help=x", "--help: no such flag (python"),
         ("--recipe=stong", "--recipe=stong: must be"),
         ("--jobs=0", "--jobs=0: must be greater than or equal to 1"),
