@@ -139,7 +139,7 @@ class Config(BaseModel):
         "cross-entropy of counter and negative. With 0 no negative is mined.",
     )
     margin: float = Field(
-        STRONG["margin"], gt=0, description="Triplet margin, in the unit that the next flag names."
+        STRONG["margin"], gt=0, description="Triplet margin, in the unit of --margin_unit."
     )
     margin_unit: Literal["median_distance", "absolute"] = Field(
         "median_distance",
@@ -155,7 +155,8 @@ class Config(BaseModel):
     listwise_weight: float = Field(
         STRONG["listwise_weight"],
         ge=0,
-        description="Weight of the pair head's cross-entropy of the counter among the same texts. "
+        description="Weight of the pair head's cross-entropy of the counter among all texts of the "
+        "batch. "
         "With this or --in_batch_weight above 0, pairs of one debate come next to each other.",
     )
     hubness_weight: Ratio = Field(
@@ -293,6 +294,14 @@ class Config(BaseModel):
                 f"--{flag}={getattr(self, flag)} without --triplet_weight: no negative would be "
                 "mined; add --triplet_weight=1, or take --negatives=only_random"
             )
+        for flag in ("margin", "margin_unit", "mine_every"):
+            value = getattr(self, flag)
+            usual = recipe.get(flag, type(self).model_fields[flag].default)
+            if not self.triplet_weight and flag in given and value != usual:
+                raise ValueError(
+                    f"--{flag}={value} without --triplet_weight: there would be no triplet; add "
+                    "--triplet_weight=1, or leave the flag out"
+                )
         return self
 
     def checkpoints_at(self, *, epoch: int | None = None, step: int | None = None) -> bool:

@@ -110,6 +110,19 @@ def test_hard_negatives_that_nothing_would_learn_from_are_refused(flags, at_faul
         Config(**flags)
 
 
+@pytest.mark.parametrize("flag", [{"margin": 3}, {"margin_unit": "absolute"}, {"mine_every": 5}])
+def test_a_flag_of_triplets_is_refused_without_a_triplet_weight(flag):
+    with pytest.raises(ValidationError, match=r"--m.* without --triplet_weight: there would be no"):
+        Config(**flag)
+    assert Config(recipe="documented", **flag)
+
+
+@pytest.mark.parametrize("recipe", ["strong", "documented"])
+def test_a_resolved_config_can_be_read_back(recipe):
+    config = Config(recipe=recipe, triplet_weight=0, in_batch_weight=1, negatives="only_random")
+    assert Config(**config.to_json()) == config
+
+
 def test_a_number_that_contradicts_the_preset_is_named():
     with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
         Config(negatives="rising", hard_ratio_step=-0.1)

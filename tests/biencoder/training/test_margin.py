@@ -18,12 +18,12 @@ def distances(*lengths):
 
 def test_the_margin_is_a_share_of_the_median_distance_of_point_and_counter():
     split, sim = distances(1.0, 2.0, 8.0)
-    assert euclidean_margin(Config(margin=0.5), split, sim) == (1.0, 2.0)
+    assert euclidean_margin(Config(triplet_weight=1, margin=0.5), split, sim) == (1.0, 2.0)
 
 
 def test_an_absolute_margin_is_what_it_says():
     split, sim = distances(1.0, 2.0, 8.0)
-    config = Config(margin=0.5, margin_unit="absolute")
+    config = Config(triplet_weight=1, margin=0.5, margin_unit="absolute")
     assert euclidean_margin(config, split, sim) == (0.5, 2.0)
 
 
