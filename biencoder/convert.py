@@ -44,7 +44,7 @@ def convert(options: BaseModel) -> None:
     )
     if layout is None:
         layout = to.name.lower().removesuffix(".gz").rpartition(".")[2]
-        if layout not in TABLES:
+        if layout not in TABLES or "." not in to.name:
             raise UsageError(
                 f"--to={to}: not a table file; a folder needs --layout=beir or folder_tree"
             )

@@ -54,6 +54,11 @@ def _check_root(root: Path) -> None:
     if missing:
         inner = [path for path in sorted(root.iterdir()) if is_tree(path)]
         hint = f"; did you mean {inner[0]}?" if inner else ""
+        if missing == [*SPLITS] and not inner:
+            raise CorpusError(
+                f"{root}: no corpus there: neither tables named train, dev and test, nor qrels/, "
+                "nor training/, validation/ and test/"
+            )
         raise CorpusError(
             f"{root}: the folder {missing[0]}/ is missing; a corpus holds "
             f"training/, validation/ and test/{hint}"
@@ -98,7 +103,7 @@ def _argument_files(folder: Path, unread: Counter[str]) -> Iterator[tuple[Key, s
         parts = path.relative_to(folder).parts
         match = _FILE_NAME.fullmatch(path.name)
         if fault is None and match and len(parts) == 4 and parts[2] == match[1]:
-            key = (parts[0], parts[1], match[1], int(match[2]))
+            key = (parts[0].strip(), parts[1].strip(), match[1], int(match[2]))
             yield key, "point" if match[3] else "counter", path
         elif _LIKE_AN_ARGUMENT.fullmatch(path.name):
             unread[fault or (MISPLACED if match else MISNAMED)] += 1

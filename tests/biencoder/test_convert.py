@@ -38,6 +38,7 @@ def test_the_end_of_a_tables_name_decides_in_capitals_too(convert, tmp_path):
     ("flags", "status", "line"),
     [
         (["--to=folder"], 2, "folder needs --layout=beir or folder_tree"),
+        (["--to=csv"], 2, "folder needs --layout=beir or folder_tree"),
         (["--to=a.parquet.gz"], 2, "leave out .gz"),
         (["--to=a.parquet", "--layout=csv"], 2, "--layout=csv: "),
         (["--from=", "--to=a.csv"], 2, "--from is empty"),

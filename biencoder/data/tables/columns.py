@@ -197,7 +197,7 @@ def _check_found(table: Table, found: dict[str, int]) -> None:
         name = table.names[found["point"]]
         raise table.fault(
             f"found a point ({name!r}) but no counter; say which column it is: "
-            f"--columns=counter=NAME ({_names(table)})",
+            f"--columns=counter=NAME, or call a column of texts to search text ({_names(table)})",
         )
     if not (table.has_header and _is_data(table)):
         raise table.fault(

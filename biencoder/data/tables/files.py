@@ -27,7 +27,9 @@ def read_folder(folder: Path, chosen: Choice) -> RawPairs:
     for name, paths in found.items():
         _check_shards(name, paths)
     named = {path: name for name, paths in found.items() for path in paths}
-    return _read(named, folder, chosen, splits.absent(next(iter(named))))
+    absent = splits.absent(next(iter(named)))
+    absent |= {name: f"{paths[0]}: holds no pair" for name, paths in found.items()}
+    return _read(named, folder, chosen, absent)
 
 
 def by_split(folder: Path) -> dict[str, list[Path]]:

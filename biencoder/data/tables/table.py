@@ -21,7 +21,7 @@ class Table:
     unit: str = "line"
     #: Whether the names are what the file's first line holds.
     has_header: bool = False
-    #: What the first line holds where it is no header, but names were given.
+    #: The first row of data where `--columns` gave the names, to see whether it is a header.
     first_line: tuple[str, ...] = ()
 
     def fault(self, message: str, row: int | None = None, column: int | None = None) -> CorpusError:

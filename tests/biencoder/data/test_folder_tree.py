@@ -23,6 +23,13 @@ def test_a_point_pairs_with_the_counter_of_its_number(write_corpus):
     ]
 
 
+def test_blanks_around_a_folders_name_are_no_part_of_it(write_corpus):
+    root = write_corpus(SMALL)
+    expected = load(root).digest
+    (root / "training" / "sport").rename(root / "training" / "sport ")
+    assert load(root).digest == expected
+
+
 def test_a_point_without_a_counter_and_the_reverse_are_dropped_and_counted(write_corpus):
     lonely = {
         "training/sport/running/pro/pro07a-point.txt": "alone",

@@ -78,7 +78,8 @@ def test_tables_that_cannot_be_read_rightly_are_refused_by_line(shared, name, me
     ("files", "message"),
     [
         ({"pairs.csv": "p,c\n"}, "no file is named like a split .* did you mean .*pairs.csv"),
-        ({"notes.md": "x"}, "the folder training/ is missing"),
+        ({"notes.md": "x"}, "no corpus there: neither tables named train, dev and test, nor qrels"),
+        ({"test/x": ""}, "the folder training/ is missing"),
         ({"deep/training/x": ""}, "did you mean .*deep"),
     ],
 )
@@ -103,6 +104,15 @@ def test_test_alone_can_be_read_but_not_trained_on(write_corpus):
     assert [*map(len, data.splits)] == [0, 0, 1]
     with pytest.raises(CorpusError, match=r"corpus: no train.csv; .*no dev.csv; training takes"):
         corpus.check_complete(data)
+
+
+def test_a_table_with_a_header_alone_is_named_as_empty(write_corpus):
+    header = "argument,counter\n"
+    root = write_corpus({"train.csv": header, "dev.csv": header + "a,b\n", "test.csv": header})
+    assert [*corpus.load(root).absent.values()] == [
+        f"{root}/train.csv: holds no pair",
+        f"{root}/test.csv: holds no pair",
+    ]
 
 
 def test_a_table_without_a_pair_is_refused_with_the_reasons(write_corpus):
