@@ -28,6 +28,9 @@ from commandline import UsageError
 if TYPE_CHECKING:
     from biencoder.data.sources import Texts
 
+#: Questions that are held in memory with their answers.
+QUESTIONS_AT_A_TIME = 10_000
+
 SHORTAGE = "use a smaller corpus, a machine with more memory or, if a GPU's ran out, --device=cpu"
 CORPUS: Any = Field(
     None,
@@ -94,7 +97,13 @@ class RetrieveOptions(ModelOptions):
         "perhaps id, or '-' for lines of JSON on standard input. Each is answered by a line of "
         "JSON, in order.",
     )
-    top: int = Field(5, ge=1, le=1000, description="How many counter-arguments to print.")
+    top: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="How many counter-arguments to print. The ten nearest are rescored, or with "
+        "more than ten so many.",
+    )
     corpus: Path | None = CORPUS
     columns: Columns | None = TRAIN["columns"]
     index: Path | None = Field(
@@ -147,6 +156,8 @@ def retrieve(options: RetrieveOptions) -> None:
     """The `retrieve` command."""
     if options.out is not None and options.out.exists():
         raise UsageError(f"--out={options.out}: exists already; remove it, or write elsewhere")
+    if options.columns and options.index and not options.corpus:
+        raise UsageError("--columns is for a --corpus, and --index needs none; leave it out")
     asked = _questions(options)
     if options.out is None:
         for line in _answers(options, asked):
@@ -173,16 +184,20 @@ def _answers(options: RetrieveOptions, asked: "Texts") -> Iterator[str]:
         options.index,
         options.columns,
     )
-    answers = saved.retrieve(asked.texts, options.top)
     if options.queries is None and options.out is None:
-        for place, hit in enumerate(answers[0], start=1):
+        (hits,) = saved.retrieve(asked.texts, options.top)
+        for place, hit in enumerate(hits, start=1):
             scores = f"probability {hit.probability:.3f}, distance {hit.distance:.3f}"
             yield f"{place}. {scores}  {hit.id}"
             yield textwrap.indent(textwrap.fill(hit.text, 96), "   ")
         return
-    for name, text, hits in zip(asked.ids, asked.texts, answers, strict=True):
-        answer = {"id": name, "text": text, "answers": [vars(hit) for hit in hits]}
-        yield json.dumps(answer, ensure_ascii=False)
+    for start in range(0, len(asked), QUESTIONS_AT_A_TIME):
+        block = slice(start, start + QUESTIONS_AT_A_TIME)
+        texts = asked.texts[block]
+        answers = saved.retrieve(texts, options.top)
+        for name, text, hits in zip(asked.ids[block], texts, answers, strict=True):
+            answer = {"id": name, "text": text, "answers": [vars(hit) for hit in hits]}
+            yield json.dumps(answer, ensure_ascii=False)
 
 
 def _questions(options: RetrieveOptions) -> "Texts":

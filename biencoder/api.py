@@ -88,7 +88,8 @@ def load(
     from biencoder.retrieval.retriever import Retriever
 
     return Retriever.load(
-        str(checkpoint),
+        # A path is a folder whatever its form, while a name is first of all a run id.
+        checkpoint if isinstance(checkpoint, str) else str(checkpoint.absolute()),
         Path(checkpoint_dir),
         device,
         Path(corpus) if corpus is not None else None,

@@ -95,9 +95,8 @@ class BiEncoder(nn.Module):
 def build(config: Config, encoder: Any, precision: str, device: torch.device = CPU) -> BiEncoder:
     """Build the model of a config around an encoder that is to compute in `precision` on `device`.
 
-    The caller moves it there.
-
-    It stays in evaluation mode: training without dropout is quicker, and validation ends as high.
+    It is returned on the CPU, for the caller to move, and in evaluation mode, in which it is
+    trained, too: without dropout a step is quicker, and validation ends as high.
     """
     if precision == "bfloat16" and device.type == "cpu":
         # There the gradients of torch's fused attention take three times as long as those of plain

@@ -24,7 +24,7 @@ from biencoder.retrieval.final_evaluation import SplitResult
 from biencoder.retrieval.scoring import PAIRS_AT_A_TIME, K, pair_scores
 from biencoder.retrieval.text_index import TextIndex
 from biencoder.runtime import environment
-from biencoder.runtime.console import progress
+from biencoder.runtime.console import note, progress
 from biencoder.storage import checkpoint, run_checkpoints
 from biencoder.storage.progress import State
 
@@ -102,6 +102,11 @@ class Retriever:
         named = None if data_dir is None else Path(data_dir)
         source, columns = self._corpus(named, columns)
         data = corpus.load(source, self.state.config.leaked_pairs, columns)
+        if named is None and self.state.corpus not in (None, data.digest):
+            note(
+                f"{source}: not the pairs that the model was trained on; where splits are made, "
+                "test may hold some that it was trained on"
+            )
         if split in data.absent:
             raise CorpusError(data.absent[split])
         results = []
@@ -166,6 +171,8 @@ class Retriever:
         source, columns = self._corpus(self.source, self.columns)
         texts = sources.load(source, columns)
         folder = out or self._place(source, texts)
+        if not folder.name:  # as '.' has none
+            folder = folder.absolute()
         return text_index.ensure(folder, self._digest, texts, self._embed, self.model, self.device)
 
     def _corpus(self, named: Path | None, columns: str | None) -> tuple[Path | None, str | None]:
@@ -183,7 +190,13 @@ class Retriever:
             return beside
         with suppress(IndexFolderError):  # one that was made there before is good
             return TextIndex.open(beside, self._digest, texts.digest, self.device).folder
-        caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        try:
+            caches = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        except RuntimeError:
+            raise IndexFolderError(
+                f"{beside}: cannot be written, and HOME is not set; make the index elsewhere by "
+                "biencoder index --out=FOLDER, and name it by --index"
+            ) from None
         return Path(caches) / "counterargument-biencoder" / "indexes" / name
 
     @cached_property

@@ -97,19 +97,22 @@ def is_replaceable(folder: Path) -> bool:
     """Tell whether an index that takes this place removes nothing but an index."""
     if not folder.exists():
         return True
-    return folder.is_dir() and {path.name for path in folder.iterdir()} <= {MANIFEST, *FILES}
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {""}
+    # Many programs write an index.json, and alone it may be theirs.
+    return names <= {MANIFEST, *FILES} and names != {MANIFEST}
 
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep others from making the same index within the block; waits for one that does.
 
-    The lock dies with its holder, whose unfinished files go. Where the file system knows no locks
-    there is none: then two may do the same work, and the last one's result stays.
+    The lock ends with its holder's process; unfinished files that it left are removed by the next
+    holder. Where the file system knows no locks there is none: then two may do the same work, and
+    the last one's result stays.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = os.open(folder.with_name(f".{folder.name}.lock"), os.O_RDWR | os.O_CREAT, 0o666)
+        lock = os.open(folder.parent / f".{folder.name}.lock", os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise FileError(folder, error) from None
     try:

@@ -51,9 +51,13 @@ class Progress(BaseModel):
 
 
 class State(BaseModel):
-    """Content of `state.json`: the version that wrote it, the run, its progress."""
+    """Content of `state.json`: the version that wrote it, the run, its progress.
+
+    `corpus` is the digest of what it is trained on, None in checkpoints of before it was kept.
+    """
 
     version: str = Field(default_factory=lambda: str(version()))
     run_id: str = Field(pattern=RUN_ID)
     config: Config
+    corpus: str | None = None
     progress: Progress

@@ -128,7 +128,7 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                     device=device,
                     log=log,
                     interruption=interruption,
-                    save=partial(save, config, state, tokenizer, log),
+                    save=partial(save, config, data.digest, state, tokenizer, log),
                     pretrained=pretrained_weights,
                     gradient_cache=caches,
                 )
@@ -201,11 +201,13 @@ def finish(
     return checksum or ""  # of the other processes, which write neither it nor the log
 
 
-def save(config: Config, state: TrainingState, tokenizer: Any, log: RunLog, best: bool) -> None:
-    """Write a checkpoint and log it."""
+def save(
+    config: Config, corpus: str, state: TrainingState, tokenizer: Any, log: RunLog, best: bool
+) -> None:
+    """Write a checkpoint and log it; `corpus` is the corpus' digest."""
     progress = state.progress
     progress.seconds = time.monotonic() - state.started
-    saved = State(run_id=log.run_id, config=config, progress=progress)
+    saved = State(run_id=log.run_id, config=config, corpus=corpus, progress=progress)
     folder = run_checkpoints.folder(config.checkpoint_dir / log.run_id, progress)
     if log.synchronise():  # first, or after a power cut there might be a checkpoint without a log
         log.warn(progress, f"{log.path} was removed", "wrote it again")

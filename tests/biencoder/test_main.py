@@ -56,6 +56,15 @@ def test_evaluate_prints_the_figures_of_the_run_without_training(run, command):
     assert "validation" not in printed
 
 
+def test_evaluate_says_where_the_corpus_is_no_longer_the_one_of_training(run, saved, capsys):
+    assert saved.state.corpus == corpus.load(None).digest
+    saved.evaluate(split="test")
+    assert "trained on" not in capsys.readouterr().err
+    former = replace(saved, state=saved.state.model_copy(update={"corpus": "0" * 16}))
+    former.evaluate(split="test")
+    assert "not the pairs that the model was trained on" in capsys.readouterr().err
+
+
 def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved, command):
     folders = (f"--checkpoint_dir={run.checkpoint_dir}", f"--log_dir={run.log_dir}")
     assert command("evaluate", "--checkpoint=run", "--trec=True", *folders)[0] == 0
@@ -189,6 +198,43 @@ def test_many_questions_are_answered_by_a_line_each_in_order_as_alone(ask, table
             assert [hit[name] for hit in line["answers"]] == pytest.approx(expected, abs=1e-4)
 
 
+def test_questions_in_blocks_are_answered_as_together(ask, table, monkeypatch):
+    questions = '{"text": "a"}\n{"text": "b"}\n{"text": "c"}\n'
+
+    def answers():
+        monkeypatch.setattr(sys, "stdin", io.StringIO(questions))
+        printed = ask("--queries=-", f"--corpus={table}")[1]
+        return [json.loads(line) for line in printed.splitlines()]
+
+    together = answers()
+    monkeypatch.setattr("biencoder.__main__.QUESTIONS_AT_A_TIME", 2)
+    assert [line["id"] for line in answers()] == ["1", "2", "3"]
+    assert [line["answers"][0]["id"] for line in answers()] == [
+        line["answers"][0]["id"] for line in together
+    ]
+
+
+def test_the_working_folder_may_become_an_index(ask, table, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert ask(f"--corpus={table}", "--out=.", name="index")[0] == 0
+    assert (tmp_path / "empty" / "index.json").exists()
+
+
+def test_where_no_home_is_known_the_folder_of_the_index_is_asked_for(ask, table, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", unknown)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    other = table.with_name("other.csv")
+    other.write_text("text\nNo index has these words.\n")
+    status, _, said = ask("--text=a", f"--corpus={other}")
+    assert (status, "HOME is not set" in said) == (1, True)
+
+
 def test_a_file_that_exists_is_not_written_over(ask, table):
     before = table.read_text()
     _, printed, said = ask(f"--queries={table}", f"--out={table}")
@@ -263,6 +309,11 @@ def test_a_signal_while_indexing_leaves_no_file_and_its_own_status(
         (["retrieve", "--checkpoint=x", "--queries=none.csv"], 1, "none.csv: cannot be read"),
         (["index", "--checkpoint=nothing"], 1, "nothing: no checkpoint there"),
         (["retrieve", "--checkpoint=x", "--top=0"], 2, "--top=0: must be greater than or equal"),
+        (
+            ["retrieve", "--checkpoint=x", "--text=a", "--index=i", "--columns=point=a"],
+            2,
+            "--columns is for a --corpus",
+        ),
     ],
 )
 def test_a_wrong_use_is_one_line(command, arguments, status, line):

@@ -131,6 +131,13 @@ def test_a_folder_of_other_things_is_not_replaced(tmp_path, embed, beside):
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
+def test_another_programs_index_json_is_not_removed(tmp_path, embed):
+    (tmp_path / MANIFEST).write_text('{"pages": 1}')
+    with pytest.raises(IndexFolderError, match="holds other things"):
+        ensure(tmp_path, embed)
+    assert (tmp_path / MANIFEST).read_text() == '{"pages": 1}'
+
+
 def test_an_empty_folder_becomes_an_index(tmp_path, embed):
     (tmp_path / "index").mkdir()
     assert len(ensure(tmp_path / "index", embed).rows) == 4
