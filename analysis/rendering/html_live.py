@@ -11,6 +11,9 @@ from analysis.rendering.charts.progress import progress_chart
 from analysis.rendering.html_parts import Marks, chart, table
 from analysis.rendering.labels import counted
 
+#: Seconds of a year.
+YEAR = 365 * 24 * 3600
+
 
 def in_progress(progress: pl.DataFrame, metrics: pl.DataFrame, now: datetime, every: int) -> str:
     """Write the runs of PROGRESS as a table and a chart.
@@ -40,7 +43,8 @@ def section(heading: str, body: str, now: datetime, every: int) -> str:
 def _row(run: dict[str, Any], now: datetime) -> dict[str, str]:
     """Write a row of PROGRESS as text: heading → cell."""
     left = run["seconds_left"]
-    end = now + timedelta(seconds=left) if left is not None else None
+    # Nobody waits for what takes years, and a date of it may not exist.
+    end = now + timedelta(seconds=left) if left is not None and left < YEAR else None
     return {
         "run": printable(run["run_id"]),
         "variant": run["variant"] or "–",

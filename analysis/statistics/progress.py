@@ -34,6 +34,7 @@ def progress(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         epochs=count_in_config("epochs"),
         batch_size=count_in_config("batch_size"),
         eval_every=count_in_config("eval_every").fill_null(1),
+        first_epoch_evals=count_in_config("first_epoch_evals").fill_null(1),
     ).join(lengths(runs, metrics), on="run_id", how="left", maintain_order="left")
     rows = [
         {**plan, **_measured(plan, metrics.filter(run_id=plan["run_id"]))}
@@ -56,18 +57,39 @@ def _measured(plan: dict[str, Any], metrics: pl.DataFrame) -> dict[str, Any]:
         found["epoch"] = min(epochs, found["step"] // length + 1)
         if found["rate"] and batch_size:
             training = (found["steps"] - found["step"]) * batch_size / found["rate"]
-            evaluated = metrics.filter(WHOLE_EPOCHS, event="eval").select(pl.col("epoch").max())
-            # The last epoch is evaluated whatever --eval_every says.
-            left = sum(
-                epoch == epochs or epoch % plan["eval_every"] == 0
-                for epoch in range((evaluated.item() or 0) + 1, epochs + 1)
-            )
-            found["seconds_left"] = training + left * sum(_pauses(metrics))
+            found["seconds_left"] = training + sum(_pauses(plan, found["step"], metrics))
     return found
 
 
-def _pauses(metrics: pl.DataFrame) -> Iterator[float]:
-    """Yield the seconds of each evaluation, and of mining, as they last took."""
-    seconds = metrics.filter(WHOLE_EPOCHS, metric="seconds")
-    last = seconds.filter(pl.col("event").is_in(["eval", "mine"])).group_by("event", "split")
-    yield from last.agg(pl.col("value").last())["value"].drop_nulls()
+def _pauses(plan: dict[str, Any], step: int, metrics: pl.DataFrame) -> Iterator[float]:
+    """Yield the seconds of what is left beside training: evaluations, and mining before them."""
+    seconds = _seconds_of_evaluations(metrics)
+    evaluated = metrics.filter(event="eval", metric="top1", split="validation")
+    done = evaluated.filter(WHOLE_EPOCHS)["epoch"].max() or 0
+    epochs, every = plan["epochs"], plan["eval_every"]
+    # The last epoch is evaluated whatever --eval_every says.
+    left = epochs // every - done // every + (epochs % every > 0) if done < epochs else 0
+    mined = metrics.filter(event="mine", metric="seconds")["value"].drop_nulls()
+    yield left * (sum(seconds.values()) + sum(mined.tail(1)))
+    if step < plan["length"]:
+        inner = plan["first_epoch_evals"] - 1 - evaluated.filter(~WHOLE_EPOCHS).height
+        yield max(0, inner) * seconds.get("validation", 0)
+
+
+def _seconds_of_evaluations(metrics: pl.DataFrame) -> dict[str, float]:
+    """Estimate the seconds that an evaluation of each split takes, as far as the log tells.
+
+    The one before the first step uses vectors that are there already, so that those after it count:
+    of each split the last, and before there is one of it, as long per point as on validation.
+    """
+    took = metrics.filter(pl.col("event").is_in(["eval", "untrained"]), metric="seconds")
+    after_a_step = (pl.col("event") == "eval") & ((pl.col("epoch") > 0) | (pl.col("step") > 0))
+    by_split = took.filter(after_a_step).group_by("split").agg(pl.col("value").last())
+    known: dict[str, float] = dict(by_split.drop_nulls().iter_rows())
+    if "validation" not in known:
+        first = took.group_by("split").agg(pl.col("value").max())
+        return dict(first.drop_nulls().iter_rows()) | known
+    figures = metrics.filter(event="eval", metric="top1").group_by("split").agg(pl.col("n").last())
+    points: dict[str, int] = dict(figures.drop_nulls().iter_rows())
+    per_point = known["validation"] / points.get("validation", 1)
+    return {split: per_point * count for split, count in points.items()} | known

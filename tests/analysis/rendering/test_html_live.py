@@ -35,6 +35,11 @@ def test_without_runs_it_says_so_and_goes_on_refreshing(read: Callable[..., Log]
     assert "<table" not in written
 
 
+def test_an_end_in_no_year_of_the_calendar_is_a_dash(read: Callable[..., Log]) -> None:
+    log = read({}, config={"batch_size": 1, "epochs": 10**12}, steps=(20, 40))
+    assert " min</td><td>–</td>" in live(log)
+
+
 def test_a_time_to_go_is_said_as_people_say_it() -> None:
     said = [html_live.duration(seconds) for seconds in (4.4, 89, 90, 3000, 3700, 360_000)]
     assert said == ["4 s", "89 s", "2 min", "50 min", "1 h 02 min", "100 h 00 min"]

@@ -1,12 +1,16 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+from analysis.readers import logs
 from analysis.schema import Log
 from analysis.statistics.progress import progress
+
+REFERENCE = Path(__file__).parents[3] / "logs" / "reference"
 
 #: Forty pairs in batches of four are ten steps an epoch.
 CONFIG = {"epochs": 4, "batch_size": 4}
@@ -51,6 +55,18 @@ def test_the_time_to_go_has_the_evaluations_that_are_to_come(
     every_third = {"config": CONFIG | {"eval_every": 3}, "steps": (5, 10)}
     row = told(until(read_runs(every_third), "step", 1, 15))
     assert row["seconds_left"] == pytest.approx(1.0 + 2 * (3 * 0.5 + 0.25))  # epochs 3 and 4
+
+
+@pytest.mark.parametrize(("step", "seconds"), [(10, 1330), (60, 706), (80, 468)])
+def test_a_published_run_was_told_about_how_long_it_would_take(step: int, seconds: int) -> None:
+    """It evaluates four times within its epoch, and its first evaluation took no time."""
+    log = logs.read([REFERENCE / "strong-with_relu-seed0.jsonl"])
+    assert told(until(log, "step", 0, step))["seconds_left"] == pytest.approx(seconds, rel=0.3)
+
+
+def test_epochs_without_number_take_no_time_to_count(read_runs: Callable[..., Log]) -> None:
+    endless = {"config": CONFIG | {"epochs": 10**9, "eval_every": 7}, "steps": (5, 10)}
+    assert told(until(read_runs(endless), "step", 1, 15))["seconds_left"] > 10**8
 
 
 def test_after_the_last_step_the_last_epoch_is_going_on(read_runs: Callable[..., Log]) -> None:
