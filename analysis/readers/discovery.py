@@ -106,6 +106,9 @@ def _walk(folder: Path, notes: list[str]) -> Iterator[_File]:
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         if CONTEXT_FOLDER in folders:
             notes.append(_context_note(Path(parent, CONTEXT_FOLDER)))
+        for name in sorted(folders):
+            if not name.startswith(".") and Path(parent, name).is_symlink():
+                notes.append(f"{Path(parent, name)}: a link to a folder, passed over; name it")
         folders[:] = sorted(
             name
             for name in folders

@@ -75,6 +75,9 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
         lines = _judged(_without_inner_steps(every_line))
         if lines.filter(pl.col("event") == "step", pl.col("reason").is_not_null()).height:
             lines = _judged(every_line)  # whole blocks of losses are rejected: count each line
+    # Any text may speak of top1 accuracy; a log has a whole line of the format.
+    logs = lines.filter(pl.col("event").is_not_null()).select("file").unique()
+    lines = lines.join(logs, on="file", how="semi", maintain_order="left")
     is_read = pl.col("reason").is_null()
     wanted = pl.lit(True) if events is None else pl.col("event").is_in(["epoch", *events])
     values = _values(lines.filter(is_read, wanted))
@@ -82,7 +85,7 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
     rejected = lines.filter(~is_read, ~pl.col("unended")).select(
         source.alias("source"), "line", "reason"
     )
-    runs = _runs(files, values, rejected)
+    runs = _runs(files, values, rejected).join(logs, on="file", how="semi", maintain_order="left")
     metrics = (
         values.filter(pl.col("event") != "epoch", ~pl.col("misfit"))
         .join(runs, on=["file", "run"], how="left", maintain_order="left")
@@ -93,7 +96,7 @@ def read(files: Sequence[LegacyFile], events: Collection[str] | None = None) -> 
         metrics=conform(metrics, METRICS),
         rejected=conform(rejected, REJECTED),
         warnings=pl.DataFrame(schema=WARNINGS),
-        notes=tuple(_notes(files, lines, values)),
+        notes=(*_not_logs(files, logs), *_notes(files, lines, values)),
     )
 
 
@@ -245,6 +248,14 @@ def _runs(
             for run in range(last_run.get(index, 0) + 1)
         ]
     return pl.DataFrame(rows, schema={"file": pl.UInt32, "run": pl.UInt32, **RUNS})
+
+
+def _not_logs(files: Sequence[LegacyFile], logs: pl.DataFrame) -> Iterator[str]:
+    """Yield a sentence for each file without a whole line of the format."""
+    known = set(logs["file"])
+    for index, file in enumerate(files):
+        if index not in known:
+            yield f"{file.source}: not a run log, passed over"
 
 
 def _notes(files: Sequence[LegacyFile], lines: pl.DataFrame, values: pl.DataFrame) -> Iterator[str]:

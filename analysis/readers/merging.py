@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from analysis.readers.files import contents
+from analysis.readers.predictions import beside
 from analysis.schema import Log
 
 _PIECE = 24 * 1024 * 1024  # bytes of two files that are compared at a time
@@ -34,7 +35,8 @@ def without_copies(paths: Sequence[Path], notes: list[str]) -> list[Path]:
             continue
         heads = {path: contents(path, 1024) for path in group}
         originals: list[Path] = []
-        for path in sorted(group, key=lambda path: -path.stat().st_size):
+        # Of equal files the one with its predictions beside it is the original.
+        for path in sorted(group, key=lambda p: (-p.stat().st_size, not beside(str(p)).exists())):
             for original in originals:
                 if heads[original].startswith(heads[path]) and _begins(path, original):
                     copies.add(path)

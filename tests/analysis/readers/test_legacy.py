@@ -243,10 +243,18 @@ def test_files_read_together_do_not_touch_each_other(legacy_text):
         LegacyFile("d.txt", "d", two.encode() + b"\xff\xfe\n"),
     ]
     log = read(files)
-    assert log.runs.select("run_id", "rejected").rows() == [("a", 0), ("b", 2), ("c", 0), ("d", 0)]
+    assert log.runs.select("run_id", "rejected").rows() == [("a", 0), ("b", 2), ("d", 0)]
+    assert log.notes == ("c.txt: not a run log, passed over",)
     assert log.rejected.select("source", "line").rows() == [("b.txt", 1), ("b.txt", 3)]
     assert values(log, run_id="a") == values(parse(one))
     assert values(log, run_id="d") == values(parse(two))
+
+
+def test_a_text_that_speaks_of_top1_accuracy_is_no_log(legacy_text):
+    said = "the best top1 accuracy so far is 0.8\n"
+    log = read([LegacyFile("notes.txt", "notes", said.encode())])
+    assert (log.runs.height, log.rejected.height) == (0, 0)
+    assert log.notes == ("notes.txt: not a run log, passed over",)
 
 
 def test_the_real_logs_hold_what_plain_python_extracts(real_legacy_logs):

@@ -52,3 +52,12 @@ def test_an_earlier_copy_of_a_log_is_no_second_run(log_folder, tmp_path, runlog_
     )
     assert run_ids(log) == ["a", "with_relu_logs"]
     assert log.runs.filter(run_id="a")["status"].to_list() == ["interrupted"]
+
+
+def test_of_equal_logs_the_one_with_its_predictions_is_read(log_folder, tmp_path):
+    log = log_folder / "new" / "a.jsonl"
+    log.with_name("a.predictions.parquet").write_bytes(b"")
+    shutil.copy(log, log_folder / "a.jsonl")
+    assert (
+        f"{log_folder / 'a.jsonl'}: a copy of {log}, passed over" in logs.read([log_folder]).notes
+    )
