@@ -45,7 +45,8 @@ def _interval(measure: str) -> list[pl.Expr]:
     ends = []
     for side, end in zip(("low", "high"), intervals.student(mean, sd, count), strict=True):
         of_one = pl.col(f"{measure}_{side}") if share else None
-        of_several = end.clip(0, 1) if share else end.clip(0)
+        # A difference of two shares may be below 0, unlike the others.
+        of_several = end if measure == "gap" else end.clip(0, 1) if share else end.clip(0)
         ends.append(
             pl.when(count > 1).then(of_several).otherwise(of_one).alias(f"{measure}_{side}")
         )

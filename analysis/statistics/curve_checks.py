@@ -26,8 +26,8 @@ plateau           over the last half of the run or more, at least `LONG` evaluat
 divergence        an epoch's mean loss is at least `GROWTH` times that of the first epoch
 collapse          v ends below half its best
 not finite        a logged number is NaN or infinite
-schedule stands   hard_ratio keeps one value over several rounds of mining though hard_ratio_step is
-                  not 0
+hard_ratio constant
+                  it has one value in several rounds of mining though hard_ratio_step is not 0
 missing split     evaluations lack training, validation or test
 running           a run log has no run_end yet
 did not end       a run log has no run_end and is not written any more, or one that does not say

@@ -64,7 +64,7 @@ def schedule_stands(runs: pl.DataFrame, metrics: pl.DataFrame) -> pl.DataFrame:
         .join(runs.select("run_id", "hard_ratio_step"), on="run_id")
         .filter(pl.col("values") == 1, pl.col("rounds") > 1, pl.col("hard_ratio_step") != 0)
         .with_columns(
-            note=pl.lit("schedule stands"),
+            note=pl.lit("hard_ratio constant"),
             text=pl.format(
                 "hard_ratio is {} in all {} rounds of mining up to epoch {}, though its step is {}",
                 "figure",

@@ -59,8 +59,9 @@ def losses(runs: pl.DataFrame, metrics: pl.DataFrame, by_run: pl.DataFrame) -> p
 def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """Average the share of hard negatives over the counted runs: configuration, epoch, value.
 
-    The share that is mined before an epoch holds for all of it, so the last value is repeated at
-    the end of its epoch. The mean ends with the run that ends first.
+    The share that is mined before an epoch holds until negatives are mined again, so the last value
+    is repeated at the end of its epoch, or of the training that followed. The mean ends with the
+    run that ends first.
     """
     mined = (
         metrics.filter(event="mine", metric="hard_ratio")
@@ -72,8 +73,12 @@ def hard_ratios(metrics: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
         .drop("present")
     )
     ends = mined.group_by("configuration").agg(pl.all().sort_by("epoch").last())
-    held = pl.concat([mined, ends.with_columns(pl.col("epoch") + 1)])
-    return held.sort("configuration", "epoch")
+    trained = by_run.filter("counted").group_by("configuration").agg(pl.col("last_epoch").min())
+    end = pl.max_horizontal(pl.col("epoch") + 1, "last_epoch").alias("epoch")
+    held = ends.join(trained, on="configuration", how="left").with_columns(end).drop("last_epoch")
+    return pl.concat([mined, held.select(mined.columns).cast(mined.schema)]).sort(
+        "configuration", "epoch"
+    )
 
 
 def _counted(by_run: pl.DataFrame) -> pl.DataFrame:

@@ -52,8 +52,8 @@ MEASURES = {
     "stability": Measure(
         "stability",
         True,
-        "standard deviation of v over the last tenth of the evaluations, at least three of them: "
-        "the lower, the steadier",
+        "standard deviation of v over the last tenth of the epochs evaluated, at least three of "
+        "them and no more than half: the lower, the steadier",
     ),
     "gap": Measure("gap", True, "training top-1 minus v at the epoch of the highest v"),
 }
@@ -88,7 +88,8 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
     v = pl.col("validation")
     at_best = v == v.max()
     v_known = v.drop_nulls()
-    tail = pl.max_horizontal(pl.lit(3), (v_known.len() / 10).ceil()).cast(pl.Int64)
+    trained = v.filter(pl.col("epoch") > 0).drop_nulls()
+    tail = pl.max_horizontal(pl.lit(3), (trained.len() / 10).ceil()).cast(pl.Int64)
     measured = (
         curves(metrics)
         .group_by("run_id")
@@ -100,7 +101,7 @@ def per_run(runs: pl.DataFrame, metrics: pl.DataFrame, target: float | None = No
             last_validation=v_known.last(),
             # Of the same evaluation: a run may be stopped between the two splits.
             last_test=pl.col("test").filter(v.is_not_null()).last(),
-            stability=pl.when(v_known.len() >= 3).then(v_known.tail(tail).std()),
+            stability=pl.when(trained.len() >= 6).then(trained.tail(tail).std()),
             gap=(pl.col("training") - v).filter(at_best).first(),
             **{f"n_{split}": pl.col(f"n_{split}").drop_nulls().last() for split in SPLITS},
         )
@@ -160,11 +161,15 @@ def _at_shared_epochs(curves: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFra
 
 
 def _areas(curves: pl.DataFrame) -> pl.DataFrame:
-    """Compute the mean height of each run's curve on validation: run_id, area."""
+    """Compute the mean height of each run's curve on validation: run_id, area.
+
+    Null for a run that lacks some of the epochs: the area of another span does not compare.
+    """
     v, epoch = pl.col("validation"), pl.col("epoch")
     width = epoch.last() - epoch.first()
     height = ((v + v.shift()) / 2 * epoch.diff()).sum() / width
-    return curves.group_by("run_id").agg(area=pl.when(width > 0).then(height))
+    is_whole = (width > 0) & (pl.len() == curves["epoch"].n_unique())
+    return curves.group_by("run_id").agg(area=pl.when(is_whole).then(height))
 
 
 def _epochs_to(target: float | None, curves: pl.DataFrame) -> pl.DataFrame:

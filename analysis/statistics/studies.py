@@ -26,6 +26,7 @@ NEUTRAL = {
     "log_every",
     "checkpoint_every",
     "resume",
+    "trec",
 }
 
 #: The factors and the seed: what the runs of one study may differ in.

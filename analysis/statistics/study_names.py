@@ -28,7 +28,8 @@ PHRASES: dict[str, Callable[[str], str]] = {
 #: The two numbers that `negatives`, the name of a schedule, stands for.
 SCHEDULE = {"hard_ratio_start", "hard_ratio_step"}
 
-#: Fields that no recipe sets: where one differs, that is told of every recipe's studies.
+#: Fields that no recipe sets and that change an answer most: where one differs, that is told of
+#: every recipe's studies, not only within each recipe.
 BESIDE_RECIPES = {"encoder", "init_from", "leaked_pairs", "layers", "fusion", "neighbors"}
 
 LONGEST_NAME = 48

@@ -44,6 +44,16 @@ def test_no_interval_of_epochs_goes_below_zero(read: Callable[..., Log]) -> None
     assert row["epochs_to_target_low"] == 0
 
 
+def test_the_interval_of_a_gap_below_zero_holds_its_mean(read: Callable[..., Log]) -> None:
+    gaps = [
+        {"seed": seed, "top1": {"training": [0.1, low], "validation": [0.1, 0.5], "test": [0, 0.5]}}
+        for seed, low in enumerate((0.4, 0.45, 0.425))
+    ]
+    row = one_row(one_study(read(*gaps)).by_configuration)
+    assert row["gap_low"] < row["gap"] < row["gap_high"]
+    assert row["gap"] < 0
+
+
 def test_a_target_that_some_runs_do_not_reach_has_no_mean_over_the_others(
     read: Callable[..., Log],
 ) -> None:

@@ -17,7 +17,7 @@ def test_a_number_that_is_not_finite_is_counted_with_its_first_epoch(value: floa
 
 def test_a_schedule_that_stands_though_it_has_a_step_is_noted() -> None:
     note = only(notes(evaluations(), logged("mine", "hard_ratio", 0.8, 0.8), hard_ratio_step=-0.1))
-    assert (note["note"], note["epoch"], note["figure"]) == ("schedule stands", 1, 0.8)
+    assert (note["note"], note["epoch"], note["figure"]) == ("hard_ratio constant", 1, 0.8)
     assert "though its step is -0.1" in note["text"]
 
 

@@ -83,3 +83,10 @@ def test_the_share_of_hard_negatives_is_averaged_over_runs(read: Callable[..., L
     log = read({"seed": 0}, {"seed": 1})
     ratios = hard_ratios(log.metrics, one_study(log).by_run)
     assert ratios["value"].to_list() == [0.8, 0.7, 0.6, 0.5, 0.5]  # the last one to its end
+
+
+def test_the_share_of_a_mining_holds_until_the_end_of_training(read: Callable[..., Log]) -> None:
+    log = read({})
+    rarely = log.metrics.filter((pl.col("event") != "mine") | pl.col("epoch").is_in([0, 2]))
+    ratios = hard_ratios(rarely, one_study(log).by_run)
+    assert ratios.select("epoch", "value").rows() == [(0, 0.8), (2, 0.6), (4, 0.6)]
