@@ -77,6 +77,8 @@ def plot_curves(
     _check(split, SPLITS)
     results = _of(log, study)
     of_split = results.bands.filter(split=split)
+    if of_split.is_empty():
+        raise AnalysisError(f"{split!r}: this study has no evaluations of it")
     return _with_legend(curves.plot_curves(of_split, styles(results.by_run), ax), ax)
 
 

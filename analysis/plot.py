@@ -20,6 +20,9 @@ from analysis.rendering.image import draw_by_agg, rendered
 from analysis.statistics.comparisons import comparisons
 from analysis.statistics.results import Results, of_studies
 
+#: Pictures that tell a folder of ours from another one.
+PICTURES = ("curves", "loss")
+
 
 class Options(BaseModel):
     """Draw run logs, study by study: effects, top-1 curves, convergence, loss and answers, as PNG
@@ -80,7 +83,10 @@ def _not_drawn(results: Results) -> Iterator[str]:
 
 def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
     """Name what lies in the folder from an earlier call, which may have had other runs."""
-    pictures = {*folder.glob("*/*.png"), *folder.glob("*/*.svg")} - {*written}
+    # A folder of pictures with other names is somebody else's.
+    ours = {path.parent for name in PICTURES for path in folder.glob(f"*/{name}.png")}
+    found = {path for place in ours for end in ("png", "svg") for path in place.glob(f"*.{end}")}
+    pictures = found - {*written}
     tables = {folder / f"{name}.csv" for name in ("effects", "error_analysis")} - {*written}
     for place in sorted({path.parent for path in pictures}):
         names = sorted(path.name for path in pictures if path.parent == place)

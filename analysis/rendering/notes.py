@@ -28,7 +28,7 @@ def of_study(results: Results) -> list[str]:
         given = "effects are given at one level of the other factor"
         if results.effects.is_empty():
             given = "no effect can be given"
-        found.append(f"No run of {absent} counts: {given}.")
+        found.append(f"No completed run of {absent}: {given}.")
     last = pl.col("last_epoch")
     shorter = results.by_run.filter("counted").filter(last < last.max())["run_id"].to_list()
     if results.effects.height and shorter:

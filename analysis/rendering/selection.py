@@ -29,8 +29,21 @@ EFFECT_TITLES = {
 
 #: What the dots, bars and colours of effects stand for.
 EFFECTS_NOTE = (
-    "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval before Holm, of "
-    "areas over seeds alone. Orange: shown on test after Holm. Grey: not shown, or only described."
+    "Dot: effect in percentage points of top-1, on minus off. Bar: 95 % interval, not corrected "
+    "for several effects; of areas over seeds alone. Orange: shown on test after Holm's "
+    "correction. Grey: not shown, or only described."
+)
+
+#: What the marks of convergence stand for.
+CONVERGENCE_NOTE = (
+    "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the validation "
+    "curve."
+)
+
+#: Why losses with a triplet part do not compare.
+TRIPLETS_DIFFER = (
+    "The triplet loss is in each configuration's own distances, which LayerNorm scales: compare "
+    "shapes, not heights."
 )
 
 #: Metric of a loss or of a part of it → what the legend calls it.

@@ -17,7 +17,8 @@ from analysis.statistics.results import Results
 FORMATS = {
     "jsonl": "top-1 over all points of a split",
     "jsonl schema 1": "top-1 over all points of a split, by the rules of schema 1",
-    "legacy": "top-1 over the first n points only, among other candidates; described, not tested",
+    "legacy": "top-1 over the first n points only, by distance to the gold counter instead of the "
+    "point; described, not tested",
 }
 
 #: The measures that a terminal has room for, and those shown with their interval elsewhere.
@@ -38,7 +39,7 @@ UNSEEN_NOTE = "unseen: over the points whose texts are not in training (hits of 
 POOLS_HEADING = "Top-1 in each pool of candidates, at the last epoch"
 NOTATION = (
     "Over several runs: mean ± standard deviation [95 % interval over seeds, Student's t]. "
-    "For a single run: [95 % interval, Wilson, points of one debate counted as partly one]. "
+    "For a single run: [95 % interval, Wilson, n smaller since points of one debate are alike]. "
     "n is training / validation / test."
 )
 
@@ -100,8 +101,8 @@ def run_rows(table: pl.DataFrame) -> list[list[str]]:
             printable(row["run_id"]),
             row["configuration"],
             row["status"] or "–",
-            " / ".join(_number(row[f"n_{split}"]) for split in SPLITS),
-            _number(row["last_epoch"]),
+            " / ".join(number(row[f"n_{split}"]) for split in SPLITS),
+            number(row["last_epoch"]),
             *(_cell(row, name) for name in MEASURES),
             *(_unseen_cell(row, split) for split in unseen),
         ]
@@ -112,7 +113,7 @@ def run_rows(table: pl.DataFrame) -> list[list[str]]:
 def pool_rows(table: pl.DataFrame) -> list[list[str]]:
     """Write the table of `pools`."""
     return [["configuration", "split", "n", *(f"{pool} %" for pool in POOLS)]] + [
-        [row["configuration"], row["split"], _number(row["n"])]
+        [row["configuration"], row["split"], number(row["n"])]
         + [_percent(row[pool]) for pool in POOLS]
         for row in table.iter_rows(named=True)
     ]
@@ -143,12 +144,13 @@ def _heading(measure: str) -> str:
 
 def _cell(row: dict[str, Any], measure: str, whole: bool = True) -> str:
     """Write one measure of a row: value, ± sd over runs, and the interval of the main two."""
-    percent = MEASURES[measure].percent
+    percent, digits = MEASURES[measure].percent, decimals(measure, row[measure])
     if row.get(f"{measure}_sd") is None:
-        text = (_percent if percent else _number)(row[measure])
+        text = _percent(row[measure]) if percent else number(row[measure], digits)
     else:
         scale = 100 if percent else 1
-        text = f"{scale * row[measure]:.1f} ± {scale * row[f'{measure}_sd']:.1f}"
+        ends = row[measure], row[f"{measure}_sd"]
+        text = " ± ".join(f"{scale * end:.{digits}f}" for end in ends)
     if whole and measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
         ends = (_percent(row[f"{measure}_{side}"]) for side in ("low", "high"))
         text += f" [{', '.join(ends)}]"
@@ -167,9 +169,14 @@ def _error_cell(row: dict[str, Any]) -> str:
     return f"{share} [{low}, {high}]"
 
 
-def _number(value: float | None) -> str:
-    """Write a number with one decimal, but no trailing zero; null is a dash."""
-    return "–" if value is None else f"{value:,.1f}".removesuffix(".0")
+def number(value: float | None, decimals: int = 1) -> str:
+    """Write a number without decimals that are all 0; null is a dash."""
+    return "–" if value is None else f"{value:,.{decimals}f}".removesuffix(f".{'0' * decimals}")
+
+
+def decimals(measure: str, value: float | None) -> int:
+    """Return how many decimals are shown of a measure: of few epochs to a target hundredths."""
+    return 2 if measure == "epochs_to_target" and (value or 0) < 10 else 1
 
 
 def _percent(share: float | None) -> str:

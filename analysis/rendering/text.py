@@ -21,10 +21,14 @@ LINES, COLUMNS = 50, 120
 #: More notes than this would bury the rest of a terminal's output; a report has them all.
 MOST_SHOWN = 8
 
+#: Notes of the readers that are printed; a folder may hold thousands of files that are no log.
+MOST_NOTES = 20
+
 
 def screen(every: Sequence[Results], end: Sequence[str]) -> str:
     """Write the study of the newest run, as many others as fit on a screen, and the lines `end`."""
-    newest = sorted(every, key=lambda r: str(r.study.log.runs["started"].max()), reverse=True)
+    # Without a time, as of legacy logs, last.
+    newest = sorted(every, key=lambda r: str(r.study.log.runs["started"].max() or ""), reverse=True)
     last = _wrapped(end)
     room = LINES - len(last) - 2  # for a line that says how many more there are
     shown: list[str] = []
@@ -90,7 +94,9 @@ def check_lines(table: pl.DataFrame) -> list[str]:
 
 def reader_notes(log: Log) -> list[str]:
     """Say what the readers passed over: the notes of `log`, then its rejected lines."""
-    lines = [*log.notes, *notes.of_rejected(log.rejected.head(MOST_SHOWN))]
+    lines = [*log.notes[:MOST_NOTES], *notes.of_rejected(log.rejected.head(MOST_SHOWN))]
+    if len(log.notes) > MOST_NOTES:
+        lines.append(f"… and {counted(len(log.notes) - MOST_NOTES, 'more note')}: {WHERE_ALL}")
     if log.rejected.height > MOST_SHOWN:
         lines.append(f"… and {counted(log.rejected.height - MOST_SHOWN, 'more line')} left out")
     return [printable(line) for line in lines]

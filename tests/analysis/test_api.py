@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import examples
+import polars as pl
 import pytest
 from matplotlib.figure import Figure
 
@@ -80,6 +81,12 @@ def test_a_measure_without_effects_is_refused(log):
         analysis.plot_effects(
             replace(log, predictions=log.predictions.clear()), "test_without_hubness"
         )
+
+
+def test_curves_of_a_split_that_nobody_evaluated_are_refused(log):
+    metrics = log.metrics.filter(pl.col("split").ne_missing("training"))
+    with pytest.raises(AnalysisError, match="'training': this study has no evaluations of it"):
+        analysis.plot_curves(replace(log, metrics=metrics), "training")
 
 
 def test_tables_name_the_study_of_each_row(two_studies):

@@ -91,6 +91,16 @@ def test_a_picture_of_an_earlier_call_among_new_ones_is_named(
     assert f"{out / 'sample-corpus'}: runs-2.png from an earlier call, left unchanged" in printed
 
 
+def test_somebody_elses_pictures_are_not_taken_for_ours(
+    read_runs: Callable[..., Log], tmp_path: Path
+) -> None:
+    out = tmp_path / "results"
+    read_runs({})
+    (out / "photos").mkdir(parents=True)
+    (out / "photos" / "cat.png").touch()
+    assert "cat.png" not in run_command(tmp_path, out)
+
+
 def test_one_run_alone_has_no_table_of_effects(
     read_runs: Callable[..., Log], tmp_path: Path
 ) -> None:

@@ -84,13 +84,13 @@ function say(chart) {
   chart.parentElement.querySelector(".said").textContent = text.join(" ");
 }
 
-// Tables are sorted by a column: numbers first, by their size, then words.
+// Tables are sorted by a column: numbers first, by their size, then words, in either direction.
 const number = (text) => parseFloat(text.replaceAll(",", "").replace("−", "-"));
 
-function order(a, b) {
+function order(a, b, sign) {
   const [x, y] = [number(a), number(b)];
   if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1;
-  return x - y || a.localeCompare(b, undefined, { numeric: true });
+  return sign * (x - y || a.localeCompare(b, undefined, { numeric: true }));
 }
 
 function sort(head, direction) {
@@ -99,7 +99,7 @@ function sort(head, direction) {
   head.setAttribute("aria-sort", direction);
   const sign = direction === "ascending" ? 1 : -1;
   const text = (row) => row.cells[column].textContent;
-  const rows = [...table.tBodies[0].rows].sort((a, b) => sign * order(text(a), text(b)));
+  const rows = [...table.tBodies[0].rows].sort((a, b) => order(text(a), text(b), sign));
   table.tBodies[0].append(...rows);
   chosen.sorted[table.id] = [column, direction];
   keep();

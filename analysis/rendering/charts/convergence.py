@@ -19,7 +19,12 @@ from analysis.rendering.charts.chart import (
     upright,
     variants,
 )
-from analysis.rendering.selection import measure_titles, omission, untrained_note
+from analysis.rendering.selection import (
+    CONVERGENCE_NOTE,
+    measure_titles,
+    omission,
+    untrained_note,
+)
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
@@ -32,7 +37,10 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     """Chart one panel per measure, one row per configuration: mean, 95 % interval, runs as dots."""
     rows: dict[str, Any] = {
         "type": "category",
-        "categoryarray": [label(name, LETTERS) for name in looks],
+        # Rows are known by whole names, since two may be shortened to the same.
+        "categoryarray": [*looks],
+        "tickvals": [*looks],
+        "ticktext": [label(name, LETTERS) for name in looks],
         "range": [len(looks) - 0.5, -0.5],
     }
     height = 80 + 46 * max(2, len(looks))
@@ -45,22 +53,21 @@ def convergence_chart(results: Results, looks: dict[str, Style]) -> Chart:
     areas = results.drawn.select("configuration", "area").rows()
     said = ", ".join(f"{name} {percent(area)}" for name, area in areas)
     sentence = f"Area under the validation curve: {said}."
-    note = "Area: mean height of the curve. Bar: 95 % interval over runs, small dots."
-    note += untrained_note(results)
+    note = CONVERGENCE_NOTE + untrained_note(results)
     heading = f"How fast, and where it ends{omission(results)}"
     return Chart("convergence", heading, sentence, note, panels, [])
 
 
 def _marks(results: Results, measure: str, looks: dict[str, Style]) -> Iterator[Trace]:
     """Yield the counted runs of each configuration that has several, and then its mean."""
-    over = "%{fullData.name}: %{x:" + (".1%" if MEASURES[measure].percent else ".1f")
+    over = "%{fullData.name}: %{x:" + (".1%" if MEASURES[measure].percent else ".2f")
     over += "}<extra></extra>"
     variant_of = variants(results.drawn)
     counted = results.by_run.filter("counted").drop_nulls(measure)
     for row in results.drawn.filter(pl.col(measure).is_not_null()).iter_slices(1):
         name = row["configuration"].item()
         look, meta = looks[name], {"variant": variant_of[name]}
-        common = {"y": [label(name, LETTERS)], "mode": "markers"}
+        common = {"y": [name], "mode": "markers"}
         runs = counted.filter(configuration=name).select("run_id", measure).rows()
         for run, value in runs if len(runs) > 1 else ():
             yield trace(

@@ -18,7 +18,7 @@ from analysis.rendering.charts.chart import (
     trace,
     variants,
 )
-from analysis.rendering.selection import LOSS_LABELS, drawn_losses, omission
+from analysis.rendering.selection import LOSS_LABELS, TRIPLETS_DIFFER, drawn_losses, omission
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -56,6 +56,8 @@ def loss_chart(results: Results, looks: dict[str, Style]) -> Chart:
     ends = losses.filter(metric="loss").group_by("configuration").agg(pl.col("value").last())
     said = ", ".join(f"{n} {v:.3g}" for n, v in ends.sort("configuration").rows())
     sentence = f"At the end: {said}."
+    if "triplet_loss" in losses["metric"]:
+        sentence = TRIPLETS_DIFFER
     note = (
         "Thick: the loss, mean over a short span and over runs. Parts are times their weights. "
         "Shade: lowest to highest logged value."

@@ -7,8 +7,9 @@ import polars as pl
 from analysis.rendering.axes import UNTRAINED, new_axes, percent_tick
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import measure_titles, omission, untrained_note
+from analysis.rendering.selection import CONVERGENCE_NOTE, measure_titles, omission, untrained_note
 from analysis.rendering.style import INK, MUTED, Style
+from analysis.rendering.table_rows import decimals, number
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -28,10 +29,7 @@ def convergence_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         ax.set_title(title, loc="left")
     if "test" in results.untrained:
         panels[-1].axvline(results.untrained["test"], **UNTRAINED)  # of the test figure
-    note = (
-        "Bar: 95 % interval over runs (dots), or of a single run. Area: mean height of the "
-        "validation curve." + untrained_note(results)
-    )
+    note = CONVERGENCE_NOTE + untrained_note(results)
     head = f"{results.study.name}: how fast, and where it ends{omission(results)}"
     write_head(figure, head, note)
     return figure
@@ -86,7 +84,7 @@ def plot_measure(
             zorder=4,
         )
         ax.annotate(
-            f"{100 * value:.1f} %" if percent else f"{value:.1f}".removesuffix(".0"),
+            f"{100 * value:.1f} %" if percent else number(value, decimals(measure, value)),
             (value, row),
             xytext=(0, 11),
             textcoords="offset points",

@@ -7,7 +7,7 @@ import polars as pl
 from analysis.rendering.axes import FEW, label_epochs, new_axes
 from analysis.rendering.labels import wrapped
 from analysis.rendering.layout import lay_out_panels, new_figure, write_head
-from analysis.rendering.selection import LOSS_LABELS, omission
+from analysis.rendering.selection import LOSS_LABELS, TRIPLETS_DIFFER, omission
 from analysis.rendering.style import INK, MUTED, Style
 from analysis.statistics.results import Results
 
@@ -52,6 +52,8 @@ def loss_figure(results: Results, looks: dict[str, Style]) -> "Figure":
         "Line: mean over a short span and over runs. Parts are times their weights. "
         "Band: lowest to highest logged value."
     )
+    if "triplet_loss" in results.losses["metric"]:
+        note += f" {TRIPLETS_DIFFER}"
     write_head(figure, f"{results.study.name}: loss{omission(results)}", note, shown)
     return figure
 

@@ -68,7 +68,7 @@ def test_runs_that_do_not_count_are_named_some_of_them(
 def test_a_missing_cell_is_named(read: Callable[..., Log]) -> None:
     runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS[:3]]
     (note,) = notes.of_study(one_study(read(*runs)))
-    assert note.startswith("No run of with_layernorm_relu counts: ")
+    assert note.startswith("No completed run of with_layernorm_relu: ")
 
 
 def test_where_no_two_cells_differ_in_one_factor_no_effect_is_promised(
@@ -76,7 +76,7 @@ def test_where_no_two_cells_differ_in_one_factor_no_effect_is_promised(
 ) -> None:
     runs = [{"layernorm": True, "relu": True}, {"layernorm": False, "relu": False}]
     (note,) = notes.of_study(one_study(read(*runs)))
-    assert note.endswith(" counts: no effect can be given.")
+    assert note.endswith(": no effect can be given.")
 
 
 def test_a_run_that_had_less_training_than_others_is_named(read: Callable[..., Log]) -> None:
@@ -91,7 +91,7 @@ def test_a_cell_whose_run_is_unfinished_is_missing(read: Callable[..., Log]) -> 
     runs = [{"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
     not_counted, missing = notes.of_study(one_study(read(*runs[:3], runs[3] | {"status": None})))
     assert not_counted.startswith("Not counted: r3: ")
-    assert missing.startswith("No run of with_layernorm_relu counts: ")
+    assert missing.startswith("No completed run of with_layernorm_relu: ")
 
 
 def test_a_study_of_one_variant_has_no_cell_missing(read: Callable[..., Log]) -> None:

@@ -43,7 +43,7 @@ def cells(results: Results, row: int = 1, **options: Any) -> dict[str, str]:
 def test_a_heading_names_the_target_of_the_study(read: Callable[..., Log]) -> None:
     log = read({})
     assert cells(one_study(log))["epochs to 40 %"] == "2"
-    assert cells(one_study(log, target=0.125))["epochs to 12.5 %"] == "0.4"
+    assert cells(one_study(log, target=0.125))["epochs to 12.5 %"] == "0.42"
     empty = one_study(replace(log, metrics=log.metrics.clear()))
     assert cells(empty)["epochs to target"] == "–"
 

@@ -103,6 +103,21 @@ def test_of_many_studies_those_are_shown_that_fit_a_screen(results: Results) -> 
     assert lines[-2] == "wrote x"
 
 
+def test_the_study_that_is_newest_comes_first_and_one_without_a_time_last(
+    results: Results,
+) -> None:
+    log = results.study.log
+    runs = log.runs.with_columns(started=pl.lit(None, log.runs.schema["started"]))
+    timeless = Results(replace(results.study, name="no time", log=replace(log, runs=runs)))
+    assert text.screen([timeless, results], []).startswith(results.study.name)
+
+
+def test_of_many_notes_of_the_readers_a_screen_shows_some(results: Results) -> None:
+    log = replace(results.study.log, notes=tuple(f"note {n}" for n in range(300)))
+    assert len(text.reader_notes(log)) <= text.MOST_NOTES + 1
+    assert "280 more notes" in text.reader_notes(log)[-1]
+
+
 def test_a_log_of_a_long_name_fits_a_screen_and_leaves_no_gap(
     tmp_path: Path, legacy_text: Callable[..., str]
 ) -> None:
