@@ -147,10 +147,11 @@ def test_both_pages_say_how_much_faster_layernorm_converges_by_the_default_recip
         return target, *(" to ".join(sorted(epochs[layernorm])) for layernorm in (True, False))
 
     target, with_, without = told()
-    assert f"{target} after {with_} epochs instead of {without};" in SHORT[0]
+    share = target.removesuffix(" on validation")
+    assert f"they reach {share} after {with_} epochs instead of {without};" in SHORT[0]
     first, *lower = told(0.5)
     assert f"{first} are reached after {lower[0]} epochs instead of {lower[1]}" in LONG[1]
-    assert f"{target.split()[0]} % after {with_} instead of {without}" in LONG[1]
+    assert f"{share} after {with_} instead of {without}" in LONG[1]
     assert intervals(LONG[1]) == tell(
         study, ("LayerNorm", "area"), ("LayerNorm", "area_without_hubness")
     )
@@ -191,7 +192,13 @@ def test_both_pages_say_that_no_effect_of_relu_is_shown(studies, runs):
     for answer in (SHORT[2], LONG[3]):
         assert intervals(answer)[:2] == [points(row) for row in relu]
         assert f"(p = {relu[1]['p_holm']:.3f} after Holm" in answer
-        assert f"ffects of more than {excluded} points are excluded" in answer
+    assert f"Effects of more than {excluded} points are excluded" in SHORT[2]
+    interactions = (effect(studies[recipe], "interaction", "test") for recipe in SEEDS)
+    beyond = " and ".join(
+        dict.fromkeys(f"{100 * row['excluded_beyond']:.1f}" for row in interactions)
+    )
+    both = f"{excluded} points are excluded, interactions of more than {beyond}"
+    assert f"effects of ReLU of more than {both}" in LONG[3]
     described = [
         effect(studies["strong"], "ReLU", "area"),
         effect(studies["documented"], "ReLU", "validation"),
@@ -215,13 +222,18 @@ def gain(of_runs, figure):
 
 
 def test_the_page_says_what_becomes_of_the_lead_before_the_first_step(runs):
-    by_head, before = (
-        gain(runs, lambda lines, metric=metric: evaluated(lines, "test", metric)).strip("+")
-        for metric in ("head_top1", "top1")
-    )
-    assert f"by {by_head} points by the pair head alone ({before} with hubness)" in LONG[0]
+    by_head = gain(runs, lambda lines: evaluated(lines, "test", "head_top1"))
+    assert f"lead on test by {by_head.strip('+')} points by the pair head alone" in LONG[0]
     quarter = gain(runs, lambda lines: evaluated(lines, "validation", "head_top1", step=22))
     assert abs(float(quarter.replace("−", "-"))) < 0.5  # "gone within a quarter of the epoch"
+    ahead = [
+        gain(runs, lambda lines, step=step: evaluated(lines, "validation", "top1", step=step))
+        for step in (0, 22, 44, 66, 88)
+    ]
+    assert all(lead.startswith("+") for lead in ahead)  # "stay ahead"
+    first, *_, end = (lead.strip("+") for lead in ahead)
+    assert f"begin {first} points higher on validation and stay ahead" in SHORT[0]
+    assert f"{first} points on validation before the first step, {end} at the end" in LONG[1]
 
 
 def test_the_page_says_what_p_was_with_fewer_seeds():
