@@ -208,16 +208,21 @@ def help_text(options: type[BaseModel], prog: str, positional: str | None = None
         choices = _choices(field)
         # The blanks behind bars are places to break a line, and are taken out again.
         flag = f"  --{name}={'| '.join(choices) or 'VALUE'}{shown}"
-        lines += [line.replace("| ", "|") for line in _wrapped(flag, subsequent_indent=" " * 8)]
-        indents = {"initial_indent": " " * 6, "subsequent_indent": " " * 6}
-        lines += _wrapped(field.description or "", **indents)
+        lines += [line.replace("| ", "|") for line in _wrapped(flag, "", " " * 8)]
+        lines += _wrapped(field.description or "", " " * 6, " " * 6)
     return "\n".join(lines)
 
 
-def _wrapped(text: str, **indents: str) -> list[str]:
-    """Break a text into lines, and no name into two."""
-    width, whole = 98, {"break_long_words": False, "break_on_hyphens": False}
-    return textwrap.wrap(text, width, **whole, **indents)
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    """Break a text into lines behind these indents, and no name into two."""
+    return textwrap.wrap(
+        text,
+        98,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def closest(word: str, candidates: Iterable[str]) -> str:

@@ -59,7 +59,7 @@ def _draw(options: Options) -> None:
     if any(results.error_analysis.height for results in every):
         written.append(output.write(folder / "error_analysis.csv", csv.error_analysis_csv(every)))
     for results in every:
-        place = output.folder([], folder / results.study.slug)
+        place = output.made(folder / results.study.slug)
         for name, figure in figures(results, options.smooth).items():
             # No paper prints single runs, and an SVG takes half as long again as the PNG.
             for ending in ("png",) if name.startswith("runs") else ("png", "svg"):

@@ -44,7 +44,7 @@ def _convert(options: Options) -> None:
         for name, run in zip(names, study.log.runs.iter_rows(named=True), strict=True):
             metrics = study.log.metrics.filter(run_id=run["run_id"])
             series = scalars(metrics, run["format"] == "legacy")
-            folder = output.folder([], out / study.slug / name)
+            folder = output.made(out / study.slug / name)
             data = event_file(f"{study.slug}/{name}", run, series)
             output.grow(folder / "events.out.tfevents.0.analysis", data)
     print(f"wrote {counted(log.runs.height, 'run')} to {out}: tensorboard --logdir={out}")

@@ -27,9 +27,10 @@ from analysis.statistics.studies import Study, studies
 #: Seconds between two pages.
 EVERY = 5
 
-#: While runs are in progress, studies that were made again then rest for this many times the CPU
-#: time that it took, so that they use less than one percent of a core, however many runs there are.
-REST = 150
+#: While runs are in progress, studies that were made again then stay as they are for this many
+#: times the CPU time that it took, so that they use less than one percent of a core, however many
+#: runs there are.
+PAUSE_FACTOR = 150
 
 
 @dataclass
@@ -41,9 +42,9 @@ class Watcher:
     _seen: object = None  # the state of the logs at the last page
     _stale: bool = True  # whether its studies may be older than that
     _signature: object = None  # that of the runs when studies were last made
-    _rests_until: float = 0.0
+    _paused_until: float = 0.0
     _opening: str = ""
-    _rest: str = ""
+    _closing: str = ""
     _studies: dict[object, tuple[Results, str]] = field(default_factory=dict)
 
     def page(self) -> bytes | None:
@@ -59,13 +60,13 @@ class Watcher:
             return self._waiting(str(error))
         seen = (self._cache.pieces, _states(log))
         goes_on = "running" in log.runs["status"]
-        rests = goes_on and time.monotonic() < self._rests_until
-        if seen == self._seen and (rests or not self._stale):
+        paused = goes_on and time.monotonic() < self._paused_until
+        if seen == self._seen and (paused or not self._stale):
             return None
-        self._seen, self._stale = seen, rests
-        if not rests:
+        self._seen, self._stale = seen, paused
+        if not paused:
             self._renew(log)
-        parts = [*(part for _, part in self._studies.values()), self._rest]
+        parts = [*(part for _, part in self._studies.values()), self._closing]
         return html.document(self._opening, parts, _in_progress(log))
 
     def last_page(self) -> bytes:
@@ -97,9 +98,9 @@ class Watcher:
         every = {(s.name, _signature(s.log)): s for s in studies(log)}
         self._studies = {known: former.get(known) or _made(study) for known, study in every.items()}
         results = [results for results, _ in self._studies.values()]
-        self._opening, self._rest = html.opening(results), html.rest(log, results)
+        self._opening, self._closing = html.opening(results), html.closing(log, results)
         if former:
-            self._rests_until = time.monotonic() + REST * (time.process_time() - began)
+            self._paused_until = time.monotonic() + PAUSE_FACTOR * (time.process_time() - began)
 
 
 def _made(study: Study) -> tuple[Results, str]:

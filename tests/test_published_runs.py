@@ -24,7 +24,7 @@ from analysis.rendering.markdown import markdown
 from analysis.rendering.table_rows import configuration_rows
 from analysis.statistics.factorial import design_effects
 from analysis.statistics.results import of_studies
-from analysis.statistics.study_effects import MEASURED, answers, is_shown, labels, with_factors
+from analysis.statistics.study_effects import MEASURED, answers, comparable_runs, is_shown, labels
 
 #: Recipe → the seeds of its published runs.
 SEEDS = {"strong": "0 1 2 3 4 5 6 7 8 9", "documented": "0 1 2 3 4 5"}
@@ -86,7 +86,7 @@ def test_the_effects_are_those_that_the_published_runs_give(studies, recipe):
 def on_answers(study, split, **answer):
     """The effect of LayerNorm on something of each answer, named `answer`, as a row of EFFECTS."""
     predictions = study.log.predictions.with_columns(**answer)
-    counted = with_factors(study.log.runs, study.by_run)
+    counted = comparable_runs(study.log.runs, study.by_run)
     design, of_points = answers(counted, predictions, split, *answer)
     layernorm, *_ = design_effects(design, labels(of_points))
     return vars(layernorm)

@@ -80,7 +80,7 @@ NOSCRIPT = (
 
 def page(log: Log, every: Sequence[Results]) -> bytes:
     """Write the whole report."""
-    return document(opening(every), [*map(study, every), rest(log, every)])
+    return document(opening(every), [*map(study, every), closing(log, every)])
 
 
 def document(opening_of_page: str, parts: Sequence[str], live: str = "") -> bytes:
@@ -188,7 +188,7 @@ def _checks(found: pl.DataFrame, name: str) -> str:
     return table(rows, name=name, text=True)
 
 
-def rest(log: Log, every: Sequence[Results]) -> str:
+def closing(log: Log, every: Sequence[Results]) -> str:
     """Write what concerns all studies: their differences, notes, the runs, the columns."""
     compared = effect_text.comparison_lines(comparisons(every))
     parts = [

@@ -28,13 +28,18 @@ def folder(paths: Sequence[str], out: Path | None) -> Path:
         named = [Path(match) for match in matches or paths[:1]]
         folders = [path if path.is_dir() else path.parent for path in named]
         out = Path(os.path.commonpath(folders)) / "plots"
+    return made(out)
+
+
+def made(folder: Path) -> Path:
+    """Make a folder where it is missing, and return it. Raises `AnalysisError`."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise AnalysisError(
-            f"{out}: cannot make this folder ({error.strerror}): name another with --out"
+            f"{folder}: cannot make this folder ({error.strerror}): name another with --out"
         ) from None
-    return out
+    return folder
 
 
 def write(path: Path, content: str | bytes) -> Path:

@@ -149,8 +149,8 @@ def _cell(row: dict[str, Any], measure: str, whole: bool = True) -> str:
         text = _percent(row[measure]) if percent else number(row[measure], digits)
     else:
         scale = 100 if percent else 1
-        ends = row[measure], row[f"{measure}_sd"]
-        text = " ± ".join(f"{scale * end:.{digits}f}" for end in ends)
+        mean, sd = row[measure], row[f"{measure}_sd"]
+        text = f"{scale * mean:.{digits}f} ± {scale * sd:.{digits}f}"
     if whole and measure in WITH_INTERVAL and row[f"{measure}_low"] is not None:
         ends = (_percent(row[f"{measure}_{side}"]) for side in ("low", "high"))
         text += f" [{', '.join(ends)}]"

@@ -9,7 +9,7 @@ from analysis.statistics.effects import Effect, effects, over_shared_seeds
 from analysis.statistics.factorial import Design
 from analysis.statistics.results import Results
 from analysis.statistics.studies import differing
-from analysis.statistics.study_effects import answers, labels, with_factors
+from analysis.statistics.study_effects import answers, comparable_runs, labels
 
 
 def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
@@ -48,5 +48,5 @@ def comparisons(every: Sequence[Results], split: str = "test") -> list[Effect]:
 
 
 def _answers(results: Results, split: str) -> tuple[Design, pl.DataFrame] | None:
-    counted = with_factors(results.log.runs, results.by_run)
+    counted = comparable_runs(results.log.runs, results.by_run)
     return answers(counted, results.log.predictions, split)

@@ -51,7 +51,7 @@ def study_effects(
     only effects on 'test' are tested, and corrected for one another. Where an interaction is shown
     there, a factor's effect averaged over the other says little, and simple effects are added.
     """
-    designs = dict(_designs(with_factors(runs, by_run), predictions))
+    designs = dict(_designs(comparable_runs(runs, by_run), predictions))
     rows = {
         measure: [_row(measure, effect) for effect in design_effects(*design)]
         for measure, design in designs.items()
@@ -98,7 +98,7 @@ def _designs(
             yield measure, (design, labels(points))
 
 
-def with_factors(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
+def comparable_runs(runs: pl.DataFrame, by_run: pl.DataFrame) -> pl.DataFrame:
     """Add layernorm and relu to the counted runs of `by_run`.
 
     Left out are runs without factors or seed, and runs that stopped before the last epoch of

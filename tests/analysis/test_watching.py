@@ -39,7 +39,7 @@ def test_a_page_follows_a_run_from_its_start_to_its_end(lines: list[str], tmp_pa
     pages = []
     for end in (nth(lines, "step", 0), nth(lines, "step", 2), nth(lines, "eval", 5), len(lines)):
         path.write_text("".join(lines[:end]))
-        watcher._rests_until = 0
+        watcher._paused_until = 0
         pages.append(body(watcher.page()))
     assert "1 of 2" in pages[0]
     assert "10 of 40" in pages[0]
@@ -80,12 +80,12 @@ def test_a_study_of_finished_runs_is_not_made_anew_when_another_goes_on(
     monkeypatch.setattr(html, "study", lambda r: made.append(r.study.name) or study(r))
     for end in (nth(lines, "eval", 2), nth(lines, "eval", 5)):
         path.write_text("".join(lines[:end]))
-        watcher._rests_until = 0
+        watcher._paused_until = 0
         watcher.page()
     assert sorted(made) == ["sample corpus", "sample corpus", "there"]
 
 
-def test_studies_rest_after_they_were_made_anew_and_are_made_up_for_then(
+def test_studies_pause_after_they_were_made_anew_and_are_made_up_for_then(
     lines: list[str], tmp_path: Path
 ) -> None:
     path, watcher = tmp_path / "live.jsonl", watching.Watcher([str(tmp_path)])
@@ -93,10 +93,10 @@ def test_studies_rest_after_they_were_made_anew_and_are_made_up_for_then(
     for number in (2, 5, 8):
         path.write_text("".join(lines[: nth(lines, "eval", number)]))
         epochs.append(last_epoch(watcher.page()))
-    assert watcher._rests_until > time.monotonic()
+    assert watcher._paused_until > time.monotonic()
     assert epochs == ["0", "1", "1"]  # after the second evaluation they rest, and the third waits
     assert watcher.page() is None
-    watcher._rests_until = 0
+    watcher._paused_until = 0
     assert last_epoch(watcher.page()) == "2"
 
 
@@ -160,6 +160,6 @@ def test_when_the_last_run_ends_its_study_is_made_anew_at_once(
     path, watcher = tmp_path / "live.jsonl", watching.Watcher([str(tmp_path)])
     path.write_text("".join(lines[: nth(lines, "eval", 2)]))
     watcher.page()
-    watcher._rests_until = float("inf")
+    watcher._paused_until = float("inf")
     path.write_text("".join(lines))
     assert last_epoch(watcher.page()) == "2"
