@@ -277,6 +277,12 @@ class Config(BaseModel):
                 f"hard_ratio numbers say {numbers_say}; drop one of them"
             )
         resolve(negatives=numbers_say)
+        return self
+
+    @model_validator(mode="after")
+    def _check_losses(self) -> "Config":
+        """Check that something is learned, and that each flag has a part in it."""
+        given = self.model_fields_set
         if not (self.triplet_weight or self.in_batch_weight or self.listwise_weight):
             raise ValueError(
                 "--triplet_weight, --in_batch_weight and --listwise_weight are all 0: nothing is "
@@ -296,7 +302,7 @@ class Config(BaseModel):
             )
         for flag in ("margin", "margin_unit", "mine_every"):
             value = getattr(self, flag)
-            usual = recipe.get(flag, type(self).model_fields[flag].default)
+            usual = RECIPES[self.recipe].get(flag, type(self).model_fields[flag].default)
             if not self.triplet_weight and flag in given and value != usual:
                 raise ValueError(
                     f"--{flag}={value} without --triplet_weight: there would be no triplet; add "

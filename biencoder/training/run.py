@@ -2,6 +2,7 @@
 
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -50,6 +51,16 @@ class Ended(NamedTuple):
     status: int
 
 
+class Sources(NamedTuple):
+    """What a run is made from; `decides` says all that its result follows from."""
+
+    data: Corpus
+    pretrained: Any
+    tokenizer: Any
+    first_stage: Path | None
+    decides: dict[str, Any]
+
+
 def train(config: Config, interruption: Interruption) -> Ended:
     """Run the whole job.
 
@@ -66,21 +77,7 @@ def train(config: Config, interruption: Interruption) -> Ended:
 def train_process(config: Config, device: torch.device, interruption: Interruption) -> Ended:
     """Run the job on one of its processes."""
     started = time.monotonic()
-    data = corpus.load(config.data_dir, config.leaked_pairs, config.columns)
-    corpus.check_complete(data)
-    pretrained, tokenizer = encoder.load(
-        config.encoder, config.pooling, config.max_length, config.layers
-    )
-    first_stage = None
-    if config.init_from is not None and is_main_process():  # which gives the others its weights
-        first_stage = run_checkpoints.find(config.init_from, config.checkpoint_dir)
-    decides = identity.decides(
-        config,
-        corpus=data.digest,
-        encoder=identity.encoder_digest(pretrained, tokenizer),
-        first_stage=checkpoint.digest(first_stage) if first_stage else None,
-        precision=environment.precision(config.precision, device),
-    )
+    data, pretrained, tokenizer, first_stage, decides = read(config, device)
     former, run_id = beginning.choose_run(config, decides)
     if former and former.completed:
         say(f"run {run_id} is completed already; choose another --run_id for a new one")
@@ -159,6 +156,26 @@ def train_process(config: Config, device: torch.device, interruption: Interrupti
                 log.write(events.RunEnd.model_validate(end))
     say(closing_line(state.progress))
     return Ended(run_id, 0)
+
+
+def read(config: Config, device: torch.device) -> Sources:
+    """Read corpus, encoder and first stage. Raises `RunError`."""
+    data = corpus.load(config.data_dir, config.leaked_pairs, config.columns)
+    corpus.check_complete(data)
+    pretrained, tokenizer = encoder.load(
+        config.encoder, config.pooling, config.max_length, config.layers
+    )
+    first_stage = None
+    if config.init_from is not None and is_main_process():  # which gives the others its weights
+        first_stage = run_checkpoints.find(config.init_from, config.checkpoint_dir)
+    decides = identity.decides(
+        config,
+        corpus=data.digest,
+        encoder=identity.encoder_digest(pretrained, tokenizer),
+        first_stage=checkpoint.digest(first_stage) if first_stage else None,
+        precision=environment.precision(config.precision, device),
+    )
+    return Sources(data, pretrained, tokenizer, first_stage, decides)
 
 
 def finish(
