@@ -236,19 +236,26 @@ def test_the_page_says_what_becomes_of_the_lead_before_the_first_step(runs):
     assert f"{first} points on validation before the first step, {end} at the end" in LONG[1]
 
 
+def listed(words):
+    """Words as a sentence lists them: 'one, two and three'."""
+    *first, end = words
+    return f"{', '.join(first)} and {end}" if first else end
+
+
 def test_the_page_says_what_p_was_with_fewer_seeds():
-    told, shown = [], []
+    told = []
+    of_verdict = {True: [], False: []}
     seeds = SEEDS["documented"].split()
     for count in range(3, len(seeds) + 1):
         some = [REFERENCE / f"documented-*-seed{seed}.jsonl" for seed in seeds[:count]]
         (found,) = of_studies(logs.read(some))
         layernorm = effect(found, "LayerNorm", "test")
         told.append(f"{layernorm['p_holm']:.3f} with {SEEDS_IN_WORDS[count]}")
-        shown += [SEEDS_IN_WORDS[count]] if is_shown(layernorm) else []
+        of_verdict[is_shown(layernorm)].append(SEEDS_IN_WORDS[count])
     told[0] += " seeds"
     assert f"p of LayerNorm by `documented` was {', '.join(told)}." in WORDS
-    ended = f"an effect that {SEEDS_IN_WORDS[len(seeds)]} do not"
-    assert f"{' and '.join(shown).capitalize()} would have shown {ended}" in WORDS
+    with_, without = map(listed, (of_verdict[True], of_verdict[False]))
+    assert f"an effect is shown with {with_} seeds, and not with {without}:" in WORDS
     detected = f"would detect {100 * layernorm['least_effect']:.1f} points (two are the aim)"
     assert (
         f"to {SEEDS_IN_WORDS[len(seeds)]} so far, with which 80 % of such experiments {detected}"
