@@ -27,7 +27,7 @@ from analysis.statistics.results import of_studies
 from analysis.statistics.study_effects import MEASURED, answers, comparable_runs, is_shown, labels
 
 #: Recipe → the seeds of its published runs.
-SEEDS = {"strong": "0 1 2 3 4 5 6 7 8 9", "documented": "0 1 2 3 4 5"}
+SEEDS = {"strong": "0 1 2 3 4 5 6 7 8 9", "documented": "0 1 2 3 4 5 6 7 8"}
 SEEDS_IN_WORDS = dict(
     enumerate(("three", "four", "five", "six", "seven", "eight", "nine", "ten"), 3)
 )
@@ -159,18 +159,17 @@ def test_both_pages_say_how_much_faster_layernorm_converges_by_the_default_recip
     assert 0 < alone["low"] < alone["high"] < 0.01  # "hardly", "little"
 
 
-def test_both_pages_say_that_no_effect_of_layernorm_is_shown_by_documented(studies):
+def test_both_pages_say_that_layernorm_lowers_top1_by_documented(studies):
     study, runs = studies["documented"], published("documented")
     layernorm, area = (effect(study, "LayerNorm", measure) for measure in ("test", "area"))
-    assert not is_shown(layernorm)
+    assert is_shown(layernorm)
+    assert layernorm["estimate"] < 0
     assert not is_shown(effect(study, "interaction", "test"))
-    assert area["low"] < 0 < area["high"]  # "neither converges faster"
-    assert "no effect of LayerNorm is shown" in SHORT[1]
-    assert "no effect on test is shown" in LONG[2]
-    excluded = f"ffects of more than {100 * layernorm['excluded_beyond']:.1f} points are excluded"
+    assert area["low"] > 0  # "a head start"
+    assert "LayerNorm lowers it" in SHORT[1]
+    assert "an effect that is shown with some numbers of seeds and not with others" in LONG[2]
     for answer in (SHORT[1], LONG[2]):
-        assert f"p = {layernorm['p_holm']:.3f} after Holm)" in answer
-        assert excluded in answer
+        assert f"p = {layernorm['p_holm']:.3f} after Holm" in answer
     assert intervals(SHORT[1]) == [points(layernorm)]
     nearest = points(by_nearest_neighbour(study, "test"))
     assert intervals(LONG[2]) == [points(layernorm), nearest, points(area)]
@@ -181,7 +180,7 @@ def test_both_pages_say_that_no_effect_of_layernorm_is_shown_by_documented(studi
     leads = f"lead by {before.strip('+')} points before the first step, by {epoch.strip('+')} after"
     seeds = SEEDS_IN_WORDS[len(SEEDS["documented"].split())]
     for answer, named in ((SHORT[1], "4 × "), (LONG[2], "4 variants × ")):
-        assert f"{leads} one epoch; neither converges faster" in answer
+        assert f"{leads} one epoch, and end lower: a head start" in answer
         assert f"({named}{seeds}" in answer
 
 
@@ -256,6 +255,7 @@ def test_the_page_says_what_p_was_with_fewer_seeds():
     assert f"p of LayerNorm by `documented` was {', '.join(told)}." in WORDS
     with_, without = map(listed, (of_verdict[True], of_verdict[False]))
     assert f"an effect is shown with {with_} seeds, and not with {without}:" in WORDS
+    assert f"and above 0.05 with {without} seeds)" in SHORT[1]
     detected = f"would detect {100 * layernorm['least_effect']:.1f} points (two are the aim)"
     assert (
         f"to {SEEDS_IN_WORDS[len(seeds)]} so far, with which 80 % of such experiments {detected}"
@@ -317,7 +317,7 @@ def test_the_results_on_the_first_page_are_those_of_the_published_runs(runs):
     assert f"| `--recipe=documented`, its four variants | – | – | {ranges} |" in README
 
 
-@pytest.mark.parametrize(("recipe", "of"), [("strong", "all 40"), ("documented", "23")])
+@pytest.mark.parametrize(("recipe", "of"), [("strong", "all 40"), ("documented", "35")])
 def test_the_cost_is_what_the_published_runs_took(recipe, of):
     was_stopped = "documented-with_layernorm_relu-seed1"
     seconds = [end["seconds"] for *_, end in published(recipe) if end["run_id"] != was_stopped]
