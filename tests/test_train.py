@@ -52,7 +52,7 @@ def without(prefix):
 BROKEN_CORPORA = {
     "no folder at all": ({}, "corpus: no such file or folder"),
     "a file": ({"": "not a folder"}, "corpus: not a table file"),
-    "some other folder": ({"readme.txt": "hello"}, "the folder training/ is missing"),
+    "some other folder": ({"readme.txt": "hello"}, "corpus: no corpus there: neither tables named"),
     "the folder above": (
         {f"inner/{name}": text for name, text in GOOD.items()},
         "corpus/inner?",
