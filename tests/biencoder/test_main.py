@@ -62,7 +62,8 @@ def test_evaluate_says_where_the_corpus_is_no_longer_the_one_of_training(run, sa
     assert "trained on" not in capsys.readouterr().err
     former = replace(saved, state=saved.state.model_copy(update={"corpus": "0" * 16}))
     former.evaluate(split="test")
-    assert "not the pairs that the model was trained on" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the sample corpus: not the pairs that the model was trained on" in said
 
 
 def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved, command):
