@@ -104,8 +104,8 @@ class Retriever:
         data = corpus.load(source, self.state.config.leaked_pairs, columns)
         if named is None and self.state.corpus not in (None, data.digest):
             note(
-                f"{source or 'the sample corpus'}: not the pairs that the model was trained on; where "
-                "splits are made, test may hold some that it was trained on"
+                f"{source or 'the sample corpus'}: not the pairs that the model was trained on; "
+                "where splits are made, test may hold some that it was trained on"
             )
         if split in data.absent:
             raise CorpusError(data.absent[split])
