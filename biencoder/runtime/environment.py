@@ -10,6 +10,7 @@ import torch
 
 from biencoder.errors import RunError
 from biencoder.runtime import distributed
+from biencoder.runtime.console import note
 
 #: Where Linux says what a container's processes may take, and take.
 CGROUP = Path("/sys/fs/cgroup")
@@ -45,15 +46,23 @@ def check_writable(**folders: Path) -> None:
 
 
 def precision(name: str, device: torch.device) -> str:
-    """Resolve `--precision`: 'auto' is bfloat16 where the device computes in it, else float32."""
-    if name != "auto":
-        return name
+    """Resolve `--precision`: 'auto' is bfloat16 where the device computes in it, else float32.
+
+    Prints a line where bfloat16 is asked for by name and the device has to imitate it.
+    """
     if device.type == "cuda":
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:  # another CPU would convert every operand, which costs more than it saves
+    else:
         found = torch.cpu.get_capabilities()
         has_bfloat16 = bool(found.get("amx_bf16") or found.get("avx512_bf16"))
-    return "bfloat16" if has_bfloat16 else "float32"
+    if name == "auto":
+        return "bfloat16" if has_bfloat16 else "float32"
+    if name == "bfloat16" and not has_bfloat16:
+        note(
+            "--precision=bfloat16: this device has no instructions for it and takes many times as "
+            "long as with float32, which --precision=auto would choose"
+        )
+    return name
 
 
 def free_memory(device: torch.device) -> int:

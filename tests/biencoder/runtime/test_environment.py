@@ -45,6 +45,18 @@ def test_auto_is_bfloat16_on_a_gpu_that_has_it(monkeypatch, name, kind, has_it, 
 
 
 @pytest.mark.parametrize(
+    ("name", "has_it", "warns"),
+    [("bfloat16", False, True), ("bfloat16", True, False), ("float32", False, False)],
+)
+def test_bfloat16_on_a_cpu_that_imitates_it_is_said_to_be_slow(
+    monkeypatch, capsys, name, has_it, warns
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has_it})
+    assert environment.precision(name, torch.device("cpu")) == name
+    assert ("many times as long" in capsys.readouterr().err) is warns
+
+
+@pytest.mark.parametrize(
     ("capabilities", "resolved"),
     [
         ({"avx2": True, "amx_bf16": False, "avx512_bf16": False}, "float32"),
