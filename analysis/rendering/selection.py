@@ -1,5 +1,7 @@
 """Chooses what a figure and the chart of the same name both draw: groups, ranges, words."""
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from analysis.rendering.labels import point_count
@@ -138,3 +140,18 @@ def answer_panels(results: Results) -> dict[str, pl.DataFrame]:
     }
     panels = {title: shares.filter(pl.col("aspect").is_in(of)) for title, of in aspects.items()}
     return {title: rows for title, rows in panels.items() if rows.height}
+
+
+def in_rows(shares: pl.DataFrame, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Place groups of points below each other, and in each of them the configurations `names`.
+
+    A group is one high, and its configurations share the middle 0.7 of it. Returns (the groups from
+    the top: row, aspect, group, the list n; the shares with their place `height`, 0 for the top).
+    """
+    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n").with_row_index("row")
+    places = groups.select("aspect", "group", "row")
+    shifts = [0.7 * ((number + 0.5) / len(names) - 0.5) for number in range(len(names))]
+    shifted = pl.DataFrame({"configuration": names, "shift": shifts})
+    placed = shares.join(places, on=["aspect", "group"], maintain_order="left")
+    placed = placed.join(shifted, on="configuration", maintain_order="left")
+    return groups, placed.with_columns(height=pl.col("row") + pl.col("shift"))

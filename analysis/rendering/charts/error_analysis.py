@@ -22,6 +22,7 @@ from analysis.rendering.labels import point_count, wrapped
 from analysis.rendering.selection import (
     WRONG,
     answer_panels,
+    in_rows,
     large_groups,
     omission,
     untrained_note,
@@ -53,23 +54,19 @@ def _panel(
     variant_of: dict[str, str],
     line: dict[str, Any],
 ) -> Panel:
-    """Chart some groups: each is one high, its configurations share the middle 0.7 of it."""
-    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n")
-    places = groups.select("aspect", "group").with_row_index("row")
+    """Chart some groups, a row each."""
     names = [name for name in looks if name in shares["configuration"]]
+    groups, placed = in_rows(shares, names)
     traces = []
-    for number, name in enumerate(names):
-        ours = shares.filter(configuration=name).join(
-            places, on=["aspect", "group"], maintain_order="left"
-        )
-        shift = 0.7 * ((number + 0.5) / len(names) - 0.5)
+    for name in names:
+        ours = placed.filter(configuration=name)
         bars = error_bars(ours["share"], ours["low"], ours["high"], thickness=1.5, width=0)
         look = looks[name]
         traces.append(
             trace(
                 name,
                 numbers(ours["share"]),
-                numbers(ours["row"] + shift),
+                numbers(ours["height"]),
                 mode="markers",
                 marker={"color": look.color, "symbol": SYMBOLS[look.marker], "size": 8},
                 error_x=bars,

@@ -12,7 +12,7 @@ from analysis.rendering.layout import (
     new_figure,
     write_head,
 )
-from analysis.rendering.selection import WRONG, answer_panels, omission, untrained_note
+from analysis.rendering.selection import WRONG, answer_panels, in_rows, omission, untrained_note
 from analysis.rendering.style import MUTED, Style
 from analysis.statistics.results import Results
 
@@ -63,16 +63,12 @@ def plot_shares(shares: pl.DataFrame, looks: dict[str, Style], ax: "Axes | None"
     """
     ax = ax or new_axes()
     names = shares["configuration"].unique(maintain_order=True).to_list()
-    groups = shares.group_by("aspect", "group", maintain_order=True).agg("n")
-    places = groups.select("aspect", "group").with_row_index("row")
-    # A row is one high; its configurations share the middle 0.7 of it.
-    shifts = {name: 0.7 * ((i + 0.5) / len(names) - 0.5) for i, name in enumerate(names)}
-    placed = shares.join(places, on=["aspect", "group"])
+    groups, placed = in_rows(shares, names)
     for (name,), ours in placed.partition_by("configuration", as_dict=True).items():
-        style, row = looks[name], ours["row"] + shifts[name]
-        ax.hlines(row, ours["low"], ours["high"], color=style.color, linewidth=2.5, alpha=0.5)
+        style, y = looks[name], ours["height"]
+        ax.hlines(y, ours["low"], ours["high"], color=style.color, linewidth=2.5, alpha=0.5)
         look: dict[str, Any] = {"color": style.color, "markersize": 7, "label": name}
-        ax.plot(ours["share"], row, style.marker, linestyle="none", zorder=4, **look)
+        ax.plot(ours["share"], y, style.marker, linestyle="none", zorder=4, **look)
     ax.set_yticks(
         range(groups.height),
         [

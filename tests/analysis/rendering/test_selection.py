@@ -52,3 +52,17 @@ def test_a_note_on_the_untrained_encoder_says_where_other_figures_are_with_hubne
     assert selection.untrained_note(with_hubness).endswith("neighbour, without hubness.")
     untrained = log.metrics.filter(pl.col("event") != "untrained")
     assert selection.untrained_note(one_study(replace(log, metrics=untrained))) == ""
+
+
+def test_the_configurations_of_a_group_share_the_middle_of_its_row() -> None:
+    shares = pl.DataFrame(
+        [
+            {"aspect": aspect, "group": group, "configuration": name, "n": n}
+            for aspect, group, n in (("domain", "law", 40), ("leakage", "law", 30))
+            for name in ("with_relu", "with_layernorm")
+        ]
+    )
+    groups, placed = selection.in_rows(shares, ["with_relu", "with_layernorm"])
+    assert groups.rows() == [(0, "domain", "law", [40, 40]), (1, "leakage", "law", [30, 30])]
+    assert placed["height"].to_list() == pytest.approx([-0.175, 0.175, 0.825, 1.175])
+    assert placed["aspect"].to_list() == shares["aspect"].to_list()
