@@ -8,11 +8,9 @@ python -m analysis.plot logs/ --smooth=5      # top-1 curves as means of 5 evalu
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-import commandline
-from analysis.errors import AnalysisError
-from analysis.readers import logs
+from analysis.commands import FolderOptions, read, run_command
 from analysis.rendering import csv, output, summary_files, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
@@ -24,17 +22,11 @@ from analysis.statistics.results import Results, of_studies
 PICTURES = ("curves", "loss")
 
 
-class Options(BaseModel):
+class Options(FolderOptions):
     """Draw run logs, study by study: effects, top-1 curves, convergence, loss and answers, as PNG
     and SVG, and single runs as PNG, beside their tables; the effects are printed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    paths: list[str] = Field(["logs"], description="Log files, folders or globs; unset: logs.")
-    out: Path | None = Field(
-        None, description="Folder for the files; unset: plots/ beside the logs."
-    )
     smooth: int = Field(
         1, ge=1, description="Evaluations averaged in a top-1 curve; 1 draws it as it is."
     )
@@ -49,8 +41,7 @@ class Options(BaseModel):
 
 def _draw(options: Options) -> None:
     """Read, write the tables and the pictures of each study, print what was found."""
-    log = logs.read(options.paths)
-    output.warn(text.reader_notes(log))
+    log = read(options)
     every = of_studies(log, options.target and options.target / 100)
     folder = output.folder(options.paths, options.out)
     written = summary_files.write(folder, every)
@@ -99,13 +90,7 @@ def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
 def main() -> None:
     """Run the console script `plot`, or `python -m analysis.plot`."""
     draw_by_agg()
-    commandline.main(
-        _draw,
-        Options,
-        prog="python -m analysis.plot",
-        failures=(AnalysisError,),
-        positional="paths",
-    )
+    run_command(_draw, Options, "plot")
 
 
 if __name__ == "__main__":

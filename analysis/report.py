@@ -5,29 +5,20 @@ python -m analysis.report logs/ --watch       # again every few seconds, while r
 """
 
 import time
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-import commandline
-from analysis.errors import AnalysisError
-from analysis.readers import logs
-from analysis.rendering import html, output, text
+from analysis.commands import FolderOptions, read, run_command
+from analysis.rendering import html, output
 from analysis.statistics.results import of_studies
 from analysis.watching import EVERY, Watcher
 
 
-class Options(BaseModel):
+class Options(FolderOptions):
     """Write report.html: effects, charts, tables, health notes and configs in one file to explore
     that needs nothing else.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    paths: list[str] = Field(["logs"], description="Log files, folders or globs; unset: logs.")
-    out: Path | None = Field(
-        None, description="Folder for report.html; unset: plots/ beside the logs."
-    )
     watch: bool = Field(
         False,
         description="Write the page again every few seconds, with the progress of the runs that "
@@ -39,8 +30,7 @@ def _report(options: Options) -> None:
     """Read, write the report, say where."""
     if options.watch:
         return _watch(options)
-    log = logs.read(options.paths)
-    output.warn(text.reader_notes(log))
+    log = read(options)
     folder = output.folder(options.paths, options.out)
     print(f"wrote {output.write(folder / 'report.html', html.page(log, of_studies(log)))}")
 
@@ -63,13 +53,7 @@ def _watch(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.report`."""
-    commandline.main(
-        _report,
-        Options,
-        prog="python -m analysis.report",
-        failures=(AnalysisError,),
-        positional="paths",
-    )
+    run_command(_report, Options, "report")
 
 
 if __name__ == "__main__":

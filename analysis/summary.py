@@ -4,36 +4,22 @@ python -m analysis.summary logs/                  # a table here; summary.csv, .
 python -m analysis.summary logs/ --out=results
 """
 
-from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
-
-import commandline
-from analysis.errors import AnalysisError
-from analysis.readers import logs
+from analysis.commands import FolderOptions, read, run_command
 from analysis.rendering import output, summary_files, text
 from analysis.statistics.comparisons import comparisons
 from analysis.statistics.results import of_studies
 
 
-class Options(BaseModel):
+class Options(FolderOptions):
     """Summarise run logs, study by study: a row for each run and each configuration over its seeds,
     written to summary.csv, summary.md and, for a paper, summary.tex; configurations and effects
     are printed.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    paths: list[str] = Field(["logs"], description="Log files, folders or globs; unset: logs.")
-    out: Path | None = Field(
-        None, description="Folder for the files; unset: plots/ beside the logs."
-    )
-
 
 def _summarise(options: Options) -> None:
     """Read, write the tables, print them and the effects."""
-    log = logs.read(options.paths)
-    output.warn(text.reader_notes(log))
+    log = read(options)
     every = of_studies(log)
     folder = output.folder(options.paths, options.out)
     written = summary_files.write(folder, every)
@@ -43,13 +29,7 @@ def _summarise(options: Options) -> None:
 
 def main() -> None:
     """Run `python -m analysis.summary`."""
-    commandline.main(
-        _summarise,
-        Options,
-        prog="python -m analysis.summary",
-        failures=(AnalysisError,),
-        positional="paths",
-    )
+    run_command(_summarise, Options, "summary")
 
 
 if __name__ == "__main__":

@@ -8,26 +8,21 @@ tensorboard --logdir=runs
 import re
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-import commandline
-from analysis.errors import AnalysisError
-from analysis.readers import logs
-from analysis.rendering import output, text
+from analysis.commands import FolderOptions, read, run_command
+from analysis.rendering import output
 from analysis.rendering.labels import counted
 from analysis.rendering.tensorboard_events import event_file
 from analysis.statistics.scalars import scalars
 from analysis.statistics.studies import Study, studies
 
 
-class Options(BaseModel):
+class Options(FolderOptions):
     """Write the scalars of runs, finished or running, as TensorBoard event files: each variant and
     seed of a study is a run, with its hyperparameters. Needs the extra `tensorboard`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    paths: list[str] = Field(["logs"], description="Log files, folders or globs; unset: logs.")
     out: Path | None = Field(
         None, description="Folder for the runs; unset: plots/tensorboard beside the logs."
     )
@@ -35,8 +30,7 @@ class Options(BaseModel):
 
 def _convert(options: Options) -> None:
     """Read, write one file per run, say where."""
-    log = logs.read(options.paths)
-    output.warn(text.reader_notes(log))
+    log = read(options)
     out = options.out or output.folder(options.paths, None) / "tensorboard"
     every = studies(log)
     for study in every:
@@ -71,13 +65,7 @@ def _names(study: Study) -> list[str]:
 
 def main() -> None:
     """Run `python -m analysis.to_tensorboard`."""
-    commandline.main(
-        _convert,
-        Options,
-        prog="python -m analysis.to_tensorboard",
-        failures=(AnalysisError,),
-        positional="paths",
-    )
+    run_command(_convert, Options, "to_tensorboard")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ LAYERS = {
         ("readers",),
         ("statistics",),
         ("rendering",),
-        ("api", "watching"),
+        ("api", "commands", "watching"),
         ("plot", "summary", "report", "to_legacy", "to_tensorboard"),
     ),
 }
@@ -39,7 +39,7 @@ FORBIDDEN = {
 }
 
 #: The commands alone know the command line.
-COMMANDS = {"__main__", "convert", "plot", "summary", "report", "to_legacy", "to_tensorboard"}
+COMMANDS = {"__main__", "convert", "commands"}
 
 
 def imports_of(path: Path) -> set[str]:
