@@ -117,6 +117,8 @@ class RetrieveOptions(ModelOptions):
 
 def evaluate(options: EvaluateOptions) -> None:
     """The `evaluate` command."""
+    if not options.trec and "log_dir" in options.model_fields_set:
+        raise UsageError("--log_dir is for TREC files alone; add --trec=True, or leave it out")
     from biencoder.retrieval import final_evaluation
     from biencoder.retrieval.retriever import Retriever
     from biencoder.runtime import environment

@@ -315,6 +315,7 @@ def test_a_signal_while_indexing_leaves_no_file_and_its_own_status(
             2,
             "--columns is for a --corpus",
         ),
+        (["evaluate", "--checkpoint=x", "--log_dir=there"], 2, "--log_dir is for TREC files"),
     ],
 )
 def test_a_wrong_use_is_one_line(command, arguments, status, line):
