@@ -98,7 +98,7 @@ def json_lines(path: Path, text: str) -> Table:
 
 def _object(path: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line, object_pairs_hook=_named_once)
         if "\\u" in line:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -117,6 +117,16 @@ def _object(path: Path, number: int, line: str) -> dict[str, Any]:
             f"{path}, line {number}: a {type(value).__name__} where an object with named texts is "
             "expected; write one object per line, as jq -c '.[]' does of an array"
         )
+    return value
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object of its pairs, of which json would keep the last of a name in silence."""
+    value: dict[str, Any] = {}
+    for name, content in pairs:
+        if name in value:
+            raise ValueError(f"{name!r} stands twice in an object")
+        value[name] = content
     return value
 
 

@@ -65,6 +65,7 @@ def test_a_zipped_file_reads_as_the_file_itself(write_file, name, content):
         ("a.jsonl", '"p"\n', "line 1: a str where an object"),
         ("a.jsonl", '["a", "b"]\n', r"line 1: a list where an object .*jq -c"),
         ("a.json", '[\n{"p": "x"}\n]\n', "line 1, .*a JSON array.*jq -c"),
+        ("a.jsonl", '{"p": "x"}\n{"p": "x", "p": "y"}\n', "line 2, .*'p' stands twice"),
         ("a.jsonl", '{"p": "\\ud800"}\n', "line 1: holds half of a character"),
     ],
 )
