@@ -78,12 +78,21 @@ def joined(device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def name_failed_process() -> Iterator[None]:
-    """Raise `RunError` that names the process whose end made a collective in the block fail."""
+    """Raise `RunError` that names the process whose end made a collective in the block fail.
+
+    Of a process that was killed on another machine only the broken connection is known.
+    """
     try:
         yield
-    except RuntimeError:
+    except RuntimeError as error:
         if culprit := _culprit():
             raise RunError(culprit) from None
+        if isinstance(error, dist.DistError) or "gloo" in str(error):
+            line = str(error).splitlines()[0]
+            raise RunError(
+                "lost a process of another machine, which was killed or ran out of memory, or the "
+                f"connection to it: see what that machine printed ({line})"
+            ) from None
         raise
 
 

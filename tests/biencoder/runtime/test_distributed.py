@@ -186,6 +186,15 @@ def test_a_failed_process_ends_the_job_and_the_log_says_which(jobs, flags, tmp_p
     assert (end["status"], end["reason"]) == ("failed", f"RunError: {reason}")
 
 
+def test_the_end_of_a_process_on_another_machine_is_one_line(jobs, flags, tmp_path):
+    elsewhere = "import socket\nsocket.gethostname = lambda: f'machine{rank}'\n"
+    killed = BREAKING.format(act="os.kill(os.getpid(), signal.SIGKILL)")
+    assert all(jobs.run(tmp_path, flags, processes=2, code=elsewhere + killed))
+    (end,) = records(tmp_path, "run_end")
+    assert end["status"] == "failed"
+    assert end["reason"].startswith("RunError: lost a process of another machine")
+
+
 def test_a_signal_to_torchrun_leaves_one_checkpoint_from_which_both_go_on(
     flags, tmp_path, together
 ):
