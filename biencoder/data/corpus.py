@@ -218,6 +218,15 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
     return Corpus(training, validation, test, digest, found.notes, absent)
 
 
+def passed_over(data: Corpus) -> list[str]:
+    """Say of each split that lost some what was passed over, and why."""
+    return [
+        f"{split.name}: passed over: {reasons(split.dropped)}"
+        for split in data.splits
+        if split.dropped
+    ]
+
+
 def check_complete(data: Corpus) -> None:
     """Check that each split has a pair, as training needs. Raises `CorpusError`."""
     if data.absent:

@@ -1,9 +1,9 @@
 """Reads texts to search or to ask: a table, a folder of .txt files, or a corpus.
 
 A table is CSV, TSV, JSONL or Parquet and has the texts in a column `text`, or in one that is named
-like a point. Its column `id`, or `_id`, names them, else they are numbered from 1. Of a corpus all
-counters and points are read, those of leaked pairs, too: what must not be trained on may well be an
-answer.
+like a point. Its column `id`, or `_id`, names them, else they are numbered from 1. Of a corpus the
+points and counters of all pairs are read, those of leaked pairs, too: what must not be trained on
+may well be an answer. What is no pair there is counted on standard error.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from biencoder.data.counts import counted
 from biencoder.data.tables import formats, pairs
 from biencoder.data.tables.columns import POINT, has_pairs, normalised
 from biencoder.data.tables.table import Table
-from biencoder.data.texts import has_content, read_text
+from biencoder.data.texts import is_argument, read_text
 from biencoder.errors import CorpusError
 from biencoder.runtime.console import note
 
@@ -95,7 +95,7 @@ def _of_table(found: Table) -> Texts:
     ids, texts = [], []
     for number, (line, cells) in enumerate(found.rows if of_text else (), start=1):
         text = cells[of_text[0]]
-        if isinstance(text, str) and has_content(text):
+        if isinstance(text, str) and is_argument(text.strip()):
             name = None if of_name is None else pairs.cell_text(found, line, cells, of_name)
             ids.append(name or str(number))
             texts.append(text.strip())
@@ -112,7 +112,10 @@ def _of_table(found: Table) -> Texts:
 def _of_pairs(source: Path | None, columns: str | None) -> Texts:
     ids: list[str] = []
     texts: list[str] = []
-    for split in corpus.load(source, "keep", columns).splits:
+    data = corpus.load(source, "keep", columns)
+    for line in corpus.passed_over(data):
+        note(line)
+    for split in data.splits:
         ids += [f"{split.name}/{name}" for name in split.candidate_names]
         texts += [*split.pairs["counter"], *split.pairs["point"]]
     return Texts(ids, texts)

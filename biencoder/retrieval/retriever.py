@@ -102,7 +102,11 @@ class Retriever:
         named = None if data_dir is None else Path(data_dir)
         source, columns = self._corpus(named, columns)
         data = corpus.load(source, self.state.config.leaked_pairs, columns)
-        if named is None and self.state.corpus not in (None, data.digest):
+        for line in [*data.notes, *corpus.passed_over(data)]:
+            note(line)
+        own = self.state.config.data_dir
+        is_own = named is None or (own is not None and named.resolve() == own.resolve())
+        if is_own and self.state.corpus not in (None, data.digest):
             note(
                 f"{source or 'the sample corpus'}: not the pairs that the model was trained on; "
                 "where splits are made, test may hold some that it was trained on"
@@ -176,9 +180,19 @@ class Retriever:
         return text_index.ensure(folder, self._digest, texts, self._embed, self.model, self.device)
 
     def _corpus(self, named: Path | None, columns: str | None) -> tuple[Path | None, str | None]:
-        """Return the corpus that was named, else the training's, and its columns."""
+        """Return the corpus that was named, else the training's, and its columns.
+
+        Raises `CorpusError` where the training's is no longer there.
+        """
+        if named:
+            return named, columns
         config = self.state.config
-        return (named, columns) if named else (config.data_dir, columns or config.columns)
+        if config.data_dir and not config.data_dir.exists():
+            raise CorpusError(
+                f"{config.data_dir}: the corpus that {self.state.run_id} was trained on is not "
+                "there; name it (evaluate --data_dir, retrieve and index --corpus)"
+            )
+        return config.data_dir, columns or config.columns
 
     def _place(self, source: Path | None, texts: sources.Texts) -> Path:
         run_dir = self.folder.parent

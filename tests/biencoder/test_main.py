@@ -16,6 +16,7 @@ from jobs import finished_run
 
 from biencoder.__main__ import main
 from biencoder.data import corpus
+from biencoder.errors import CorpusError
 from biencoder.retrieval import text_index
 from biencoder.retrieval.retriever import Retriever
 
@@ -64,6 +65,26 @@ def test_evaluate_says_where_the_corpus_is_no_longer_the_one_of_training(run, sa
     former.evaluate(split="test")
     said = capsys.readouterr().err
     assert "the sample corpus: not the pairs that the model was trained on" in said
+
+
+def test_evaluate_says_how_a_table_was_read_and_where_that_of_training_has_changed(
+    saved, tmp_path, capsys
+):
+    rows = [(f"Claim {n}.", f"Reply {n}.", "attack" if n < 30 else "support") for n in range(40)]
+    path = tmp_path / "pairs.csv"
+    pl.DataFrame(rows, schema=["claim", "reply", "relation"], orient="row").write_csv(path)
+    saved.evaluate(path, "test")
+    said = capsys.readouterr().err
+    assert "passed over: " in said
+    assert "trained on" not in said  # another corpus than the model's
+    config = saved.state.config.model_copy(update={"data_dir": path})
+    state = saved.state.model_copy(update={"config": config, "corpus": "0" * 16})
+    trained = replace(saved, state=state)
+    trained.evaluate(path, "test")
+    assert "pairs.csv: not the pairs that the model was trained on" in capsys.readouterr().err
+    path.unlink()
+    with pytest.raises(CorpusError, match="the corpus that run was trained on is not there"):
+        trained.evaluate(split="test")
 
 
 def test_a_public_tool_computes_our_figures_from_the_trec_files(run, saved, command):

@@ -38,6 +38,21 @@ def test_rows_without_an_id_have_their_number_and_those_without_a_text_are_left_
     assert capsys.readouterr().err.endswith("texts.csv: left out 2 rows without a text\n")
 
 
+def test_a_missing_value_is_no_text(tmp_path):
+    table = pl.DataFrame({"text": ["nan", " N/A", "Real."]})
+    assert sources.load(write(tmp_path / "texts.csv", table)) == sources.Texts(["3"], ["Real."])
+
+
+def test_what_is_no_pair_of_a_corpus_is_counted(tmp_path, capsys):
+    rows = [("One.", "Un.", "attack"), ("Two.", "Deux.", "support"), ("Three.", None, "attack")]
+    table = pl.DataFrame(rows, schema=["claim", "reply", "relation"], orient="row")
+    found = sources.load(write(tmp_path / "pairs.csv", table))
+    assert sorted(found.texts) == ["One.", "Un."]
+    said = capsys.readouterr().err
+    assert "passed over: " in said
+    assert "counter missing: 1" in said
+
+
 def test_the_ids_of_a_beir_corpus_are_read(tmp_path):
     path = write(tmp_path / "corpus.jsonl", pl.DataFrame({"_id": [7], "text": ["One."]}))
     assert sources.load(path).ids == ["7"]
