@@ -215,7 +215,7 @@ def _jobs(options: Options) -> Iterator[Job]:
         raise commandline.UsageError(f"--args={options.args}: {error}") from None
     flags = [word.partition("=")[0] for word in passed_on if word.startswith("--")]
     given = {flag[2:].replace("-", "_") for flag in flags}
-    for flag in ("variant", "layernorm", "relu", "seed", "run_id"):
+    for flag in ("variant", "layernorm", "relu", "seed", "run_id", "resume"):
         if flag in given:
             raise commandline.UsageError(f"--args: --{flag} is what ablation sets; leave it out")
     recipe = [f"--recipe={options.recipe}"] if options.recipe else []

@@ -280,6 +280,16 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
+    def _check_evaluations(self) -> "Config":
+        """Check that the first epoch's end is evaluated where its quarters are."""
+        if self.first_epoch_evals > 1 and self.eval_every > 1 and self.epochs > 1:
+            raise ValueError(
+                f"--first_epoch_evals={self.first_epoch_evals} ends with an evaluation after the "
+                f"first epoch, which --eval_every={self.eval_every} leaves out: drop one of them"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_losses(self) -> "Config":
         """Check that something is learned, and that each flag has a part in it."""
         given = self.model_fields_set

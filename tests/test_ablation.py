@@ -209,6 +209,7 @@ def test_a_run_that_was_stopped_ends_all(
     [
         ("--args=--layernrom=False", "--layernrom: no such flag; did you mean --layernorm?"),
         ("--args=--run_id='x", "No closing quotation"),
+        ("--args=--resume=never", "--args: --resume is what ablation sets"),
         ("--args=--seed=3", "--args: --seed is what ablation sets; leave it out"),
         ("--args=--run-id=x", "--args: --run_id is what ablation sets"),
         ("--args=--relu=False", "--args: --relu is what ablation sets"),

@@ -19,8 +19,12 @@ CGROUP = Path("/sys/fs/cgroup")
 def device(name: str) -> torch.device:
     """Choose the device of `--device`; of several GPUs the one of this process' local rank.
 
-    Raises `RunError` where there is none.
+    Raises `RunError` where there is none, or no such name.
     """
+    if name not in ("auto", "cpu", "cuda"):
+        raise RunError(
+            f"device={name}: must be auto, cpu or cuda; CUDA_VISIBLE_DEVICES=1 chooses another GPU"
+        )
     if name == "cpu" or (name == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():

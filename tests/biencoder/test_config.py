@@ -142,6 +142,12 @@ def test_the_json_form_rebuilds_the_same_config():
     assert Config(**config.to_json()) == config
 
 
+def test_evaluations_within_an_epoch_whose_end_is_not_evaluated_are_refused():
+    with pytest.raises(ValidationError, match="--first_epoch_evals=4 .* --eval_every=2 leaves out"):
+        Config(epochs=4, first_epoch_evals=4, eval_every=2)
+    assert Config(epochs=1, first_epoch_evals=4, eval_every=2).first_epoch_evals == 4
+
+
 def test_a_removed_flag_says_what_replaced_it(capsys):
     for flag, line in (("asymmetric", "copies are passed over"), ("trec", "biencoder evaluate")):
         with pytest.raises(UsageError, match=f"--{flag} was removed: .*{line}"):

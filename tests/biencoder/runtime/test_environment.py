@@ -28,6 +28,12 @@ def test_each_process_of_a_run_takes_the_gpu_of_its_number(monkeypatch):
         environment.device("auto")
 
 
+def test_a_device_of_another_name_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(RunError, match="device=cuda:1: must be auto, cpu or cuda; CUDA_VISIBLE"):
+        environment.device("cuda:1")
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "has_it", "resolved"),
     [
