@@ -199,6 +199,11 @@ def _check_found(table: Table, found: dict[str, int]) -> None:
             f"found a point ({name!r}) but no counter; say which column it is: "
             f"--columns=counter=NAME, or call a column of texts to search text ({_names(table)})",
         )
+    if table.first_line:
+        raise table.fault(
+            "--columns names no point and no counter; of a file without a header write these words "
+            "in the columns' places, as in --columns=point,counter,_"
+        )
     if not (table.has_header and _is_data(table)):
         raise table.fault(
             "no column is named like a point; say which are which: "

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from biencoder.data.tables import columns
+from biencoder.data.tables import columns, formats
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
 
@@ -81,6 +81,15 @@ def test_columns_that_are_not_certain_are_refused_by_name(names, message):
 def test_names_that_no_line_of_the_file_holds_do_not_read_like_data():
     with pytest.raises(CorpusError, match="say which are which: .*there are '0', '1'"):
         columns.find(Table(Path("a.parquet"), ("0", "1"), [], unit="row"), columns.Choice())
+
+
+def test_names_of_a_headerless_file_without_point_and_counter_are_explained(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("One text.,Another one.\n")
+    choice = columns.choice("Text A,Text B")
+    table = formats.read(path, choice.names)
+    with pytest.raises(CorpusError, match="write these words in the columns' places"):
+        columns.find(table, choice)
 
 
 def test_columns_of_ones_own_choice_settle_it():
