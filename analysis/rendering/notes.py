@@ -29,10 +29,14 @@ def of_study(results: Results) -> list[str]:
         if results.effects.is_empty():
             given = "no effect can be given"
         found.append(f"No completed run of {absent}: {given}.")
-    last = pl.col("last_epoch")
+    last = pl.col("last_epoch").fill_null(-1)
     shorter = results.by_run.filter("counted").filter(last < last.max())["run_id"].to_list()
-    if results.effects.height and shorter:
-        found.append(f"Not in the effects: {_some(shorter)}: others were trained for longer.")
+    if shorter:
+        effects = " They are not in the effects." if results.effects.height else ""
+        found.append(
+            f"Trained for fewer epochs than others: {_some(shorter)}: figures at the end do not "
+            f"compare.{effects}"
+        )
     if counted["seeds"].n_unique() > 1:
         seeds = ", ".join(f"{name}: {own}" for name, own in counted.rows())
         found.append(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -84,7 +85,21 @@ def test_a_run_that_had_less_training_than_others_is_named(read: Callable[..., L
     runs = [usual | {"layernorm": layernorm, "relu": relu} for layernorm, relu in CELLS]
     half = {"top1": {split: values[:3] for split, values in CURVE.items()}}
     (note,) = notes.of_study(one_study(read(*runs[:3], runs[3] | half)))
-    assert note == "Not in the effects: r3: others were trained for longer."
+    assert note == (
+        "Trained for fewer epochs than others: r3: figures at the end do not compare. "
+        "They are not in the effects."
+    )
+
+
+def test_less_training_is_named_where_there_are_no_effects_too(
+    tmp_path: Path, legacy_text: Callable[..., str]
+) -> None:
+    for name, epochs in (("with_relu", 3), ("with_layernorm", 2)):
+        top1 = dict.fromkeys(("training", "validation", "test"), [0.25, 0.5, 0.5][:epochs])
+        (tmp_path / f"{name}.txt").write_text(legacy_text(top1=top1), "utf-8")
+    (note,) = notes.of_study(one_study(logs.read([tmp_path])))
+    assert note.startswith("Trained for fewer epochs than others: with_layernorm: ")
+    assert note.endswith("do not compare.")
 
 
 def test_a_cell_whose_run_is_unfinished_is_missing(read: Callable[..., Log]) -> None:
