@@ -114,6 +114,8 @@ def plot_loss(
     looks = styles(results.by_run)
     _check(configuration, results.by_configuration["configuration"])
     of_one = results.losses.filter(configuration=configuration)
+    if of_one.is_empty():
+        raise AnalysisError(f"{configuration!r}: the log that was read has no losses of it")
     return _with_legend(loss.plot_loss(of_one, looks[configuration], ax), ax)
 
 

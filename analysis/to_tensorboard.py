@@ -17,6 +17,9 @@ from analysis.rendering.tensorboard_events import event_file
 from analysis.statistics.scalars import scalars
 from analysis.statistics.studies import Study, studies
 
+#: Name of each run's file, which TensorBoard knows by its second word.
+EVENTS = "events.out.tfevents.0.analysis"
+
 
 class Options(FolderOptions):
     """Write the scalars of runs, finished or running, as TensorBoard event files: each variant and
@@ -33,6 +36,7 @@ def _convert(options: Options) -> None:
     log = read(options)
     out = options.out or output.folder(options.paths, None) / "tensorboard"
     every = studies(log)
+    written: set[Path] = set()
     for study in every:
         names = _names(study)
         for name, run in zip(names, study.log.runs.iter_rows(named=True), strict=True):
@@ -40,7 +44,9 @@ def _convert(options: Options) -> None:
             series = scalars(metrics, run["format"] == "legacy")
             folder = output.made(out / study.slug / name)
             data = event_file(f"{study.slug}/{name}", run, series)
-            output.grow(folder / "events.out.tfevents.0.analysis", data)
+            written.add(output.grow(folder / EVENTS, data))
+    earlier = sorted({*out.glob(f"*/*/{EVENTS}")} - written)
+    output.warn(f"{path.parent}: from an earlier call, left unchanged" for path in earlier)
     print(f"wrote {counted(log.runs.height, 'run')} to {out}: tensorboard --logdir={out}")
 
 

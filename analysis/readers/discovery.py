@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from analysis.errors import AnalysisError
+from analysis.printable import printable
 from analysis.readers import legacy, predictions
 from analysis.readers.files import LARGEST, fault
 
@@ -140,6 +141,11 @@ def _formats(
             continue  # a run leaves these beside its log
         if not named and (path.suffix == ".md" or path.name == "schema.json"):
             continue  # the documentation of the logs, whose examples are not runs
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            notes.append(f"{printable(str(path))}: its name is not UTF-8, passed over; rename it")
+            continue
         try:
             content = known.get(path) or _content(path)
             reason = None if content == "other" else fault(path)

@@ -51,7 +51,8 @@ def _effect_rows(results: Results) -> list[list[str]]:
         of = {row["measure"]: row for row in results.effects.filter(effect=name).to_dicts()}
         p = of.get("test", {}).get("p_holm")
         cells = [effect_text.points(of[m]) if m in of else "–" for m in measured]
-        found.append([name, *cells, "–" if p is None else f"{p:.3f}"])
+        shown = "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
+        found.append([name, *cells, shown])
     return found
 
 

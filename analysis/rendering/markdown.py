@@ -42,4 +42,4 @@ def markdown(table: list[list[str]]) -> str:
 
 def escaped(text: str) -> str:
     """Escape what Markdown takes for markup."""
-    return re.sub(r"([\\|<>*`\[\]])", r"\\\1", text)
+    return re.sub(r"([\\|<>*_~&$`\[\]])", r"\\\1", text)

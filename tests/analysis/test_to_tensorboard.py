@@ -54,6 +54,18 @@ def test_a_log_that_has_grown_is_added_to_the_file_that_tensorboard_reads(
     assert files[0] == files[1]
 
 
+def test_what_an_earlier_call_left_in_the_folder_is_named(
+    tmp_path: Path, runlog_text: Callable[..., str], call: Call
+) -> None:
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    path, out = tmp_path / "a.jsonl", tmp_path / "events"
+    path.write_text(runlog_text(relu=True, seed=1), encoding="utf-8")
+    assert "earlier" not in call(to_tensorboard.main, path, f"--out={out}")[2]
+    path.write_text(runlog_text(relu=True, seed=2), encoding="utf-8")
+    _, _, said = call(to_tensorboard.main, path, f"--out={out}")
+    assert "with_layernorm_relu-seed1: from an earlier call, left unchanged" in said
+
+
 def test_without_tensorboard_the_command_ends_with_status_1(
     read_runs: Callable[..., Log],
     tmp_path: Path,

@@ -1,6 +1,7 @@
 """`analysis.readers.discovery`: which files are logs."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,15 @@ def test_runs_for_context_are_read_where_their_folder_is_named_alone(log_folder)
         assert log.notes == (note,)
     assert run_ids(logs.read([log_folder / "context"])) == ["a"]
     assert run_ids(logs.read([str(log_folder / "context" / "*")])) == ["a"]
+
+
+def test_a_log_whose_name_is_not_utf8_is_named_and_the_others_are_read(tmp_path, legacy_text):
+    for name in (b"ohne_f\xfcr.txt", b"with_relu.txt"):
+        Path(os.fsdecode(bytes(tmp_path) + b"/" + name)).write_text(legacy_text(), "utf-8")
+    log = logs.read([tmp_path])
+    assert log.runs.height == 1
+    (note,) = log.notes
+    assert "its name is not UTF-8, passed over" in note
 
 
 def test_a_picture_that_was_asked_for_by_name_is_named(log_folder):

@@ -38,6 +38,9 @@ def test_effects_are_a_table_with_intervals(experiment: Callable[..., Log]) -> N
     assert "percentage points of top-1 & test & area under the curve & p (Holm, test) \\\\" in text
     (relu,) = re.findall(r"^ReLU & .*$", text, re.MULTILINE)
     assert re.fullmatch(r"ReLU & \+33.3 \[.*\] & \+0.0.* & \d\.\d{3} \\\\", relu)
+    (results,) = of_studies(log)
+    vars(results)["effects"] = results.effects.with_columns(p_holm=pl.lit(3e-5))
+    assert "\\textless{} 0.001" in latex.summary_latex([results])
 
 
 def test_an_effect_that_a_measure_lacks_is_a_dash(experiment: Callable[..., Log]) -> None:
