@@ -41,5 +41,5 @@ def markdown(table: list[list[str]]) -> str:
 
 
 def escaped(text: str) -> str:
-    """Escape what Markdown takes for markup."""
-    return re.sub(r"([\\|<>*_~&$`\[\]])", r"\\\1", text)
+    """Escape what Markdown takes for markup, which underscores within a word are not."""
+    return re.sub(r"([\\|<>*~&$`\[\]]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", text)

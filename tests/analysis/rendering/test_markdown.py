@@ -7,6 +7,8 @@ from analysis.statistics.results import of_studies
 
 def test_nothing_in_a_cell_acts_as_markdown() -> None:
     assert "a\\|b \\<script\\>" in markdown.markdown([["head"], ["a|b <script>"]])
+    assert markdown.escaped("_x_ ~~y~~ &amp; $z$") == "\\_x\\_ \\~\\~y\\~\\~ \\&amp; \\$z\\$"
+    assert markdown.escaped("with_relu") == "with_relu"  # which is no markup, and read as it is
 
 
 def test_no_name_of_a_study_acts_as_markdown(read: Callable[..., Log]) -> None:
