@@ -51,7 +51,7 @@ def convert(options: BaseModel) -> None:
     if layout == "parquet" and to.suffix.lower() == ".gz":
         raise UsageError(f"--to={to}: Parquet is compressed by itself; leave out .gz")
     from biencoder.data import corpus
-    from biencoder.data.counts import counted, reasons
+    from biencoder.data.counts import counted
     from biencoder.storage import corpus_files
 
     data = corpus.load(source, "keep", columns)
@@ -59,6 +59,6 @@ def convert(options: BaseModel) -> None:
     for note in data.notes:
         print(note)
     for split in data.splits:
-        passed_over = f"; passed over: {reasons(split.dropped)}" if split.dropped else ""
-        print(f"{split.name}: {counted(len(split), 'pair')}{passed_over}")
+        passed_over = [split.passed_over] if split.dropped else []
+        print("; ".join([f"{split.name}: {counted(len(split), 'pair')}", *passed_over]))
     print(f"{to}: written, digest {data.digest}")

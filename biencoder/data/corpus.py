@@ -50,6 +50,11 @@ class Split:
     def __len__(self) -> int:
         return len(self.pairs)
 
+    @property
+    def passed_over(self) -> str:
+        """What was passed over, by reason, as a person reads it."""
+        return f"passed over: {reasons(self.dropped)}"
+
     @cached_property
     def keys(self) -> pd.DataFrame:
         """Normalised point and counter of each pair, see `text_key`."""
@@ -201,7 +206,7 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
         why = reasons(dict(Counter(found.rows["reason"])))
         raise CorpusError(f"{data_dir}: holds no pair" + (f"; passed over: {why}" if why else ""))
     absent = {
-        split.name: f"{data_dir}: {split.name} holds no pair; passed over: {reasons(split.dropped)}"
+        split.name: f"{data_dir}: {split.name} holds no pair; {split.passed_over}"
         if split.dropped
         else found.absent[split.name]
         for split in (training, validation, test)
@@ -220,11 +225,7 @@ def load(data_dir: Path | None, leaked_pairs: str = "drop", columns: str | None 
 
 def passed_over(data: Corpus) -> list[str]:
     """Say of each split that lost some what was passed over, and why."""
-    return [
-        f"{split.name}: passed over: {reasons(split.dropped)}"
-        for split in data.splits
-        if split.dropped
-    ]
+    return [f"{split.name}: {split.passed_over}" for split in data.splits if split.dropped]
 
 
 def check_complete(data: Corpus) -> None:

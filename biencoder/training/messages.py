@@ -3,7 +3,7 @@
 from tqdm import tqdm
 
 from biencoder.data.corpus import Split
-from biencoder.data.counts import counted, reasons
+from biencoder.data.counts import counted
 from biencoder.runtime.console import percent
 from biencoder.storage.progress import Progress
 from biencoder.training.throughput import Rates
@@ -42,7 +42,7 @@ def describe(split: Split, truncation: dict[str, float], max_length: int) -> str
     if counts["leaked"]:
         parts.append(f"{counts['leaked']:,} dropped: a text stands in validation or test too")
     if split.dropped:
-        parts.append(f"passed over: {reasons(split.dropped)}")
+        parts.append(split.passed_over)
     if truncation["texts_cut"]:
         parts.append(
             f"{truncation['texts_cut']:.0%} of texts cut at {max_length} tokens, "
