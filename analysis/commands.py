@@ -22,7 +22,7 @@ class LogOptions(BaseModel):
 
 
 class FolderOptions(LogOptions):
-    """And where it writes."""
+    """The logs that a command reads, and the folder that it writes to."""
 
     out: Path | None = Field(
         None, description="Folder for the files; unset: plots/ beside the logs."
