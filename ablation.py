@@ -234,9 +234,10 @@ def _seconds_of_completed(paths: list[Path], configs: Mapping[str, Config]) -> d
 
     Raises `UsageError` where one was trained by other flags than those of `configs`.
     """
-    if not paths:
+    try:
+        runs = logs.read(paths, events=()).runs.filter(status="completed")
+    except AnalysisError:  # no log yet, or none with a whole line
         return {}
-    runs = logs.read(paths, events=()).runs.filter(status="completed")
     found = {}
     for run_id, seconds, *logged in runs.select("run_id", "seconds", "config", "decides").rows():
         if run_id in configs:  # a file may be the renamed log of another run

@@ -103,6 +103,16 @@ def test_started_again_it_passes_over_what_is_completed(
     assert run("--seeds=0").stdout.startswith("sample corpus: 4 runs of 4 configurations")
 
 
+def test_a_run_that_was_killed_before_its_log_had_a_line_is_started_again(
+    run: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs/mine-with_layernorm_relu-seed0.jsonl").touch()
+    ended = run("--name=mine", "--seeds=0")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("== with_layernorm_relu-seed0: 4 of 4 runs left")
+
+
 def test_a_completed_run_of_other_flags_is_named_and_one_whose_corpus_moved_is_passed_over(
     run: Callable[..., "subprocess.CompletedProcess[str]"],
     call: Callable[..., tuple[int, str, str]],
@@ -158,7 +168,7 @@ def test_a_completed_run_whose_log_has_lost_its_first_line_is_passed_over(
 def test_jobs_share_the_cores_and_say_whose_line_it_is(
     run: Callable[..., "subprocess.CompletedProcess[str]"],
 ) -> None:
-    cores = ablation._cores()
+    cores = max(2, ablation._cores())  # one run at a time leaves the threads alone
     printed = run("--seeds=0", f"--jobs={cores}").stdout
     names = re.findall(r"^(.*): threads 1$", printed, re.MULTILINE)
     assert sorted(names) == sorted(f"{variant}-seed0" for variant in ablation.VARIANTS)
