@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pydantic
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from biencoder.recipes import NEGATIVES, RECIPES
+from biencoder.recipes import RECIPES, SCHEDULES
 from biencoder.variants import ALIASES, VARIANTS, canonical_name
 
 STRONG = RECIPES["strong"]
@@ -172,11 +172,11 @@ class Config(BaseModel):
         STRONG["negatives"], description="A named schedule of the share of hard negatives."
     )
     hard_ratio_start: Ratio = Field(
-        NEGATIVES[STRONG["negatives"]].start,
+        SCHEDULES[STRONG["negatives"]].start,
         description="Share of hard negatives in the first epoch, 0 to 1.",
     )
     hard_ratio_step: float = Field(
-        NEGATIVES[STRONG["negatives"]].step,
+        SCHEDULES[STRONG["negatives"]].step,
         ge=-1,
         le=1,
         description="Change of that share an epoch; it is held in 0 to 1.",
@@ -262,11 +262,11 @@ class Config(BaseModel):
 
         recipe = RECIPES[self.recipe]
         resolve({flag: value for flag, value in recipe.items() if flag not in given})
-        start, step = NEGATIVES[self.negatives]
+        start, step = SCHEDULES[self.negatives]
         if "hard_ratio_step" not in given:
             resolve(hard_ratio_step=step)
         elif "negatives" not in given and self.hard_ratio_step < 0:
-            start = NEGATIVES["falling"].start  # a share of 0 cannot fall
+            start = SCHEDULES["falling"].start  # a share of 0 cannot fall
         if "hard_ratio_start" not in given:
             resolve(hard_ratio_start=start)
         numbers_say = _schedule_name(self.hard_ratio_start, self.hard_ratio_step)
@@ -277,6 +277,12 @@ class Config(BaseModel):
                 f"hard_ratio numbers say {numbers_say}; drop one of them"
             )
         resolve(negatives=numbers_say)
+        if self.hard_ratio_step and self.hard_ratio_start == (self.hard_ratio_step > 0):
+            turn, same = ("rise", "only_hard") if self.hard_ratio_start else ("fall", "only_random")
+            raise ValueError(
+                f"--hard_ratio_start={self.hard_ratio_start:g} cannot {turn}: choose another "
+                f"start, or --negatives={same}"
+            )
         return self
 
     @model_validator(mode="after")
@@ -332,7 +338,7 @@ class Config(BaseModel):
 
 
 def _schedule_name(start: float, step: float) -> str:
-    """Name the schedule in `NEGATIVES` that two numbers amount to."""
+    """Name the schedule in `SCHEDULES` that two numbers amount to."""
     if step:
         return "falling" if step < 0 else "rising"
     return {0.0: "only_random", 1.0: "only_hard"}.get(start, "constant")

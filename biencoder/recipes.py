@@ -11,7 +11,7 @@ class Schedule(NamedTuple):
 
 
 #: Names of schedules, for `--negatives`.
-NEGATIVES = {
+SCHEDULES = {
     "falling": Schedule(0.3, -0.3),
     "rising": Schedule(0.0, 0.1),
     "constant": Schedule(0.5, 0.0),

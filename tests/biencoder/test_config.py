@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from biencoder.config import Config
-from biencoder.recipes import NEGATIVES, RECIPES
+from biencoder.recipes import RECIPES, SCHEDULES
 from biencoder.variants import ALIASES, VARIANTS
 from commandline import UsageError, parse
 
@@ -35,9 +35,9 @@ def test_a_switch_that_contradicts_the_variant_is_named():
         Config(variant="with_relu", relu="False")
 
 
-@pytest.mark.parametrize("name", NEGATIVES)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_a_negatives_preset_is_two_numbers_and_the_two_numbers_name_the_preset(name):
-    start, step = NEGATIVES[name]
+    start, step = SCHEDULES[name]
     config = Config(triplet_weight=1, negatives=name)
     assert (config.hard_ratio_start, config.hard_ratio_step) == (start, step)
     config = Config(triplet_weight=1, hard_ratio_start=start, hard_ratio_step=step)
@@ -52,7 +52,7 @@ def test_a_preset_gives_way_to_a_number_that_keeps_its_direction():
 def test_a_share_that_is_to_fall_starts_high_unless_it_is_told_where():
     assert (Config().negatives, Config().hard_ratio_start) == ("only_random", 0.0)
     config = Config(triplet_weight=1, hard_ratio_step=-0.02)
-    assert (config.negatives, config.hard_ratio_start) == ("falling", NEGATIVES["falling"].start)
+    assert (config.negatives, config.hard_ratio_start) == ("falling", SCHEDULES["falling"].start)
     config = Config(triplet_weight=1, hard_ratio_step=-0.02, hard_ratio_start=0.2)
     assert config.hard_ratio_start == 0.2
 
@@ -126,6 +126,15 @@ def test_a_resolved_config_can_be_read_back(recipe):
 def test_a_number_that_contradicts_the_preset_is_named():
     with pytest.raises(ValidationError, match=r"--hard_ratio_step=-0.1 contradicts --negatives"):
         Config(negatives="rising", hard_ratio_step=-0.1)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "instead"), [((0, -0.1), "fall: .*only_random"), ((1, 0.1), "rise: .*only_hard")]
+)
+def test_a_share_of_hard_negatives_that_cannot_move_is_refused(numbers, instead):
+    start, step = numbers
+    with pytest.raises(ValidationError, match=f"--hard_ratio_start={start}.* cannot {instead}"):
+        Config(recipe="documented", hard_ratio_start=start, hard_ratio_step=step)
 
 
 def test_the_config_cannot_be_changed_afterwards():
