@@ -8,7 +8,7 @@ def configurations(*pairs: tuple[str, str | None]) -> pl.DataFrame:
     return pl.DataFrame(pairs, schema=["configuration", "variant"], orient="row")
 
 
-def test_no_two_configurations_of_a_format_look_alike() -> None:
+def test_no_two_configurations_look_alike() -> None:
     known = [(f"{variant} {number}", variant) for variant in VARIANTS for number in range(9)]
     unknown = [(f"r{number}", None) for number in range(60)]
     looks = styles(configurations(*known, *unknown))

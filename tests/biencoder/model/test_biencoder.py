@@ -33,6 +33,19 @@ def test_training_drops_out_nothing():
     assert torch.equal(model.pooled(IDS, MASK.bool()), model.pooled(IDS, MASK.bool()))
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_model_of_a_config_has_what_the_config_says(name):
+    config = Config(variant=name, hubness_weight=0.3, fusion="only_cls", pooling="cls")
+    encoder = AutoModel.from_config(AutoConfig.for_model("bert", **SHAPE))
+    model = build(config, encoder, "bfloat16")
+    assert VARIANTS[name] == (
+        isinstance(model.sim_norm, torch.nn.LayerNorm),
+        isinstance(model.activation, torch.nn.ReLU),
+    )
+    found = model.hubness_weight, model.fusion, model.pooling, model.precision
+    assert found == (0.3, "only_cls", "cls", "bfloat16")
+
+
 def test_layernorm_normalises_both_vectors_and_its_absence_neither(model):
     sim, h = embed(model(layernorm=True))
     raw_sim, raw_h = embed(model(layernorm=False))

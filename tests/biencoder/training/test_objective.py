@@ -110,6 +110,18 @@ def test_an_encoder_that_may_read_words_otherwise_than_ids_is_given_ids():
     assert objective.words([torch.ones(2, 3, dtype=torch.int64)] * 2) == [None, None]
 
 
+def test_the_loss_is_the_sum_of_its_parts_each_by_its_weight():
+    config = Config(triplet_weight=2, in_batch_weight=3, listwise_weight=0.5)
+    split = make_split([("a" * n, "b" * (2 * n)) for n in range(1, 9)])
+    texts = np.stack([split.point_ids, split.counter_ids, np.roll(split.counter_ids, 1)])
+    known = Tokens(split.texts, CharTokenizer(), 16)
+    batch = make_batch(texts, split, known, torch.device("cpu"))
+    loss = Objective(small_model(config, "float32"), config, margin=1.0)(batch)
+    triplets = loss.triplet + loss.positive + loss.negative
+    assert min(triplets, loss.in_batch, loss.listwise) > 0
+    torch.testing.assert_close(loss.total, 2 * triplets + 3 * loss.in_batch + 0.5 * loss.listwise)
+
+
 def test_training_encodes_texts_as_evaluation_does(batch):
     model = small_model(Config(), "float32")
     with torch.no_grad():

@@ -1,8 +1,9 @@
+import pytest
 import torch
 from handmade import make_model
 
 from biencoder.config import Config
-from biencoder.training.optimizer import average, make_optimizer
+from biencoder.training.optimizer import average, make_optimizer, set_learning_rates
 
 
 def test_the_encoder_and_what_starts_fresh_learn_at_rates_of_their_own():
@@ -21,3 +22,15 @@ def test_averaging_goes_the_given_share_of_the_way_back_to_the_pretrained_weight
     average(encoder, pretrained, 0.25)
     for parameter, before in zip(encoder.parameters(), trained, strict=True):
         torch.testing.assert_close(parameter.detach(), 0.75 * before)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shares"), [("constant", (1, 1, 1)), ("linear", (1, 0.75, 0.25))]
+)
+def test_both_rates_stay_or_fall_to_zero_over_the_run(schedule, shares):
+    config = Config(lr=0.1, head_lr=0.4, lr_schedule=schedule)
+    optimizer = make_optimizer(make_model(), config)
+    for done, share in zip((0, 0.25, 0.75), shares, strict=True):
+        set_learning_rates(optimizer, config, done)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        assert rates == pytest.approx([0.1 * share, 0.4 * share])

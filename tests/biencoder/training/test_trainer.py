@@ -38,6 +38,21 @@ def test_variants_of_one_seed_read_the_same_triplets_while_negatives_are_random(
     assert all(batches == seen["with_layernorm_relu"] for batches in seen.values())
 
 
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [({}, False), ({"in_batch_weight": 1}, True), ({"listwise_weight": 1}, True)],
+)
+def test_batches_are_of_one_debate_where_their_texts_are_each_others_negatives(
+    settings, monkeypatch, flags, expected
+):
+    def spy(*_, by_debate):
+        raise RunError(f"by debate: {by_debate}")  # the rest of the run does not matter
+
+    monkeypatch.setattr(trainer, "epoch_batches", spy)
+    with pytest.raises(RunError, match=f"by debate: {expected}"):
+        train(Config(**settings | flags))
+
+
 def test_thinned_evaluation_and_mining_still_begin_and_end_the_run(settings):
     config = Config(**settings | {"epochs": 5, "eval_every": 3, "mine_every": 2})
     train(config)

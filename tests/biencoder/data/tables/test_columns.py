@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from biencoder.config import Config
 from biencoder.data.tables import columns, formats
 from biencoder.data.tables.table import Table
 from biencoder.errors import CorpusError
@@ -117,3 +118,8 @@ def test_a_header_is_not_taken_for_data():
 def test_negatives_and_unknown_columns_are_named():
     table = Table(Path("a"), ("query", "pos", "neg", "prompt", ""), [])
     assert columns.unused(table, {"point": 0, "counter": 1}) == (["neg"], ["prompt"])
+
+
+@pytest.mark.parametrize("role", columns.ROLES)
+def test_every_role_of_a_column_can_be_named_by_the_flag(role: str) -> None:
+    assert Config(columns=f"{role}=x").columns == f"{role}=x"
