@@ -1,6 +1,7 @@
 """What is read from a run log, and the tidy tables that the readers make of it.
 
-`LOG_FIELDS` lists the fields of the JSONL run log that are read, a row each.
+`LOG_FIELDS` lists the fields of the JSONL run log that become METRICS, a row each;
+`readers.run_events` has those that describe a run as a whole.
 `RUNS`, `METRICS`, `REJECTED`, `WARNINGS` and `PREDICTIONS` are the tables that every reader returns
 and that every statistic takes, each a mapping from column to polars type. A value that a log does
 not hold is null, never 0.
@@ -27,92 +28,70 @@ FORMAT_OF_SCHEMA = {1: "jsonl schema 1", 2: "jsonl"}
 
 
 class LogField(NamedTuple):
-    """One field of the JSONL run log that is read."""
+    """One field of the JSONL run log that becomes METRICS."""
 
-    event: str  # the event whose lines hold the field; EVERY_EVENT: the lines of all events
+    event: str  # the event whose lines hold the field
     name: str
-    type: Literal["string", "integer", "number", "object", "array"]  # as JSON Schema names it
     required: bool  # a line without it, or with null in its place, is rejected
-    #: identity: says what the line is and of which run. place: becomes a column of METRICS (of
-    #: 'pool': a part of the metric's name). value: becomes a row of METRICS. quartiles: three
-    #: values, which become the metrics '<name>_q1', '<name>_median' and '<name>_q3'. points: the
-    #: number of points that shares are of. run: describes the run as a whole. nonfinite: names the
-    #: fields that are null because their value was not a finite number.
-    use: Literal["identity", "place", "value", "quartiles", "points", "run", "nonfinite"]
+    #: place: becomes a column of METRICS (of 'pool': a part of the metric's name). value: becomes
+    #: a row of METRICS. quartiles: three values, which become the metrics '<name>_q1',
+    #: '<name>_median' and '<name>_q3'. points: the number of points that shares are of.
+    use: Literal["place", "value", "quartiles", "points"]
     points: str | None = None  # of a share: the field that counts the points it is a share of
 
 
-EVERY_EVENT = "*"
-
 LOG_FIELDS = (
-    LogField(EVERY_EVENT, "event", "string", True, "identity"),
-    LogField(EVERY_EVENT, "run_id", "string", True, "identity"),
-    LogField(EVERY_EVENT, "schema", "integer", True, "identity"),
-    LogField(EVERY_EVENT, "nonfinite", "array", False, "nonfinite"),
-    LogField("run_start", "time", "string", True, "run"),
-    LogField("run_start", "config", "object", True, "run"),
-    LogField("run_start", "decides", "object", False, "run"),  # schema 1 has none
-    LogField("run_start", "variant", "string", False, "run"),
-    LogField("run_start", "seed", "integer", False, "run"),
-    LogField("warning", "message", "string", False, "run"),
-    LogField("warning", "action", "string", False, "run"),
-    LogField("warning", "epoch", "integer", False, "run"),
-    LogField("warning", "step", "integer", False, "run"),
-    LogField("run_end", "status", "string", True, "run"),
-    LogField("run_end", "reason", "string", False, "run"),
-    LogField("run_end", "predictions_sha256", "string", False, "run"),
-    LogField("run_end", "seconds", "number", False, "run"),
-    LogField("step", "epoch", "integer", True, "place"),
-    LogField("step", "step", "integer", True, "place"),
-    LogField("step", "loss", "number", False, "value"),
-    LogField("step", "triplet_loss", "number", False, "value"),
-    LogField("step", "positive_loss", "number", False, "value"),
-    LogField("step", "negative_loss", "number", False, "value"),
-    LogField("step", "in_batch_loss", "number", False, "value"),
-    LogField("step", "listwise_loss", "number", False, "value"),
-    LogField("step", "lr", "number", False, "value"),
-    LogField("step", "grad_norm", "number", False, "value"),
-    LogField("step", "triplets_per_second", "number", False, "value"),
-    LogField("step", "tokens_per_second", "number", False, "value"),
-    LogField("step", "padding", "number", False, "value"),
-    LogField("step", "matrix_share", "number", False, "value"),
-    LogField("step", "peak_memory", "integer", False, "value"),
-    LogField("mine", "epoch", "integer", True, "place"),
-    LogField("mine", "hard_ratio", "number", False, "value"),
-    LogField("mine", "hard", "integer", False, "value"),
-    LogField("mine", "random", "integer", False, "value"),
-    LogField("mine", "passed_over", "integer", False, "value"),
-    LogField("mine", "seconds", "number", False, "value"),
-    LogField("mine", "positive_distance", "array", False, "quartiles"),
-    LogField("mine", "negative_distance", "array", False, "quartiles"),
-    LogField("untrained", "epoch", "integer", True, "place"),
-    LogField("untrained", "step", "integer", True, "place"),
-    LogField("untrained", "split", "string", True, "place"),
-    LogField("untrained", "top1", "number", False, "value", points="n"),
-    LogField("untrained", "head_top1", "number", False, "value", points="n"),
-    LogField("untrained", "nearest_top1", "number", False, "value", points="n"),
-    LogField("untrained", "recall_at_10", "number", False, "value", points="n"),
-    LogField("untrained", "mrr_at_10", "number", False, "value", points="n"),
-    LogField("untrained", "seconds", "number", False, "value"),
-    LogField("untrained", "n", "integer", False, "points"),
-    LogField("eval", "epoch", "integer", True, "place"),
-    LogField("eval", "step", "integer", False, "place"),  # schema 1 has none
-    LogField("eval", "split", "string", True, "place"),
-    LogField("eval", "top1", "number", False, "value", points="n"),
-    LogField("eval", "head_top1", "number", False, "value", points="n"),
-    LogField("eval", "nearest_top1", "number", False, "value", points="n"),
-    LogField("eval", "recall_at_10", "number", False, "value", points="n"),
-    LogField("eval", "mrr_at_10", "number", False, "value", points="n"),
-    LogField("eval", "top1_unseen", "number", False, "value", points="n_unseen"),
-    LogField("eval", "seconds", "number", False, "value"),
-    LogField("eval", "n", "integer", False, "points"),
-    LogField("eval", "n_unseen", "integer", False, "points"),
-    LogField("pools", "epoch", "integer", True, "place"),
-    LogField("pools", "split", "string", True, "place"),
-    LogField("pools", "pool", "string", True, "place"),
-    LogField("pools", "top1", "number", False, "value", points="n"),  # metric top1_<pool>, as below
-    LogField("pools", "head_top1", "number", False, "value", points="n"),
-    LogField("pools", "n", "integer", False, "points"),
+    LogField("step", "epoch", True, "place"),
+    LogField("step", "step", True, "place"),
+    LogField("step", "loss", False, "value"),
+    LogField("step", "triplet_loss", False, "value"),
+    LogField("step", "positive_loss", False, "value"),
+    LogField("step", "negative_loss", False, "value"),
+    LogField("step", "in_batch_loss", False, "value"),
+    LogField("step", "listwise_loss", False, "value"),
+    LogField("step", "lr", False, "value"),
+    LogField("step", "grad_norm", False, "value"),
+    LogField("step", "triplets_per_second", False, "value"),
+    LogField("step", "tokens_per_second", False, "value"),
+    LogField("step", "padding", False, "value"),
+    LogField("step", "matrix_share", False, "value"),
+    LogField("step", "peak_memory", False, "value"),
+    LogField("mine", "epoch", True, "place"),
+    LogField("mine", "hard_ratio", False, "value"),
+    LogField("mine", "hard", False, "value"),
+    LogField("mine", "random", False, "value"),
+    LogField("mine", "passed_over", False, "value"),
+    LogField("mine", "seconds", False, "value"),
+    LogField("mine", "positive_distance", False, "quartiles"),
+    LogField("mine", "negative_distance", False, "quartiles"),
+    LogField("untrained", "epoch", True, "place"),
+    LogField("untrained", "step", True, "place"),
+    LogField("untrained", "split", True, "place"),
+    LogField("untrained", "top1", False, "value", points="n"),
+    LogField("untrained", "head_top1", False, "value", points="n"),
+    LogField("untrained", "nearest_top1", False, "value", points="n"),
+    LogField("untrained", "recall_at_10", False, "value", points="n"),
+    LogField("untrained", "mrr_at_10", False, "value", points="n"),
+    LogField("untrained", "seconds", False, "value"),
+    LogField("untrained", "n", False, "points"),
+    LogField("eval", "epoch", True, "place"),
+    LogField("eval", "step", False, "place"),  # schema 1 has none
+    LogField("eval", "split", True, "place"),
+    LogField("eval", "top1", False, "value", points="n"),
+    LogField("eval", "head_top1", False, "value", points="n"),
+    LogField("eval", "nearest_top1", False, "value", points="n"),
+    LogField("eval", "recall_at_10", False, "value", points="n"),
+    LogField("eval", "mrr_at_10", False, "value", points="n"),
+    LogField("eval", "top1_unseen", False, "value", points="n_unseen"),
+    LogField("eval", "seconds", False, "value"),
+    LogField("eval", "n", False, "points"),
+    LogField("eval", "n_unseen", False, "points"),
+    LogField("pools", "epoch", True, "place"),
+    LogField("pools", "split", True, "place"),
+    LogField("pools", "pool", True, "place"),
+    LogField("pools", "top1", False, "value", points="n"),  # metric top1_<pool>, as below
+    LogField("pools", "head_top1", False, "value", points="n"),
+    LogField("pools", "n", False, "points"),
 )
 
 

@@ -88,7 +88,7 @@ def read(source: str, data: bytes, events: Collection[str] | None = None) -> Log
         values, refused = _values(event, of_event)
         metrics.append(values)
         rejections += refused
-    about_runs = heads.filter(pl.col("event").is_in(RUN_EVENTS))["line"]
+    about_runs = heads.filter(pl.col("event").is_in(list(RUN_EVENTS)))["line"]
     firsts = heads.unique("run_id", keep="first", maintain_order=True)
     formats = pl.col("run_id").replace_strict(
         firsts["run_id"], firsts["schema"].replace_strict(FORMAT_OF_SCHEMA), default="jsonl"

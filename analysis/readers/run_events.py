@@ -82,8 +82,13 @@ class _RunEnd(_Event):
 _RUN_EVENT: TypeAdapter[_RunStart | _Resume | _Warning | _RunEnd] = TypeAdapter(
     Annotated[_RunStart | _Resume | _Warning | _RunEnd, Field(discriminator="event")]
 )
-#: The names of these events.
-RUN_EVENTS = ("run_start", "resume", "warning", "run_end")
+#: The names of these events → what is read of each.
+RUN_EVENTS: dict[str, type[_Event]] = {
+    "run_start": _RunStart,
+    "resume": _Resume,
+    "warning": _Warning,
+    "run_end": _RunEnd,
+}
 
 
 def read_run_events(

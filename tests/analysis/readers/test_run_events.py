@@ -5,26 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from analysis.readers import run_events
 from analysis.readers.lines import Line
 from analysis.readers.run_events import read_run_events
-from analysis.schema import LOG_FIELDS
-
-
-def test_they_are_read_as_the_schema_lists_them():
-    models = {
-        "run_start": run_events._RunStart,
-        "warning": run_events._Warning,
-        "run_end": run_events._RunEnd,
-    }
-    for event, model in models.items():
-        listed = {row.name: row.required for row in LOG_FIELDS if row.event == event}
-        fields = {
-            name: field.is_required()
-            for name, field in model.model_fields.items()
-            if name not in ("event", "run_id")
-        }
-        assert fields == listed, event
 
 
 @pytest.mark.parametrize(
