@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from analysis.rendering import effect_text, table_rows
+from analysis.rendering import effect_text, notes, table_rows
 from analysis.statistics.measures import MEASURES
 from analysis.statistics.results import Results
 
@@ -16,6 +16,7 @@ def summary_markdown(every: Sequence[Results]) -> str:
         if results.study.format != "legacy":
             parts += [effect_text.answer(results.effects)]
             parts += [f"- {sentence}" for sentence in effect_text.sentences(results.effects)]
+        parts += [f"- {escaped(note)}" for note in notes.of_study(results)]
         parts += [markdown(table_rows.configuration_rows(results))]
         parts += [markdown(table_rows.run_rows(results.by_run))]
         if not results.pools.is_empty():

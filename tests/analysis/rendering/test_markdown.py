@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from analysis.rendering import effect_text, markdown, table_rows
+from analysis.rendering import effect_text, markdown, notes, table_rows
 from analysis.schema import Log
 from analysis.statistics.results import of_studies
 
@@ -28,6 +28,14 @@ def test_each_study_has_a_part_that_names_its_own_runs_alone(read: Callable[...,
         assert effect_text.NOTHING in part
         assert f"\n| {own} |" in part
         assert f"\n| {other} |" not in part
+
+
+def test_the_notes_on_a_study_stand_beside_its_figures(read: Callable[..., Log]) -> None:
+    log = read({"run_id": "whole"}, {"run_id": "a*b", "relu": True, "status": "stopped"})
+    (results,) = of_studies(log)
+    (note,) = notes.of_study(results)
+    assert note.startswith("Not counted: a*b: ")
+    assert f"\n\n- {markdown.escaped(note)}\n\n" in markdown.summary_markdown([results])
 
 
 def test_every_column_is_defined_once_for_all_studies(read: Callable[..., Log]) -> None:
