@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from analysis.commands import FolderOptions, read, run_command
+from analysis.printable import some
 from analysis.rendering import csv, output, summary_files, text
 from analysis.rendering.figures.collection import figures
 from analysis.rendering.figures.runs import MOST_RUNS
@@ -81,8 +82,7 @@ def _from_earlier(folder: Path, written: Sequence[Path]) -> Iterator[str]:
     tables = {folder / f"{name}.csv" for name in ("effects", "error_analysis")} - {*written}
     for place in sorted({path.parent for path in pictures}):
         names = sorted(path.name for path in pictures if path.parent == place)
-        more = f" and {len(names) - 3} more" * (len(names) > 3)
-        yield f"{place}: {', '.join(names[:3])}{more} from an earlier call, left unchanged"
+        yield f"{place}: {some(names)} from an earlier call, left unchanged"
     for path in sorted(filter(Path.exists, tables)):
         yield f"{path}: from an earlier call, left unchanged"
 

@@ -1,5 +1,7 @@
 """Strips control characters from log text, before it reaches a terminal, a file or a picture."""
 
+from collections.abc import Sequence
+
 
 def printable(text: str) -> str:
     """Replace each control character, line break and lone surrogate in `text` by U+FFFD.
@@ -17,3 +19,9 @@ def short(text: str, characters: int) -> str:
     if len(text) <= characters:
         return text
     return f"{text[: characters // 2 - 1]}…{text[-(characters - characters // 2) :]}"
+
+
+def some(names: Sequence[str]) -> str:
+    """Name the first three, stripped of control characters, and count the others."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(map(printable, names[:3])) + more

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from analysis.errors import AnalysisError
+from analysis.printable import some
 from analysis.readers.files import contents
 from analysis.readers.parquet_size import size_in_memory
 from analysis.schema import PREDICTIONS, SPLITS, Schema, conform
@@ -142,10 +143,9 @@ def read_file(path: Path, run_id: str, checksum: str | None, logged: pl.DataFram
 def _missing_note(run_ids: Sequence[str]) -> Iterator[str]:
     """Say which completed runs have no predictions."""
     if run_ids:
-        more = f" and {len(run_ids) - 3:,} more" if len(run_ids) > 3 else ""
         yield (
-            f"no predictions beside the logs of {', '.join(run_ids[:3])}{more}: these runs are "
-            "left out of the effects on validation and test"
+            f"no predictions beside the logs of {some(run_ids)}: these runs are left out of the "
+            "effects on validation and test"
         )
 
 

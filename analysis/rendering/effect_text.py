@@ -97,7 +97,7 @@ def _sentence(effect: dict[str, Any]) -> str:
         verdict = "no effect shown"
         excluded = f"effects beyond ±{100 * effect['excluded_beyond']:.1f} are excluded; "
     return (
-        f"{head}, {verdict} ({_p(effect['p_holm'])} after Holm; {effect['seeds']} seeds); "
+        f"{head}, {verdict} (p {p_value(effect['p_holm'])} after Holm; {effect['seeds']} seeds); "
         f"{excluded}80 % of such experiments would detect an effect of "
         f"{100 * effect['least_effect']:.1f} (uncorrected)."
     )
@@ -120,7 +120,7 @@ def comparison_lines(found: Sequence[Effect]) -> list[str]:
     lines = []
     for effect in found:
         tested = (
-            f" ({_p(effect.p)}, uncorrected; {effect.seeds} seeds)"
+            f" (p {p_value(effect.p)}, uncorrected; {effect.seeds} seeds)"
             if effect.p is not None
             else ", described"
         )
@@ -128,5 +128,6 @@ def comparison_lines(found: Sequence[Effect]) -> list[str]:
     return lines
 
 
-def _p(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+def p_value(p: float) -> str:
+    """Write p as what follows its letter: '= 0.019'."""
+    return "< 0.001" if p < 0.001 else f"= {p:.3f}"

@@ -51,8 +51,9 @@ def _effect_rows(results: Results) -> list[list[str]]:
         of = {row["measure"]: row for row in results.effects.filter(effect=name).to_dicts()}
         p = of.get("test", {}).get("p_holm")
         cells = [effect_text.points(of[m]) if m in of else "–" for m in measured]
-        shown = "–" if p is None else "< 0.001" if p < 0.001 else f"{p:.3f}"
-        found.append([name, *cells, shown])
+        found.append(
+            [name, *cells, "–" if p is None else effect_text.p_value(p).removeprefix("= ")]
+        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from analysis.printable import printable
+from analysis.printable import some
 from analysis.readers.variant_names import VARIANTS
 from analysis.rendering import labels
 from analysis.statistics.results import Results
@@ -21,7 +21,7 @@ def of_study(results: Results) -> list[str]:
     left_out = results.by_run.filter(~pl.col("counted"))["run_id"].to_list()
     if left_out:
         unfinished = "unfinished, or another run has the same seed"
-        found.append(f"Not counted: {_some(left_out)}: {unfinished}.")
+        found.append(f"Not counted: {some(left_out)}: {unfinished}.")
     counted = results.by_configuration.select("configuration", "seeds")
     if results.study.format != "legacy" and 1 < counted.height < len(VARIANTS):
         absent = ", ".join(sorted(set(VARIANTS) - set(counted["configuration"])))
@@ -34,7 +34,7 @@ def of_study(results: Results) -> list[str]:
     if shorter:
         effects = " They are not in the effects." if results.effects.height else ""
         found.append(
-            f"Trained for fewer epochs than others: {_some(shorter)}: figures at the end do not "
+            f"Trained for fewer epochs than others: {some(shorter)}: figures at the end do not "
             f"compare.{effects}"
         )
     if counted["seeds"].n_unique() > 1:
@@ -61,9 +61,3 @@ def of_study(results: Results) -> list[str]:
             "versions, whose predictions do not tell the answers without it."
         )
     return found
-
-
-def _some(runs: list[str]) -> str:
-    """Name the first three of some runs, and count the others."""
-    more = f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-    return ", ".join(map(printable, runs[:3])) + more
