@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from biencoder.data.counts import reasons
 from biencoder.data.raw_pairs import SPLITS, RawPairs, frame, why_none
 from biencoder.data.texts import is_argument, read_text
 from biencoder.errors import CorpusError
@@ -76,11 +77,10 @@ def _read_split(folder: Path) -> tuple[Sequence[tuple[object, ...]], dict[str, i
             raise CorpusError(f"{second}: has the same id as {first}; rename or remove one of them")
         roles[role] = path
     if not paths:
-        kinds = ", ".join(f"{count} {reason}" for reason, count in unread.items())
         raise CorpusError(
             f"{folder}: no argument found; files lie in <domain>/<debate title>/pro or con "
             "and are named like pro01a-point.txt and pro01b-counter.txt"
-            + (f" (not read: {kinds})" if kinds else "")
+            + (f" (not read: {reasons(unread)})" if unread else "")
         )
     rows = [(*key, *_texts(roles)) for key, roles in sorted(paths.items())]
     if not any(reason is None for *_, reason in rows):
