@@ -33,7 +33,7 @@ def read_folder(folder: Path, chosen: Choice) -> RawPairs:
 
 
 def by_split(folder: Path) -> dict[str, list[Path]]:
-    """Find the tables in a folder, or in its data/, whose names begin with train, dev or test."""
+    """Find the tables in a folder, or in its data/, whose name begins with a split's word."""
     found: dict[str, list[Path]] = {}
     for place in (folder, folder / "data"):
         for path in sorted(place.iterdir()) if place.is_dir() and not found else ():
