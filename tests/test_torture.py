@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from forking import Forking, moments
+from jobs import OF_SPEED
 
 from biencoder.data import corpus
 from biencoder.storage import checkpoint
@@ -23,7 +24,6 @@ ROOT = Path(__file__).parents[1]
 #: Kills at random moments; 0: only the four at file operations.
 KILLS = int(os.environ.get("TORTURE_KILLS", "0"))
 
-OF_SPEED = {"triplets_per_second", "tokens_per_second", "padding", "matrix_share", "peak_memory"}
 #: What differs between two runs of one seed: when, and how fast.
 OF_THE_MOMENT = {"time", "seconds", *OF_SPEED}
 #: Files that tell when, and how long it took; the checksums are theirs.
