@@ -118,6 +118,47 @@ def test_the_larger_encoders_figures_and_command_are_those_of_its_run():
     assert are_flags_of(command, lines[0]["config"])
 
 
+@pytest.fixture(scope="module")
+def of_margins():
+    """Variant → the study's run of seed 0, and that with an absolute margin of 1."""
+    names = ("with_layernorm", "without_layernorm_relu")
+    return {
+        name: (
+            read_log(REFERENCE / f"documented-{name}-seed0.jsonl"),
+            read_log(CONTEXT / "margin" / f"margin-{name}-seed0.jsonl"),
+        )
+        for name in names
+    }
+
+
+def test_the_table_of_margins_is_the_one_that_the_runs_give(of_margins):
+    places = [(epoch, split) for epoch in (1, 2) for split in SPLITS]
+    ends = {}
+    for layernorm, (name, runs) in zip(("on", "off"), of_margins.items(), strict=True):
+        for lines in runs:
+            margin = last(lines, event="margin")["euclidean"]
+            top1 = [last(lines, event="eval", epoch=e, split=s)["top1"] for e, s in places]
+            assert row_of(f"| {layernorm} | {margin:.2f}", top1) in PUBLISHED
+        ends[name] = [
+            [last(lines, event="eval", split=s)["top1"] for s in SPLITS] for lines in runs
+        ]
+    share, absolute = (
+        [f"{100 * (on - off):+.1f}".replace("-", "−") for on, off in zip(*pair, strict=True)]
+        for pair in zip(*ends.values(), strict=True)
+    )
+    on_test = f"from {share[1]} to {absolute[1]} points on test"
+    assert f"{on_test}, from {share[0]} to {absolute[0]} on validation" in WORDS
+    minutes = [f"{lines[-1]['seconds'] / 60:.0f}" for _, lines in of_margins.values()]
+    assert f"A run took {' and '.join(minutes)} minutes" in WORDS
+
+
+def test_the_commands_of_the_absolute_margin_are_those_of_its_runs(of_margins):
+    (block,) = blocks(PUBLISHED, "train --recipe=documented")
+    commands = block.replace("\\\n", "").strip().splitlines()
+    for command, (_, lines) in zip(commands, of_margins.values(), strict=True):
+        assert are_flags_of(command, lines[0]["config"]), command
+
+
 def test_what_a_number_of_pairs_gains_is_that_of_the_runs():
     both = [lines for lines in published("strong") if lines[0]["variant"] == "with_layernorm_relu"]
     fewer = [[read_log(CONTEXT / "0.2" / f"strong-{n}-pairs.jsonl")] for n in (400, 1000)]
