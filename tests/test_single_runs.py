@@ -148,8 +148,25 @@ def test_the_table_of_margins_is_the_one_that_the_runs_give(of_margins):
     )
     on_test = f"from {share[1]} to {absolute[1]} points on test"
     assert f"{on_test}, from {share[0]} to {absolute[0]} on validation" in WORDS
+    told = f"it is {absolute[1]}, and {absolute[0]} on validation, in [one seed]"
+    assert told in " ".join(README.split())
     minutes = [f"{lines[-1]['seconds'] / 60:.0f}" for _, lines in of_margins.values()]
-    assert f"A run took {' and '.join(minutes)} minutes" in WORDS
+    assert f"with a margin of 1 took {' and '.join(minutes)} minutes" in WORDS
+
+
+def test_the_page_says_how_far_the_same_difference_varies_over_the_seeds_of_the_study(of_margins):
+    differences = []
+    for seed in range(10):
+        on, off = (
+            read_log(REFERENCE / f"documented-{name}-seed{seed}.jsonl") for name in of_margins
+        )
+        ends = ([last(lines, event="eval", split=s)["top1"] for s in SPLITS] for lines in (on, off))
+        differences.append([100 * (a - b) for a, b in zip(*ends, strict=True)])
+    ranges = [
+        f"between {min(of_split):+.1f} and {max(of_split):+.1f} on {split}".replace("-", "−")
+        for split, of_split in zip(SPLITS, zip(*differences, strict=True), strict=True)
+    ]
+    assert f"{ranges[1]}, and {ranges[0]}" in WORDS
 
 
 def test_the_commands_of_the_absolute_margin_are_those_of_its_runs(of_margins):
