@@ -277,6 +277,11 @@ class Config(BaseModel):
                 f"hard_ratio numbers say {numbers_say}; drop one of them"
             )
         resolve(negatives=numbers_say)
+        return self
+
+    @model_validator(mode="after")
+    def _check_share(self) -> "Config":
+        """Check that a share of hard negatives that is to fall or to rise can."""
         if self.hard_ratio_step and self.hard_ratio_start == (self.hard_ratio_step > 0):
             turn, same = ("rise", "only_hard") if self.hard_ratio_start else ("fall", "only_random")
             raise ValueError(
