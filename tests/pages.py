@@ -45,6 +45,11 @@ def row_of(name, shares):
     return f"{name} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |"
 
 
+def signed(share):
+    """A difference of shares in points, as the pages write it: '−2.1'."""
+    return f"{100 * share:+.1f}".replace("-", "−")
+
+
 def evaluated(lines, split, metric, step=0):
     """A figure of a run at a step, by default before the first."""
     return last(lines, event="eval", split=split, step=step)[metric]

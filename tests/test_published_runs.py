@@ -16,6 +16,7 @@ from pages import (
     last,
     published,
     row_of,
+    signed,
 )
 
 from analysis.readers import logs
@@ -206,7 +207,7 @@ def test_both_pages_say_that_no_effect_of_relu_is_shown(studies, runs):
     ]
     assert intervals(LONG[3])[2:] == [points(row) for row in described]
     assert intervals(SHORT[2])[2:] == [points(described[1])]
-    assert all(row["high"] < 0 for row in described)  # "leans the same way"
+    assert all(row["high"] < 0 for row in described)  # "leans to a small loss"
     before = {}  # "Before the first step ReLU changes nothing"
     for lines in runs:
         config = lines[0]["config"]
@@ -220,7 +221,7 @@ def gain(of_runs, figure):
     sides = {True: [], False: []}
     for lines in of_runs:
         sides[lines[0]["config"]["layernorm"]].append(figure(lines))
-    return f"{100 * (mean(sides[True]) - mean(sides[False])):+.1f}".replace("-", "−")
+    return signed(mean(sides[True]) - mean(sides[False]))
 
 
 def test_the_page_says_what_becomes_of_the_lead_before_the_first_step(runs):
@@ -265,8 +266,8 @@ def test_the_page_says_what_p_was_with_fewer_seeds(studies):
     )
     detected = f"LayerNorm of {strong} points by `strong` and {documented} by `documented`"
     assert f"80 % of such experiments would detect an effect of {detected}" in WORDS
-    strong = effect(studies["strong"], "LayerNorm", "test")
-    assert 8 * strong["p_holm"] < 0.001  # "would survive any correction for eight looks"
+    by_default = effect(studies["strong"], "LayerNorm", "test")
+    assert 8 * by_default["p_holm"] < 0.001  # "would survive any correction for eight looks"
     nine = [REFERENCE / f"documented-*-seed{seed}.jsonl" for seed in seeds[:-1]]
     (found,) = of_studies(logs.read(nine))
     without_the_tenth = points(effect(found, "LayerNorm", "test"))

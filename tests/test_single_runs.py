@@ -16,6 +16,7 @@ from pages import (
     published,
     read_log,
     row_of,
+    signed,
 )
 
 from analysis.readers import logs
@@ -143,7 +144,7 @@ def test_the_table_of_margins_is_the_one_that_the_runs_give(of_margins):
             [last(lines, event="eval", split=s)["top1"] for s in SPLITS] for lines in runs
         ]
     share, absolute = (
-        [f"{100 * (on - off):+.1f}".replace("-", "−") for on, off in zip(*pair, strict=True)]
+        [signed(on - off) for on, off in zip(*pair, strict=True)]
         for pair in zip(*ends.values(), strict=True)
     )
     on_test = f"from {share[1]} to {absolute[1]} points on test"
@@ -161,9 +162,9 @@ def test_the_page_says_how_far_the_same_difference_varies_over_the_seeds_of_the_
             read_log(REFERENCE / f"documented-{name}-seed{seed}.jsonl") for name in of_margins
         )
         ends = ([last(lines, event="eval", split=s)["top1"] for s in SPLITS] for lines in (on, off))
-        differences.append([100 * (a - b) for a, b in zip(*ends, strict=True)])
+        differences.append([a - b for a, b in zip(*ends, strict=True)])
     ranges = [
-        f"between {min(of_split):+.1f} and {max(of_split):+.1f} on {split}".replace("-", "−")
+        f"between {signed(min(of_split))} and {signed(max(of_split))} on {split}"
         for split, of_split in zip(SPLITS, zip(*differences, strict=True), strict=True)
     ]
     assert f"{ranges[1]}, and {ranges[0]}" in WORDS
